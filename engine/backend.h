@@ -1,0 +1,132 @@
+// A backend is memory, a clock, and for every op an ordered list of kernels, best first.
+// `run` is the only way an op is executed: it validates, selects, times and accounts, so that no
+// kernel can forget a counter. An op without a usable kernel of its own runs as its composition.
+#pragma once
+#include <string>
+
+#include "engine/kernel.h"
+#include "engine/kernel_policy.h"
+#include "engine/memory.h"
+#include "engine/op.h"
+#include "engine/profiler.h"
+
+namespace qwench {
+
+/// A weight and the memory that holds it, in the layouts that the chosen kernels read.
+struct Weight {
+  WeightView view;
+  Buffer plain, packed;
+};
+
+/// Which ops read a weight; decides the layouts that import() holds.
+enum class WeightUse : uint8_t { kLinear, kEmbedding, kTiedEmbedding };
+
+/// What select() decided: a kernel and its place in the list, or the composition (kernel null).
+template <class Args>
+struct Selection {
+  const Kernel<Args>* kernel = nullptr;
+  int place = Profiler::kComposed;
+};
+
+class Backend {
+ public:
+  explicit Backend(KernelPolicy policy) : policy_(std::move(policy)) {}
+  virtual ~Backend() = default;
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
+
+  virtual std::string_view name() const = 0;
+  virtual int threads() const = 0;
+
+  // ---- memory
+  /// 64-byte aligned, zeroed; Error with the bytes asked for when there is no room.
+  Buffer allocate(int64_t bytes, MemoryKind kind);
+  virtual void upload(void* device, const void* host, int64_t bytes) = 0;
+  virtual void download(void* host, const void* device, int64_t bytes) = 0;
+  /// Copies a host matrix [out, in] into the layouts that the kernels chosen for `use` read.
+  virtual Weight import(const TensorView& host, WeightUse use) = 0;
+  const MemoryCounters& memory() const { return memory_; }
+
+  // ---- kernels
+  virtual KernelList<EmbedArgs> kernels(Tag<EmbedArgs>) const = 0;
+  virtual KernelList<LinearArgs> kernels(Tag<LinearArgs>) const = 0;
+  virtual KernelList<AddArgs> kernels(Tag<AddArgs>) const = 0;
+  virtual KernelList<RmsNormArgs> kernels(Tag<RmsNormArgs>) const = 0;
+  virtual KernelList<HeadNormArgs> kernels(Tag<HeadNormArgs>) const = 0;
+  virtual KernelList<RopeArgs> kernels(Tag<RopeArgs>) const = 0;
+  virtual KernelList<KvStoreArgs> kernels(Tag<KvStoreArgs>) const = 0;
+  virtual KernelList<AttentionArgs> kernels(Tag<AttentionArgs>) const = 0;
+  virtual KernelList<SwiGluArgs> kernels(Tag<SwiGluArgs>) const = 0;
+  virtual KernelList<ArgmaxArgs> kernels(Tag<ArgmaxArgs>) const = 0;
+  virtual KernelList<AddRmsNormArgs> kernels(Tag<AddRmsNormArgs>) const { return {}; }
+  virtual KernelList<QkvLinearArgs> kernels(Tag<QkvLinearArgs>) const { return {}; }
+  virtual KernelList<QkNormRopeArgs> kernels(Tag<QkNormRopeArgs>) const { return {}; }
+  virtual KernelList<GateUpSwiGluArgs> kernels(Tag<GateUpSwiGluArgs>) const { return {}; }
+  virtual KernelList<LogitsArgs> kernels(Tag<LogitsArgs>) const { return {}; }
+
+  const KernelPolicy& policy() const { return policy_; }
+  /// UsageError when the policy names a kernel that this backend does not have.
+  void check_policy() const;
+
+  /// The kernel for these args: the forced one, or the first that supports them, or the composition.
+  /// UsageError with the reason when the forced kernel cannot run.
+  template <class Args>
+  Selection<Args> select(const Args& args) const;
+
+  // ---- running
+  /// Everything up to end() is accounted to `phase`.
+  void begin(Phase phase) { phase_ = phase; }
+  virtual void end() {}
+  /// A label for error messages: the layer that runs now, -1 outside the layers.
+  void set_layer(int layer) { layer_ = layer; }
+  template <class Args>
+  void run(const Args& args);
+
+  Profiler* profiler = nullptr;  // not owned; null: nothing is recorded
+  bool check_finite = false;     // examine every op's output; Error names the first op with NaN or Inf
+
+ protected:
+  friend class Buffer;
+  virtual void* allocate_bytes(int64_t bytes) = 0;  // null when there is no room
+  virtual void release_bytes(void* data, int64_t bytes) = 0;
+  virtual Stream& stream() = 0;
+  virtual int64_t now_ns() = 0;
+  /// Number of non-finite values in an f32 tensor.
+  virtual int64_t count_nonfinite(const TensorView& t) = 0;
+
+ private:
+  void release(void* data, int64_t bytes, MemoryKind kind);
+  void require_finite(OpId op, std::string_view kernel, const TensorView& output);
+
+  KernelPolicy policy_;
+  MemoryCounters memory_;
+  Phase phase_ = Phase::kPrefill;
+  int layer_ = -1;
+};
+
+/// Aborts unless the shapes and types of the args agree with each other: whoever built the args
+/// checked everything that comes from outside.
+void validate(const EmbedArgs& args);
+void validate(const LinearArgs& args);
+void validate(const AddArgs& args);
+void validate(const RmsNormArgs& args);
+void validate(const HeadNormArgs& args);
+void validate(const RopeArgs& args);
+void validate(const KvStoreArgs& args);
+void validate(const AttentionArgs& args);
+void validate(const SwiGluArgs& args);
+void validate(const ArgmaxArgs& args);
+void validate(const AddRmsNormArgs& args);
+void validate(const QkvLinearArgs& args);
+void validate(const QkNormRopeArgs& args);
+void validate(const GateUpSwiGluArgs& args);
+void validate(const LogitsArgs& args);
+
+/// A level-2 op as its parts: the definition that its fused kernels must equal.
+void compose(Backend& backend, const AddRmsNormArgs& args);
+void compose(Backend& backend, const QkvLinearArgs& args);
+void compose(Backend& backend, const QkNormRopeArgs& args);
+void compose(Backend& backend, const GateUpSwiGluArgs& args);
+void compose(Backend& backend, const LogitsArgs& args);
+
+}  // namespace qwench

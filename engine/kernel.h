@@ -1,0 +1,46 @@
+// A kernel is one way to compute an op; a list of kernels, best first, is all a backend knows of it.
+#pragma once
+#include <cstddef>
+#include <string_view>
+
+namespace qwench {
+
+/// The execution resource of a backend (CPU: the thread team). Kernels get it, nobody else looks in.
+class Stream {
+ protected:
+  ~Stream() = default;
+};
+
+/// Which layout of a WeightView a kernel reads; what import() has to hold.
+enum class Layout : unsigned char { kPlain, kPacked };
+
+template <class Args>
+struct Kernel {
+  std::string_view name;
+  const char* (*unsupported)(const Args&);  // nullptr: can run these args; else the reason why not
+  void (*run)(const Args&, Stream&);
+  Layout reads = Layout::kPlain;
+  bool invariant = true;  // same bits for any thread count, batch and prefill chunk
+};
+
+/// A view of a constant array of kernels.
+template <class Args>
+struct KernelList {
+  const Kernel<Args>* first = nullptr;
+  const Kernel<Args>* last = nullptr;
+
+  KernelList() = default;
+  template <size_t N>
+  KernelList(const Kernel<Args> (&rows)[N]) : first(rows), last(rows + N) {}
+  const Kernel<Args>* begin() const { return first; }
+  const Kernel<Args>* end() const { return last; }
+  bool empty() const { return first == last; }
+};
+
+/// `unsupported` of a kernel that runs everything its op allows.
+template <class Args>
+const char* always_supported(const Args&) {
+  return nullptr;
+}
+
+}  // namespace qwench
