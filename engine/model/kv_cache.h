@@ -1,0 +1,27 @@
+// Keys and values of all layers of a session, in one buffer. Layout: KvView in op.h.
+#pragma once
+#include <vector>
+
+#include "engine/backend.h"
+#include "engine/model/config.h"
+
+namespace qwench {
+
+class KvCache {
+ public:
+  KvCache(Backend& backend, const ModelConfig& config, int64_t n_seq, int64_t capacity, DType dtype);
+
+  /// Bytes that a cache of these sizes takes.
+  static int64_t bytes(const ModelConfig& config, int64_t n_seq, int64_t capacity, DType dtype);
+
+  const KvView& view(int64_t layer) const { return views_[size_t(layer)]; }
+  int64_t capacity() const { return views_.front().capacity; }
+  /// Copies positions [0, n) of one sequence to another, in every layer.
+  void copy_prefix(Backend& backend, int64_t from, int64_t to, int64_t n) const;
+
+ private:
+  Buffer storage_;
+  std::vector<KvView> views_;
+};
+
+}  // namespace qwench

@@ -1,0 +1,26 @@
+// The model, written once for all backends. Reads like the paper: a layer is eight ops.
+#pragma once
+#include "engine/model/activations.h"
+#include "engine/model/kv_cache.h"
+#include "engine/model/rope_table.h"
+#include "engine/model/weights.h"
+
+namespace qwench {
+
+/// One forward pass: n_tokens tokens (act.tokens, .positions, .sequences are filled), each of which
+/// attends to the positions up to its own. Logits are computed for the tokens from first_logit on.
+struct ForwardArgs {
+  const ModelConfig& config;
+  const Weights& weights;
+  const KvCache& cache;
+  const RopeTable& rope;
+  Activations& act;
+  int64_t n_tokens = 0;
+  int64_t n_keys = 0;       // sum over tokens of position + 1
+  int64_t first_logit = 0;  // in [0, n_tokens]; n_tokens: no logits
+};
+
+/// Leaves the logits in act.logits [n_tokens - first_logit, vocab].
+void forward(Backend& backend, const ForwardArgs& args);
+
+}  // namespace qwench

@@ -1,0 +1,141 @@
+// Names, shapes and types of a checkpoint's tensors, checked before the first byte is read.
+#include "engine/model/weights.h"
+
+#include <algorithm>
+#include <exception>
+#include <thread>
+
+#include "engine/checked.h"
+
+namespace qwench {
+
+namespace {
+
+/// Reads a whole tensor with several threads; the first thread's error is the caller's.
+void read_parallel(const Checkpoint& checkpoint, const TensorInfo& info, int threads, char* to) {
+  constexpr int64_t kMinElements = 1 << 20;  // below this a thread costs more than it brings
+  const int64_t n = info.shape.count();
+  const int64_t parts = std::clamp<int64_t>(n / kMinElements, 1, threads);
+  std::vector<std::exception_ptr> errors(size_t(parts), nullptr);
+  const auto read_part = [&](int64_t part) {
+    const int64_t first = n * part / parts, last = n * (part + 1) / parts;
+    try {
+      checkpoint.read(info, first, last - first, to + first * size_of(info.dtype));
+    } catch (...) {
+      errors[size_t(part)] = std::current_exception();
+    }
+  };
+  std::vector<std::thread> others;
+  for (int64_t part = 1; part < parts; ++part) others.emplace_back(read_part, part);
+  read_part(0);
+  for (std::thread& t : others) t.join();
+  for (const std::exception_ptr& error : errors)
+    if (error) std::rethrow_exception(error);
+}
+
+/// Reads tensors one after the other through one staging buffer and imports them.
+class Loader {
+ public:
+  Loader(const Checkpoint& checkpoint, Backend& backend, const LoadOptions& options)
+      : checkpoint_(checkpoint), backend_(backend), options_(options) {
+    for (const TensorInfo& t : checkpoint.tensors()) progress_.bytes_total += t.bytes();
+  }
+
+  Weight matrix(const std::string& name, int64_t out, int64_t in, WeightUse use) {
+    const TensorInfo& info = require(name, {out, in});
+    const DType dtype = options_.as_stored ? info.dtype : options_.dtype;
+    return backend_.import({read(info, dtype), dtype, {out, in}}, use);
+  }
+
+  Vector vector(const std::string& name, int64_t n) {
+    const void* host = read(require(name, {n}), DType::kF32);
+    Vector v;
+    v.storage = backend_.allocate(n * 4, MemoryKind::kWeights);
+    v.view = {v.storage.data(), DType::kF32, {n}};
+    backend_.upload(v.storage.data(), host, n * 4);
+    return v;
+  }
+
+  int64_t elements_read() const { return elements_; }
+
+ private:
+  const TensorInfo& require(const std::string& name, const Shape& shape) const {
+    const TensorInfo* info = checkpoint_.find(name);
+    if (!info)
+      fail("tensor {}: missing (in {}); the checkpoint is incomplete or of another architecture",
+           name, checkpoint_.path());
+    if (info->shape != shape)
+      fail("tensor {}: expected shape {}, got {} (in {})", name, to_string(shape),
+           to_string(info->shape), checkpoint_.path());
+    return *info;
+  }
+
+  /// The tensor's elements as `dtype`, valid until the next call.
+  void* read(const TensorInfo& info, DType dtype) {
+    const int64_t n = info.shape.count();
+    stored_.resize(size_t(info.bytes()));
+    read_parallel(checkpoint_, info, backend_.threads(), stored_.data());
+    elements_ += n;
+    progress_.bytes_done += info.bytes();
+    if (options_.progress) options_.progress(progress_);
+    if (info.dtype == dtype) return stored_.data();
+    converted_.resize(size_t(n * size_of(dtype)));
+    convert(stored_.data(), info.dtype, converted_.data(), dtype, n);
+    return converted_.data();
+  }
+
+  const Checkpoint& checkpoint_;
+  Backend& backend_;
+  const LoadOptions& options_;
+  LoadProgress progress_;
+  int64_t elements_ = 0;
+  std::vector<char> stored_, converted_;
+};
+
+LayerWeights load_layer(Loader& load, const ModelConfig& c, const std::string& layer) {
+  const auto linear = [&](const char* name, int64_t out, int64_t in) {
+    return load.matrix(layer + name + ".weight", out, in, WeightUse::kLinear);
+  };
+  LayerWeights w;
+  w.attn_norm = load.vector(layer + "input_layernorm.weight", c.dim);
+  w.wq = linear("self_attn.q_proj", c.q_dim(), c.dim);
+  w.wk = linear("self_attn.k_proj", c.kv_dim(), c.dim);
+  w.wv = linear("self_attn.v_proj", c.kv_dim(), c.dim);
+  w.wo = linear("self_attn.o_proj", c.dim, c.q_dim());
+  if (c.qkv_bias) {
+    w.bias_q = load.vector(layer + "self_attn.q_proj.bias", c.q_dim());
+    w.bias_k = load.vector(layer + "self_attn.k_proj.bias", c.kv_dim());
+    w.bias_v = load.vector(layer + "self_attn.v_proj.bias", c.kv_dim());
+  }
+  if (c.qk_norm) {
+    w.q_norm = load.vector(layer + "self_attn.q_norm.weight", c.head_dim);
+    w.k_norm = load.vector(layer + "self_attn.k_norm.weight", c.head_dim);
+  }
+  w.ffn_norm = load.vector(layer + "post_attention_layernorm.weight", c.dim);
+  w.w_gate = linear("mlp.gate_proj", c.ffn_dim, c.dim);
+  w.w_up = linear("mlp.up_proj", c.ffn_dim, c.dim);
+  w.w_down = linear("mlp.down_proj", c.dim, c.ffn_dim);
+  return w;
+}
+
+}  // namespace
+
+Weights load_weights(const Checkpoint& checkpoint, Backend& backend, const LoadOptions& options) {
+  const ModelConfig& c = checkpoint.config();
+  Loader load(checkpoint, backend, options);
+  Weights weights;
+  const WeightUse use = c.tied_embeddings ? WeightUse::kTiedEmbedding : WeightUse::kEmbedding;
+  weights.embedding = load.matrix("model.embed_tokens.weight", c.vocab, c.dim, use);
+  for (int64_t i = 0; i < c.n_layers; ++i)
+    weights.layers.push_back(load_layer(load, c, fmt::format("model.layers.{}.", i)));
+  weights.final_norm = load.vector("model.norm.weight", c.dim);
+  if (!c.tied_embeddings)
+    weights.head = load.matrix("lm_head.weight", c.vocab, c.dim, WeightUse::kLinear);
+  weights.dtype = weights.embedding.view.dtype;
+  if (load.elements_read() != c.parameters())
+    fail("parameters: expected {} by the configuration, got {} (in {})", c.parameters(),
+         load.elements_read(), checkpoint.path());
+  return weights;
+}
+
+}  // namespace qwench
