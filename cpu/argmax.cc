@@ -1,0 +1,25 @@
+// argmax: the first index of the largest logit below `limit`.
+#include "cpu/ops.h"
+
+namespace qwench::cpu {
+
+namespace {
+
+void argmax_reference(const ArgmaxArgs& a, Stream&) {
+  for (int64_t t = 0; t < a.logits.rows(); ++t) {
+    const float* logits = a.logits.row<const float>(t);
+    int32_t best = 0;
+    for (int64_t i = 1; i < a.limit; ++i)
+      if (logits[i] > logits[best]) best = int32_t(i);
+    a.ids.as<int32_t>()[t] = best;
+  }
+}
+
+constexpr Kernel<ArgmaxArgs> kArgmax[] = {
+    {"reference", always_supported<ArgmaxArgs>, argmax_reference}};
+
+}  // namespace
+
+KernelList<ArgmaxArgs> argmax_kernels() { return kArgmax; }
+
+}  // namespace qwench::cpu

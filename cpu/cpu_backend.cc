@@ -1,0 +1,150 @@
+// Memory, clock and kernel lists of the CPU backend.
+#include "cpu/cpu_backend.h"
+
+#include <sys/mman.h>
+
+#include <chrono>
+#include <cstring>
+
+#include "cpu/cpu_info.h"
+#include "cpu/ops.h"
+#include "cpu/panels.h"
+
+namespace qwench::cpu {
+
+namespace {
+
+/// Which layouts of a weight the chosen kernels of `Args` read, asked as if all were held.
+template <class Args>
+void add_layout(const Backend& backend, const Args& args, bool& plain, bool& packed) {
+  const Selection<Args> chosen = backend.select(args);
+  if (!chosen.kernel) return;
+  (chosen.kernel->reads == Layout::kPlain ? plain : packed) = true;
+}
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(KernelPolicy policy, int threads) : Backend(std::move(policy)), team_(threads) {
+    check_policy();
+  }
+
+  std::string_view name() const override { return "cpu"; }
+  int threads() const override { return team_.size(); }
+  void upload(void* device, const void* host, int64_t bytes) override {
+    if (bytes) std::memcpy(device, host, size_t(bytes));
+  }
+  void download(void* host, const void* device, int64_t bytes) override {
+    if (bytes) std::memcpy(host, device, size_t(bytes));
+  }
+  Weight import(const TensorView& host, WeightUse use) override;
+
+#define QWENCH_LIST(Args, function) \
+  KernelList<Args> kernels(Tag<Args>) const override { return function(); }
+  QWENCH_LIST(EmbedArgs, embed_kernels)
+  QWENCH_LIST(LinearArgs, linear_kernels)
+  QWENCH_LIST(AddArgs, add_kernels)
+  QWENCH_LIST(RmsNormArgs, rms_norm_kernels)
+  QWENCH_LIST(HeadNormArgs, head_norm_kernels)
+  QWENCH_LIST(RopeArgs, rope_kernels)
+  QWENCH_LIST(KvStoreArgs, kv_store_kernels)
+  QWENCH_LIST(AttentionArgs, attention_kernels)
+  QWENCH_LIST(SwiGluArgs, swiglu_kernels)
+  QWENCH_LIST(ArgmaxArgs, argmax_kernels)
+  QWENCH_LIST(AddRmsNormArgs, add_rms_norm_kernels)
+  QWENCH_LIST(QkvLinearArgs, qkv_linear_kernels)
+  QWENCH_LIST(QkNormRopeArgs, qk_norm_rope_kernels)
+  QWENCH_LIST(GateUpSwiGluArgs, gate_up_swiglu_kernels)
+  QWENCH_LIST(LogitsArgs, logits_kernels)
+#undef QWENCH_LIST
+
+ protected:
+  void* allocate_bytes(int64_t bytes) override;
+  void release_bytes(void* data, int64_t bytes) override;
+  Stream& stream() override { return team_; }
+  int64_t now_ns() override {
+    return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
+  }
+  int64_t count_nonfinite(const TensorView& t) override;
+
+ private:
+  void choose_layouts(const WeightView& both, WeightUse use, bool& plain, bool& packed) const;
+
+  Team team_;
+};
+
+void* CpuBackend::allocate_bytes(int64_t bytes) {
+  void* data = mmap(nullptr, size_t(bytes ? bytes : 1), PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) return nullptr;
+#if defined(MADV_HUGEPAGE)
+  constexpr int64_t kHugePage = 2 << 20;
+  if (bytes >= kHugePage) madvise(data, size_t(bytes), MADV_HUGEPAGE);  // advice: may be ignored
+#endif
+  return data;
+}
+
+void CpuBackend::release_bytes(void* data, int64_t bytes) { munmap(data, size_t(bytes ? bytes : 1)); }
+
+int64_t CpuBackend::count_nonfinite(const TensorView& t) {
+  const uint32_t* bits = t.as<const uint32_t>();
+  int64_t bad = 0;
+  for (int64_t i = 0; i < t.shape.count(); ++i) bad += (bits[i] & 0x7f800000u) == 0x7f800000u;
+  return bad;
+}
+
+void CpuBackend::choose_layouts(const WeightView& both, WeightUse use, bool& plain,
+                                bool& packed) const {
+  float unused = 0;  // kernels look at shapes and types here, never at values
+  const TensorView x{&unused, DType::kF32, {1, both.in}}, y{&unused, DType::kF32, {1, both.out}};
+  if (use != WeightUse::kEmbedding) {
+    add_layout(*this, LinearArgs{x, both, {}, y}, plain, packed);
+    add_layout(*this, QkvLinearArgs{x, both, both, both, {}, {}, {}, y, y, y}, plain, packed);
+    add_layout(*this, GateUpSwiGluArgs{x, both, both, y, y}, plain, packed);
+    add_layout(*this, LogitsArgs{x, both, y}, plain, packed);
+  }
+  if (use == WeightUse::kLinear) return;
+  WeightView held = both;  // a tied embedding is looked up in the layout that the head reads anyway
+  if ((plain || packed) && policy().forced<EmbedArgs>().empty()) {
+    if (!plain) held.plain = nullptr;
+    if (!packed) held.packed = nullptr;
+  }
+  const TensorView token{&unused, DType::kI32, {1}};
+  add_layout(*this, EmbedArgs{token, held, x}, plain, packed);
+}
+
+Weight CpuBackend::import(const TensorView& host, WeightUse use) {
+  Weight weight;
+  WeightView& view = weight.view;
+  view = {host.dtype, host.rows(), host.cols(), host.data, host.data};
+  bool plain = false, packed = false;
+  choose_layouts(view, use, plain, packed);
+  view.plain = view.packed = nullptr;
+  if (plain) {
+    weight.plain = allocate(host.bytes(), MemoryKind::kWeights);
+    upload(weight.plain.data(), host.data, host.bytes());
+    view.plain = weight.plain.data();
+  }
+  if (packed) {
+    weight.packed = allocate(packed_bytes(view.dtype, view.out, view.in), MemoryKind::kWeights);
+    pack_panels(team_, host, weight.packed.data());
+    view.packed = weight.packed.data();
+  }
+  return weight;
+}
+
+}  // namespace
+
+const char* avx2_missing() {
+  return cpu_info().avx2 ? nullptr : "this processor has no AVX2, FMA and F16C";
+}
+
+std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options) {
+  constexpr int kMaxThreads = 1024;
+  if (options.threads < 0 || options.threads > kMaxThreads)
+    fail_usage("--threads: expected 1 to {} (0: physical cores), got {}", kMaxThreads,
+               options.threads);
+  const int threads = options.threads ? options.threads : cpu_info().physical_cores;
+  return std::make_unique<CpuBackend>(options.policy, threads);
+}
+
+}  // namespace qwench::cpu

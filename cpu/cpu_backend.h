@@ -1,0 +1,20 @@
+// The CPU backend: the only header that code outside this folder includes.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "engine/backend.h"
+
+namespace qwench::cpu {
+
+enum class Isa : unsigned char { kScalar, kAvx2, kAvx512 };
+
+struct CpuOptions {
+  int threads = 0;  // 0: the physical cores this process may use
+  KernelPolicy policy;
+};
+
+/// UsageError on a bad thread count or an unknown kernel name in the policy.
+std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options);
+
+}  // namespace qwench::cpu

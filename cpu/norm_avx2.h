@@ -1,0 +1,16 @@
+// The AVX2 kernels around normalisation; declared here, built in norm_avx2.cc.
+#pragma once
+#include "cpu/team.h"
+#include "engine/op.h"
+
+namespace qwench::cpu {
+
+/// One pass over the residual for the sum of squares, one for the output; a token never shares a sum.
+void add_rms_norm_avx2(Team& team, const AddRmsNormArgs& args);
+
+/// head_dim must be a multiple of 16.
+void qk_norm_rope_avx2(Team& team, const QkNormRopeArgs& args);
+
+void swiglu_avx2(Team& team, const SwiGluArgs& args);
+
+}  // namespace qwench::cpu

@@ -1,0 +1,29 @@
+// The machine's ceilings, measured: what percent_of_roofline is a percent of.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace qwench::cpu {
+
+struct Probe {
+  std::string name;       // "dram_read", "fp32_fma", "int8_maddubs", "int8_vnni", or "int8_scalar"
+  std::string kernel;     // the fastest of several probe kernels, e.g. "avx2_12chains"
+  double per_second = 0;  // bytes/s or operations/s, median of the best kernel's runs
+  double limit = 0;       // per-cycle limit x measured clock; 0 where there is none
+  std::string unit;       // "B/s" or "op/s"
+  int threads = 1;
+};
+
+struct Roofline {
+  Probe dram_read;      // streaming read of a buffer far larger than the last-level cache
+  Probe fp32_fma;       // AVX2: 2 flop x 8 lanes x FMA ports
+  Probe int8;           // maddubs + madd + add
+  Probe int8_vnni;      // vpdpbusd, 256 or 512 bit; no name and no figures where there is none
+  double clock_hz = 0;  // of one busy core, from a dependent-add chain
+};
+
+/// Runs the probes on `threads` threads; takes about `seconds` in all.
+Roofline measure_roofline(int threads, double seconds = 1.0);
+
+}  // namespace qwench::cpu

@@ -1,0 +1,31 @@
+// qkv_linear: q, k, v = x @ W^T (+ bias), three matrices as one pool of panels.
+#include "cpu/ops.h"
+#include "cpu/panel_matmul.h"
+
+namespace qwench::cpu {
+
+namespace {
+
+void qkv_panel(const QkvLinearArgs& a, Stream& stream) {
+  const LinearArgs matmuls[] = {
+      {a.x, a.wq, a.bias_q, a.q}, {a.x, a.wk, a.bias_k, a.k}, {a.x, a.wv, a.bias_v, a.v}};
+  panel_matmul_avx2(team_of(stream), matmuls, 3);
+}
+template <DType kType>
+const char* unsupported(const QkvLinearArgs& a) {
+  for (const WeightView* w : {&a.wq, &a.wk, &a.wv})
+    if (const char* reason = panel_avx2_unsupported(*w, kType)) return reason;
+  return nullptr;
+}
+
+constexpr Kernel<QkvLinearArgs> kQkvLinear[] = {
+    {"f32_panel_avx2", unsupported<DType::kF32>, qkv_panel, Layout::kPacked},
+    {"f16_panel_avx2", unsupported<DType::kF16>, qkv_panel, Layout::kPacked},
+    {"bf16_panel_avx2", unsupported<DType::kBF16>, qkv_panel, Layout::kPacked},
+};
+
+}  // namespace
+
+KernelList<QkvLinearArgs> qkv_linear_kernels() { return kQkvLinear; }
+
+}  // namespace qwench::cpu

@@ -1,0 +1,31 @@
+// swiglu: h = silu(gate) * up.
+#include <cmath>
+
+#include "cpu/norm_avx2.h"
+#include "cpu/ops.h"
+
+namespace qwench::cpu {
+
+namespace {
+
+void swiglu_reference(const SwiGluArgs& a, Stream&) {
+  const float *gate = a.gate.as<const float>(), *up = a.up.as<const float>();
+  for (int64_t i = 0; i < a.h.shape.count(); ++i) {
+    const double g = gate[i];
+    a.h.as<float>()[i] = float(g / (1 + std::exp(-g)) * up[i]);
+  }
+}
+
+const char* avx2_unsupported(const SwiGluArgs&) { return avx2_missing(); }
+void avx2(const SwiGluArgs& a, Stream& stream) { swiglu_avx2(team_of(stream), a); }
+
+constexpr Kernel<SwiGluArgs> kSwiGlu[] = {
+    {"f32_polyexp_avx2", avx2_unsupported, avx2},
+    {"reference", always_supported<SwiGluArgs>, swiglu_reference},
+};
+
+}  // namespace
+
+KernelList<SwiGluArgs> swiglu_kernels() { return kSwiGlu; }
+
+}  // namespace qwench::cpu

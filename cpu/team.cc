@@ -1,0 +1,104 @@
+// Waking, handing out and meeting again. See team.h for the idea.
+#include "cpu/team.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace qwench::cpu {
+
+namespace {
+
+constexpr int kSpins = 20000;  // about 100 us: longer than the gap between two ops of a token
+
+void pause() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace
+
+Team::Team(int threads) : size_(std::max(threads, 1)) {
+  scratch_storage_.reset(new char[size_t(size_ * kScratchBytes + 64)]());
+  const uintptr_t address = reinterpret_cast<uintptr_t>(scratch_storage_.get());
+  scratch_ = scratch_storage_.get() + (64 - address % 64) % 64;
+  if (size_ == 1) return;
+  std::atomic<int> granted{0};
+  host_ = std::thread([this, &granted] {
+    omp_set_dynamic(0);
+#pragma omp parallel num_threads(size_ - 1)
+    {
+#pragma omp master
+      granted.store(omp_get_num_threads());
+      worker_loop(1 + omp_get_thread_num());
+    }
+  });
+  while (granted.load() == 0 || started_.load() < granted.load()) std::this_thread::yield();
+  size_ = 1 + granted.load();  // OMP_THREAD_LIMIT may grant fewer than asked for
+}
+
+Team::~Team() {
+  if (!host_.joinable()) return;
+  stop_.store(true);
+  job_.fetch_add(1);
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    wake_.notify_all();
+  }
+  host_.join();
+}
+
+void Team::start(Call call, void* body, int64_t n, int64_t grain) {
+  call_ = call, body_ = body, n_ = n, grain_ = grain;
+  next_.store(0, std::memory_order_relaxed);
+  busy_.store(size_ - 1, std::memory_order_relaxed);
+  job_.fetch_add(1, std::memory_order_seq_cst);
+  if (sleepers_.load(std::memory_order_seq_cst) > 0) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    wake_.notify_all();
+  }
+  work(0);
+  for (int spins = 0; busy_.load(std::memory_order_acquire) > 0; ++spins)
+    spins < kSpins ? pause() : std::this_thread::yield();
+}
+
+void Team::work(int thread) {
+  for (;;) {
+    const int64_t begin = next_.fetch_add(grain_, std::memory_order_relaxed);
+    if (begin >= n_) return;
+    call_(body_, begin, std::min(begin + grain_, n_), thread);
+  }
+}
+
+void Team::wait_for_job(uint64_t seen) {
+  for (int spins = 0; spins < kSpins; ++spins) {
+    if (job_.load(std::memory_order_acquire) != seen) return;
+    pause();
+  }
+  std::unique_lock<std::mutex> lock(mutex_);
+  sleepers_.fetch_add(1, std::memory_order_seq_cst);
+  wake_.wait(lock, [&] { return job_.load(std::memory_order_seq_cst) != seen; });
+  sleepers_.fetch_sub(1);
+}
+
+void Team::worker_loop(int thread) {
+  uint64_t seen = 0;
+  started_.fetch_add(1);
+  for (;;) {
+    wait_for_job(seen);
+    ++seen;
+    if (stop_.load()) return;
+    work(thread);
+    busy_.fetch_sub(1, std::memory_order_release);
+  }
+}
+
+}  // namespace qwench::cpu
