@@ -59,7 +59,8 @@ const float* widen(DType dtype, const void* base, int64_t index, int64_t n, floa
   return to;
 }
 
-/// p[64] holds scores; the first n are real. Leaves p = exp(s - max), 0 past n; returns max and sum.
+/// p[64] holds scores; the first n are real. Leaves p = exp(s - max), 0 past n; returns max and
+/// sum.
 void softmax_block(float* p, int64_t n, float& m, float& l) {
   const __m256 lane = _mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7);
   const __m256 lowest = _mm256_set1_ps(-__builtin_inff());
@@ -101,7 +102,8 @@ void merge(float& m, float& l, float* o, float m_b, float l_b, const float* o_b,
 }
 
 /// o_b[rows][head_dim] = p[rows][n] V[n][head_dim], 32 columns at a time.
-void weigh_values(int rows, const float* p, const float* v, int64_t n, int64_t head_dim, float* o_b) {
+void weigh_values(int rows, const float* p, const float* v, int64_t n, int64_t head_dim,
+                  float* o_b) {
   std::memset(o_b, 0, size_t(rows * head_dim) * sizeof(float));
   int64_t d = 0;
   for (; d + 32 <= head_dim; d += 32)

@@ -83,7 +83,9 @@ void* CpuBackend::allocate_bytes(int64_t bytes) {
   return data;
 }
 
-void CpuBackend::release_bytes(void* data, int64_t bytes) { munmap(data, size_t(bytes ? bytes : 1)); }
+void CpuBackend::release_bytes(void* data, int64_t bytes) {
+  munmap(data, size_t(bytes ? bytes : 1));
+}
 
 int64_t CpuBackend::count_nonfinite(const TensorView& t) {
   const uint32_t* bits = t.as<const uint32_t>();

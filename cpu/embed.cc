@@ -20,8 +20,8 @@ const char* reference_unsupported(const EmbedArgs& a) { return needs_plain(a.w);
 void embed_panel(const EmbedArgs& a, Stream&) {
   for (int64_t t = 0; t < a.x.rows(); ++t) {
     const int64_t row = a.tokens.as<const int32_t>()[t];
-    const char* panel = static_cast<const char*>(a.w.packed) +
-                        row / kPanelRows * panel_bytes(a.w.dtype, a.w.in);
+    const char* panel =
+        static_cast<const char*>(a.w.packed) + row / kPanelRows * panel_bytes(a.w.dtype, a.w.in);
     WeightView elements{a.w.dtype, 1, 0, panel, nullptr};
     float* x = a.x.row<float>(t);
     for (int64_t k = 0; k < a.w.in; ++k)

@@ -8,8 +8,8 @@
 
 #include "cpu/ops.h"
 #include "cpu/plain_weight.h"
-#include "engine/checked.h"
 #include "cpu/simd_avx2.h"
+#include "engine/checked.h"
 
 namespace qwench::cpu {
 
@@ -24,7 +24,8 @@ void widen_rows(const WeightView& w, int64_t first, int64_t rows, float* to) {
   const int64_t n = rows * w.in;
   const bool bf16 = w.dtype == DType::kBF16;
   int64_t i = 0;
-  for (; i + 8 <= n; i += 8) _mm256_storeu_ps(to + i, bf16 ? load_bf16(from + i) : load_f16(from + i));
+  for (; i + 8 <= n; i += 8)
+    _mm256_storeu_ps(to + i, bf16 ? load_bf16(from + i) : load_f16(from + i));
   for (; i < n; ++i) to[i] = bf16 ? bf16_to_f32(from[i]) : f16_to_f32(from[i]);
 }
 

@@ -1,4 +1,5 @@
-// logits: y = x @ W^T with the head, a row of its own so that reports show it apart from the layers.
+// logits: y = x @ W^T with the head, a row of its own so that reports show it apart from the
+// layers.
 #include "cpu/ops.h"
 #include "cpu/panel_matmul.h"
 

@@ -5,7 +5,8 @@
 
 namespace qwench::cpu {
 
-/// One pass over the residual for the sum of squares, one for the output; a token never shares a sum.
+/// One pass over the residual for the sum of squares, one for the output; a token never shares a
+/// sum.
 void add_rms_norm_avx2(Team& team, const AddRmsNormArgs& args);
 
 /// head_dim must be a multiple of 16.

@@ -1,5 +1,5 @@
-// The kernel lists of the CPU backend, one per op, each defined at the end of its op's file; and the
-// AVX2 kernels that those lists name, defined in the <op>_avx2.cc beside it.
+// The kernel lists of the CPU backend, one per op, each defined at the end of its op's file; and
+// the AVX2 kernels that those lists name, defined in the <op>_avx2.cc beside it.
 #pragma once
 #include "cpu/team.h"
 #include "engine/kernel.h"

@@ -14,8 +14,8 @@ namespace qwench::cpu {
 
 namespace {
 
-constexpr int64_t kChunk = 128;        // k per widened piece: 128 x 32 floats = 16 KB
-constexpr int64_t kTokenBlock = 512;   // tokens whose sums are kept: 512 x 32 floats = 64 KB
+constexpr int64_t kChunk = 128;       // k per widened piece: 128 x 32 floats = 16 KB
+constexpr int64_t kTokenBlock = 512;  // tokens whose sums are kept: 512 x 32 floats = 64 KB
 constexpr int kVectors = kPanelRows / 8;
 constexpr int64_t kPrefetchBytes = 4096;
 
@@ -107,8 +107,8 @@ void gemm_panel(DType dtype, const void* panel, const float* x, int64_t in, int6
     const int64_t n = std::min(kChunk, in - k0);
     const float* w = widen(dtype, panel, k0, n, widened);
     for (int64_t t = 0; t < n_tokens; t += 3)
-      tile_rows<kVectors>(int(std::min<int64_t>(3, n_tokens - t)), w, kPanelRows, x + t * in + k0, in,
-                          n, sums + t * kPanelRows, kPanelRows);
+      tile_rows<kVectors>(int(std::min<int64_t>(3, n_tokens - t)), w, kPanelRows, x + t * in + k0,
+                          in, n, sums + t * kPanelRows, kPanelRows);
   }
 }
 

@@ -1,16 +1,9 @@
-// Races the probe kernels against each other, round-robin in short slices, so that a neighbour or a
-// moving clock hits all of them alike; a kernel's figure is the median of its slices.
+// What is raced: arithmetic in registers beside the clock it runs at, and reads from main memory.
 #include "cpu/probes.h"
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <cstdlib>
-#include <cstring>
-#include <functional>
 #include <memory>
-#include <system_error>
-#include <thread>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -18,127 +11,11 @@
 
 #include "cpu/cpu_info.h"
 #include "cpu/probe_kernels.h"
+#include "cpu/probe_race.h"
 #include "engine/check.h"
 
 namespace qwench::cpu {
 namespace {
-
-double now() {
-  using Seconds = std::chrono::duration<double>;
-  return Seconds(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const size_t half = values.size() / 2;
-  std::sort(values.begin(), values.end());
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
-
-/// The caller and threads - 1 workers, which wait awake between slices: a sleeping one would start
-/// late and on a slow clock. Not the backend's pool, whose placement the probe must not inherit.
-class Team {
- public:
-  explicit Team(int threads) : threads_(threads), spans_(static_cast<size_t>(threads)) {
-    try {
-      for (int t = 1; t < threads; ++t) workers_.emplace_back([this, t] { serve(t); });
-    } catch (const std::system_error& e) {
-      stop();
-      fail("probe: expected {} threads, got {} ({})", threads, workers_.size() + 1, e.what());
-    }
-  }
-  ~Team() { stop(); }
-  Team(const Team&) = delete;
-  Team& operator=(const Team&) = delete;
-  int threads() const { return threads_; }
-
-  /// Runs work(thread) on all at once; seconds from the first start to the last end.
-  double run(const std::function<void(int)>& work) {
-    work_ = &work;
-    ready_.store(0);
-    done_.store(0);
-    slice_.fetch_add(1);
-    part(0);
-    wait([this] { return done_.load() == threads_; });
-    double first = spans_[0].start, last = spans_[0].end;
-    for (const Span& s : spans_) {
-      first = std::min(first, s.start);
-      last = std::max(last, s.end);
-    }
-    return std::max(last - first, 1e-9);
-  }
-
- private:
-  struct alignas(64) Span {
-    double start = 0, end = 0;
-  };
-
-  template <class Condition>
-  static void wait(Condition met) {
-    for (int spins = 0; !met(); ++spins)
-      if (spins > 2000) std::this_thread::yield();  // more threads than cores: let them run
-  }
-
-  void part(int thread) {
-    Span& span = spans_[static_cast<size_t>(thread)];
-    ready_.fetch_add(1);
-    wait([this] { return ready_.load() == threads_; });
-    span.start = now();
-    (*work_)(thread);
-    span.end = now();
-    done_.fetch_add(1);
-  }
-
-  void serve(int thread) {
-    for (int64_t seen = 0;; ++seen) {
-      wait([&] { return slice_.load() != seen || stop_.load(); });
-      if (stop_.load()) return;
-      part(thread);
-    }
-  }
-
-  void stop() {
-    stop_.store(true);
-    for (std::thread& worker : workers_) worker.join();
-  }
-
-  const int threads_;
-  std::vector<Span> spans_;
-  std::vector<std::thread> workers_;
-  const std::function<void(int)>* work_ = nullptr;
-  std::atomic<int64_t> slice_{0};
-  std::atomic<int> ready_{0}, done_{0};
-  std::atomic<bool> stop_{false};
-};
-
-struct Winner {
-  int index = 0;
-  double per_second = 0;
-};
-
-/// Slices of all kernels in turn until the time is over (but three rounds at least), after a first
-/// round that only warms up; then those whose best is 15 % behind sit out. rate(k): one slice.
-Winner race(int kernels, double seconds, const std::function<double(int)>& rate) {
-  std::vector<std::vector<double>> samples(static_cast<size_t>(kernels));
-  std::vector<double> best(static_cast<size_t>(kernels), 0.0);
-  const double end = now() + seconds;
-  for (int round = 0; round < 4 || now() < end; ++round) {
-    const double leader = *std::max_element(best.begin(), best.end());
-    for (int k = 0; k < kernels; ++k) {
-      const size_t i = static_cast<size_t>(k);
-      if (round >= 3 && best[i] < 0.85 * leader) continue;
-      const double value = rate(k);
-      best[i] = std::max(best[i], value);
-      if (round > 0) samples[i].push_back(value);
-    }
-  }
-  Winner winner;
-  for (int k = 0; k < kernels; ++k) {
-    const double middle = median(samples[static_cast<size_t>(k)]);
-    if (middle > winner.per_second) winner = {k, middle};
-  }
-  return winner;
-}
 
 // ---- Arithmetic
 
@@ -167,9 +44,9 @@ int64_t calibrate(const ComputeKernel& kernel, double seconds) {
   volatile double sink = 0;
   int64_t iterations = 64;
   for (; iterations < (int64_t{1} << 40); iterations *= 4) {
-    const double start = now();
+    const double start = seconds_now();
     sink = kernel.run(iterations);
-    const double taken = now() - start;
+    const double taken = seconds_now() - start;
     if (taken >= seconds / 8)
       return std::max<int64_t>(1, static_cast<int64_t>(double(iterations) * seconds / taken));
   }
@@ -178,7 +55,7 @@ int64_t calibrate(const ComputeKernel& kernel, double seconds) {
 }
 
 /// Operations a second of all threads together.
-double slice_rate(Team& team, const ComputeKernel& kernel, int64_t iterations) {
+double slice_rate(ProbeTeam& team, const ComputeKernel& kernel, int64_t iterations) {
   std::vector<double> results(static_cast<size_t>(team.threads()));
   const double seconds =
       team.run([&](int t) { results[static_cast<size_t>(t)] = kernel.run(iterations); });
@@ -186,9 +63,22 @@ double slice_rate(Team& team, const ComputeKernel& kernel, int64_t iterations) {
   return kernel.op_per_iteration * static_cast<double>(iterations) * team.threads() / seconds;
 }
 
+/// Cycles a second of the caller's core, while the workers keep the others awake. Too short a slice
+/// to be interrupted often, so that a busy machine shows as a probe below its limit.
+double clock_now(int64_t iterations) {
+  volatile double sink = 0;
+  const double start = seconds_now();
+  sink = clock_chain(iterations);
+  (void)sink;
+  return kClock.op_per_iteration * static_cast<double>(iterations) / (seconds_now() - start);
+}
+
+/// An interrupt or a neighbour only lengthens a slice: the clock is where nearly the best are.
+constexpr double kUndisturbed = 0.9;
+
 /// Races the kernels; after each slice one of the clock, whose samples join `clocks`.
-Probe probe_compute(const char* name, KernelSpan<ComputeKernel> kernels, Team& team, double seconds,
-                    std::vector<double>* clocks) {
+Probe probe_compute(const char* name, KernelSpan<ComputeKernel> kernels, ProbeTeam& team,
+                    double seconds, std::vector<double>* clocks) {
   Probe probe;
   if (kernels.count == 0) return probe;
   constexpr double kSlice = 1e-3;
@@ -198,15 +88,17 @@ Probe probe_compute(const char* name, KernelSpan<ComputeKernel> kernels, Team& t
   std::vector<double> own_clocks;
   const Winner winner = race(kernels.count, seconds, [&](int k) {
     const double rate = slice_rate(team, kernels.first[k], iterations[static_cast<size_t>(k)]);
-    own_clocks.push_back(slice_rate(team, kClock, clock_iterations) / team.threads());
+    own_clocks.push_back(clock_now(clock_iterations));
     return rate;
   });
   const ComputeKernel& best = kernels.first[winner.index];
   probe = {name, best.name, winner.per_second, 0, "op/s", team.threads()};
-  const int cores = std::min(team.threads(), cpu_info().physical_cores);
-  probe.limit = best.op_per_cycle * median(own_clocks) * cores;
-  // No cpuid bit tells a core whose multipliers are 512 bits wide: it beats the narrow one's limit.
-  if (probe.limit > 0 && probe.per_second > 1.1 * probe.limit) probe.limit *= 2;
+  const double clock = quantile(own_clocks, kUndisturbed);
+  // No cpuid bit tells a core whose multipliers are 512 bits wide: alone, it beats the narrow rate.
+  const double alone = best.op_per_iteration *
+                       static_cast<double>(iterations[static_cast<size_t>(winner.index)]) / kSlice;
+  const double per_cycle = best.op_per_cycle * (alone > 1.2 * best.op_per_cycle * clock ? 2 : 1);
+  probe.limit = per_cycle * clock * std::min(team.threads(), cpu_info().physical_cores);
   clocks->insert(clocks->end(), own_clocks.begin(), own_clocks.end());
   return probe;
 }
@@ -233,7 +125,7 @@ struct ReadBuffer {
 
 constexpr int64_t kMiB = int64_t{1} << 20;
 
-ReadBuffer make_buffer(Team& team) {
+ReadBuffer make_buffer(ProbeTeam& team) {
   const int64_t parts = int64_t{4} * team.threads();
   const int64_t wanted = std::max<int64_t>(512 * kMiB, 8 * cpu_info().l3_bytes);
   const int64_t bytes = std::min(wanted, available_memory_bytes() / 2);
@@ -241,7 +133,8 @@ ReadBuffer make_buffer(Team& team) {
   const int64_t unit = 2 * kMiB * parts;
   ReadBuffer buffer;
   buffer.bytes = bytes / unit * unit;
-  if (buffer.bytes == 0) return buffer;
+  const int64_t least = std::max<int64_t>(64 * kMiB, 4 * cpu_info().l3_bytes);
+  if (buffer.bytes < least) return ReadBuffer{};  // would measure the cache
   const size_t size = static_cast<size_t>(buffer.bytes);
   buffer.data.reset(static_cast<uint8_t*>(std::aligned_alloc(2 * kMiB, size)));
   if (!buffer.data) return ReadBuffer{};
@@ -259,7 +152,7 @@ ReadBuffer make_buffer(Team& team) {
 
 /// One slice reads a quarter of the buffer, the next one the next quarter, each thread its part:
 /// three quarters have passed through the caches before any byte is read again.
-Probe probe_read(Team& team, double seconds) {
+Probe probe_read(ProbeTeam& team, double seconds) {
   Probe probe = {"dram_read", "none: too little memory", 0, 0, "B/s", team.threads()};
   const ReadBuffer buffer = make_buffer(team);
   if (buffer.bytes == 0) return probe;
@@ -311,7 +204,7 @@ KernelSpan<ComputeKernel> int8_vnni_kernels() { return {}; }
 
 Roofline measure_roofline(int threads, double seconds) {
   QWENCH_CHECK(threads >= 1);
-  Team team(threads);
+  ProbeTeam team(threads);
   Roofline roofline;
   std::vector<double> clocks;
   const char* int8_name = has_avx2() ? "int8_maddubs" : "int8_scalar";
@@ -319,7 +212,7 @@ Roofline measure_roofline(int threads, double seconds) {
   roofline.int8 = probe_compute(int8_name, int8_kernels(), team, 0.15 * seconds, &clocks);
   roofline.int8_vnni =
       probe_compute("int8_vnni", int8_vnni_kernels(), team, 0.15 * seconds, &clocks);
-  roofline.clock_hz = median(clocks);
+  roofline.clock_hz = quantile(clocks, kUndisturbed);
   roofline.dram_read = probe_read(team, 0.5 * seconds);
   return roofline;
 }

@@ -34,8 +34,8 @@ inline __m256 exp_ps(__m256 x) {
   const __m256 kLog2e = _mm256_set1_ps(1.44269504088896341f);
   const __m256 kLn2High = _mm256_set1_ps(0.693145751953125f);
   const __m256 kLn2Low = _mm256_set1_ps(1.42860682030941723212e-6f);
-  const __m256 n = _mm256_round_ps(_mm256_mul_ps(x, kLog2e),
-                                   _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m256 n =
+      _mm256_round_ps(_mm256_mul_ps(x, kLog2e), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   __m256 r = _mm256_fnmadd_ps(n, kLn2High, x);
   r = _mm256_fnmadd_ps(n, kLn2Low, r);
   __m256 p = _mm256_set1_ps(1.0f / 720);

@@ -1,6 +1,7 @@
 // The threads of the CPU backend. OpenMP creates them once; between ops they meet at a counter of
 // our own: a bounded spin, then sleep, so that a shared core does not stall the run and a waiting
-// program burns nothing. Work is handed out in chunks; which thread takes one never changes results.
+// program burns nothing. Work is handed out in chunks; which thread takes one never changes
+// results.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -26,8 +27,8 @@ class Team final : public Stream {
 
   int size() const { return size_; }
 
-  /// Calls f(begin, end, thread) over [0, n) in chunks of at most `grain`, on all threads. f must not
-  /// throw. Returns when all is done.
+  /// Calls f(begin, end, thread) over [0, n) in chunks of at most `grain`, on all threads. f must
+  /// not throw. Returns when all is done.
   template <class F>
   void parallel_for(int64_t n, int64_t grain, F&& f) {
     if (size_ == 1 || n <= grain) {
@@ -59,9 +60,9 @@ class Team final : public Stream {
   Call call_ = nullptr;
   void* body_ = nullptr;
   int64_t n_ = 0, grain_ = 1;
-  alignas(64) std::atomic<uint64_t> job_{0};     // counts jobs; a change wakes the workers
-  alignas(64) std::atomic<int64_t> next_{0};     // first item not yet handed out
-  alignas(64) std::atomic<int> busy_{0};         // workers that have not finished the job
+  alignas(64) std::atomic<uint64_t> job_{0};  // counts jobs; a change wakes the workers
+  alignas(64) std::atomic<int64_t> next_{0};  // first item not yet handed out
+  alignas(64) std::atomic<int> busy_{0};      // workers that have not finished the job
   alignas(64) std::atomic<int> sleepers_{0};
   std::atomic<bool> stop_{false};
   std::atomic<int> started_{0};

@@ -1,0 +1,122 @@
+// The kernels between the matrix products: norms, rotary embedding, KV store, SwiGLU.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tests/support/op_check.h"
+
+using namespace qwench;
+using namespace qwench::test;
+
+namespace {
+const int64_t kWidths[] = {1, 7, 8, 9, 64, 897};
+
+double worst(const Poisoned& got, const Poisoned& expected, double magnitude) {
+  double ratio = 0;
+  for (int64_t i = 0; i < got.size(); ++i) {
+    if (std::isnan(got.at(i))) return 1e30;
+    const double tolerance = 8 * kEps * magnitude + tolerance_of_value(expected.at(i));
+    ratio = std::max(ratio, std::fabs(double(got.at(i)) - expected.at(i)) / tolerance);
+  }
+  return ratio;
+}
+}  // namespace
+
+TEST_CASE("every add_rms_norm kernel equals the reference, with and without a delta") {
+  for (const std::string& choice : choices_of<AddRmsNormArgs>())
+    for (int64_t dim : kWidths)
+      for (int64_t n : {1, 3, 20})
+        for (bool with_delta : {false, true})
+          for (float deviation : {1.0f, 1e-20f, 1e16f}) {  // squares near under- and overflow
+            CAPTURE(choice);
+            CAPTURE(dim);
+            Poisoned delta({n, dim}, 1, deviation), w({dim}, 2);
+            Poisoned x({n, dim}, 3, deviation), x_expected({n, dim}, 3, deviation);
+            Poisoned y({n, dim}), expected({n, dim});
+            const TensorView d = with_delta ? delta.view() : TensorView{};
+            backend_with("reference")
+                ->run(AddRmsNormArgs{d, x_expected.view(), w.view(), 1e-6f, expected.view()});
+            backend_with(choice)->run(AddRmsNormArgs{d, x.view(), w.view(), 1e-6f, y.view()});
+            CHECK(worst(y, expected, 0) <= 1);
+            CHECK(worst(x, x_expected, 0) <= 1);
+            CHECK((y.guards_intact() && x.guards_intact()));
+          }
+}
+
+TEST_CASE("every swiglu kernel equals the reference, also at the ends of the range of exp") {
+  for (const std::string& choice : choices_of<SwiGluArgs>())
+    for (int64_t n : kWidths)
+      for (float deviation : {1.0f, 30.0f, 200.0f}) {
+        CAPTURE(choice);
+        Poisoned gate({1, n}, 1, deviation), up({1, n}, 2), h({1, n}), expected({1, n});
+        backend_with("reference")->run(SwiGluArgs{gate.view(), up.view(), expected.view()});
+        backend_with(choice)->run(SwiGluArgs{gate.view(), up.view(), h.view()});
+        CHECK(worst(h, expected, 1e-30) <= 1);
+        CHECK(h.guards_intact());
+      }
+}
+
+TEST_CASE("every qk_norm_rope kernel equals the reference and fills the same cache") {
+  for (const std::string& choice : choices_of<QkNormRopeArgs>())
+    for (int64_t head_dim : {8, 16, 48, 128})
+      for (bool norm : {false, true})
+        for (DType dtype : {DType::kF32, DType::kF16}) {
+          CAPTURE(choice);
+          CAPTURE(head_dim);
+          const int64_t n = 11, capacity = 128, half = head_dim / 2;
+          std::vector<int32_t> pos, seq(size_t(n), 1);
+          for (int32_t t = 0; t < n; ++t) pos.push_back(58 + t);  // over a block border
+          Poisoned cos({capacity, half}, 1), sin({capacity, half}, 2), wq({head_dim}, 3),
+              wk({head_dim}, 4);
+          struct Out {
+            Poisoned q, k, v, cache;
+          };
+          const auto run = [&](const std::string& kernels) {
+            Out o{Poisoned({n, 4, head_dim}, 5), Poisoned({n, 2, head_dim}, 6),
+                  Poisoned({n, 2, head_dim}, 7), Poisoned({2, 2 * 2 * capacity, head_dim})};
+            KvView cache{o.cache.view().data,
+                         o.cache.view().as<float>() + o.cache.size() / 2,
+                         dtype,
+                         2,
+                         2,
+                         capacity,
+                         head_dim};
+            const QkNormRopeArgs args{o.q.view(),
+                                      o.k.view(),
+                                      o.v.view(),
+                                      norm ? wq.view() : TensorView{},
+                                      norm ? wk.view() : TensorView{},
+                                      1e-6f,
+                                      {pos.data(), DType::kI32, {n}},
+                                      {seq.data(), DType::kI32, {n}},
+                                      cos.view(),
+                                      sin.view(),
+                                      cache};
+            const bool ran = runs(*backend_with(kernels), args);
+            return std::make_pair(std::move(o), ran);
+          };
+          auto [expected, always] = run("reference");
+          auto [got, ran] = run(choice);
+          CHECK(always);
+          if (!ran) continue;
+          CHECK(worst(got.q, expected.q, 4) <= 1);
+          CHECK(worst(got.k, expected.k, 4) <= 1);
+          CHECK(got.cache.guards_intact());
+          if (dtype != DType::kF32) continue;
+          int64_t stored = 0;
+          for (int64_t i = 0; i < got.cache.size(); ++i) {
+            CHECK(std::isnan(got.cache.at(i)) == std::isnan(expected.cache.at(i)));
+            if (std::isnan(got.cache.at(i))) continue;
+            ++stored;
+            CHECK(std::fabs(got.cache.at(i) - expected.cache.at(i)) <= 1e-5);
+          }
+          CHECK(stored == 2 * n * 2 * head_dim);
+        }
+}
+
+TEST_CASE("the elementwise tolerance sees an error of one in ten thousand") {
+  Poisoned a({4}, 1), b({4}, 1);
+  b.at(2) *= 1.0001f;
+  CHECK(worst(a, b, 0) > 1);
+  CHECK(worst(a, a, 0) <= 1);
+}

@@ -1,0 +1,230 @@
+// Every kernel of linear, qkv_linear, gate_up_swiglu, logits and embed, on odd and real shapes.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "tests/support/op_check.h"
+
+using namespace qwench;
+using namespace qwench::test;
+
+namespace {
+
+struct Size {
+  int64_t out, in;
+};
+// 1, primes, panel - 1, panel, panel + 1, chunk + 1, Qwen2.5-0.5B's kv and a slice of its down
+// proj.
+const Size kSizes[] = {{1, 1}, {7, 13}, {31, 128}, {32, 127}, {33, 129}, {128, 896}, {64, 4864}};
+const int64_t kTokens[] = {1, 2, 3, 4, 8, 17};
+
+/// A matrix of one type, with the values that the type holds kept as f32 beside it.
+struct Matrix {
+  std::vector<char> stored;
+  std::vector<float> exact;
+  TensorView view;
+
+  Matrix(DType dtype, int64_t out, int64_t in, uint64_t seed) {
+    Poisoned random({out, in}, seed, 0.1f);
+    stored.resize(size_t(out * in * size_of(dtype)));
+    exact.resize(size_t(out * in));
+    convert(random.view().data, DType::kF32, stored.data(), dtype, out * in);
+    convert(stored.data(), dtype, exact.data(), DType::kF32, out * in);
+    view = {stored.data(), dtype, {out, in}};
+  }
+  /// Exact dot product with x, and the sum of the magnitudes.
+  double dot(const float* x, int64_t row, double& norm) const {
+    double sum = 0;
+    norm = 0;
+    for (int64_t k = 0; k < view.cols(); ++k) {
+      const double product = double(x[k]) * double(exact[size_t(row * view.cols() + k)]);
+      sum += product, norm += std::fabs(product);
+    }
+    return sum;
+  }
+};
+
+/// Largest |error| / tolerance of y = x W^T + bias; above 1 is wrong.
+double worst(const Matrix& w, Poisoned& x, const Poisoned* bias, Poisoned& y, int64_t n_tokens) {
+  double worst = 0;
+  const int64_t out = w.view.rows(), in = w.view.cols();
+  for (int64_t t = 0; t < n_tokens; ++t)
+    for (int64_t o = 0; o < out; ++o) {
+      double norm, exact = w.dot(x.view().row<float>(t), o, norm);
+      if (bias) exact += double(bias->at(o)), norm += std::fabs(double(bias->at(o)));
+      const double error = std::fabs(double(y.at(t * out + o)) - exact);
+      worst = std::max(worst, error / tolerance_of_sum(in + 1, norm));
+      if (std::isnan(error)) return 1e30;
+    }
+  return worst;
+}
+
+const DType kDTypes[] = {DType::kF32, DType::kF16, DType::kBF16};
+
+}  // namespace
+
+TEST_CASE("every linear kernel equals the exact product, whatever the shape, type and bias") {
+  int ran = 0;
+  for (const std::string& choice : choices_of<LinearArgs>())
+    for (DType dtype : kDTypes)
+      for (const Size& size : kSizes) {
+        CAPTURE(choice);
+        const auto backend = backend_with(choice);
+        const Matrix matrix(dtype, size.out, size.in, 7);
+        Poisoned bias({size.out}, 3);
+        Weight w;
+        try {
+          w = backend->import(matrix.view, WeightUse::kLinear);
+        } catch (const UsageError&) {
+          continue;  // a kernel of another type
+        }
+        for (int64_t n : kTokens)
+          for (bool with_bias : {false, true}) {
+            Poisoned x({n, size.in}, uint64_t(n)), y({n, size.out});
+            const TensorView b = with_bias ? bias.view() : TensorView{};
+            if (!runs(*backend, LinearArgs{x.view(), w.view, b, y.view()})) continue;
+            ++ran;
+            CHECK(worst(matrix, x, with_bias ? &bias : nullptr, y, n) <= 1);
+            CHECK(y.guards_intact());
+          }
+      }
+  CHECK(ran >= 3 * 7 * 6 * 2);  // at least the reference ran everywhere
+}
+
+TEST_CASE("a wrong weight is seen by the linear tolerance") {
+  const Matrix matrix(DType::kF32, 33, 129, 7);
+  Matrix wrong = matrix;
+  wrong.view.data = wrong.stored.data();
+  wrong.view.row<float>(32)[128] += 0.01f;
+  const auto backend = backend_with("");
+  const Weight w = backend->import(wrong.view, WeightUse::kLinear);
+  Poisoned x({1, 129}, 1), y({1, 33});
+  backend->run(LinearArgs{x.view(), w.view, {}, y.view()});
+  CHECK(worst(matrix, x, nullptr, y, 1) > 1);
+}
+
+TEST_CASE("panel kernels give the same bits for any batch, thread count and token block") {
+  for (DType dtype : kDTypes) {
+    const Matrix matrix(dtype, 100, 301, 9);
+    const auto one = backend_with("", 1), three = backend_with("", 3);
+    const Weight w1 = one->import(matrix.view, WeightUse::kLinear);
+    const Weight w3 = three->import(matrix.view, WeightUse::kLinear);
+    const int64_t n = 515;  // more than one token block
+    Poisoned x({n, 301}, 5), batch({n, 100}), single({n, 100});
+    three->run(LinearArgs{x.view(), w3.view, {}, batch.view()});
+    for (int64_t t = 0; t < n; ++t)
+      one->run(LinearArgs{x.view().slice(t, 1), w1.view, {}, single.view().slice(t, 1)});
+    CHECK(std::memcmp(batch.view().data, single.view().data, size_t(n * 100 * 4)) == 0);
+  }
+}
+
+TEST_CASE("every qkv_linear and logits kernel gives the bits of its parts") {
+  for (DType dtype : kDTypes) {
+    const Matrix q(dtype, 48, 70, 1), k(dtype, 16, 70, 2), v(dtype, 16, 70, 3);
+    Poisoned bias({48}, 4);
+    std::vector<float> first;
+    for (const std::string& choice : choices_of<QkvLinearArgs>()) {
+      const auto backend = backend_with(choice);
+      for (int64_t n : kTokens) {
+        Poisoned x({n, 70}, 6), yq({n, 48}), yk({n, 16}), yv({n, 16});
+        try {
+          const Weight wq = backend->import(q.view, WeightUse::kLinear);
+          const Weight wk = backend->import(k.view, WeightUse::kLinear);
+          const Weight wv = backend->import(v.view, WeightUse::kLinear);
+          backend->run(QkvLinearArgs{x.view(),
+                                     wq.view,
+                                     wk.view,
+                                     wv.view,
+                                     bias.view(),
+                                     {},
+                                     {},
+                                     yq.view(),
+                                     yk.view(),
+                                     yv.view()});
+        } catch (const UsageError&) {
+          continue;
+        }
+        CHECK(worst(q, x, &bias, yq, n) <= 1);
+        CHECK(worst(k, x, nullptr, yk, n) <= 1);
+        CHECK(worst(v, x, nullptr, yv, n) <= 1);
+        CHECK((yq.guards_intact() && yk.guards_intact() && yv.guards_intact()));
+      }
+    }
+    for (const std::string& choice : choices_of<LogitsArgs>()) {
+      const auto backend = backend_with(choice);
+      Poisoned x({2, 70}, 6), y({2, 48});
+      try {
+        const Weight w = backend->import(q.view, WeightUse::kLinear);
+        backend->run(LogitsArgs{x.view(), w.view, y.view()});
+      } catch (const UsageError&) {
+        continue;
+      }
+      CHECK(worst(q, x, nullptr, y, 2) <= 1);
+    }
+  }
+}
+
+TEST_CASE("every gate_up_swiglu kernel is silu(gate) * up of the exact products") {
+  int ran = 0;
+  for (DType dtype : kDTypes)
+    for (const std::string& choice : choices_of<GateUpSwiGluArgs>())
+      for (int64_t n : kTokens) {
+        CAPTURE(choice);
+        const Matrix gate(dtype, 75, 96, 1), up(dtype, 75, 96, 2);
+        const auto backend = backend_with(choice);
+        Poisoned x({n, 96}, 3), scratch({n, 75}), h({n, 75});
+        try {
+          const Weight wg = backend->import(gate.view, WeightUse::kLinear);
+          const Weight wu = backend->import(up.view, WeightUse::kLinear);
+          backend->run(GateUpSwiGluArgs{x.view(), wg.view, wu.view, scratch.view(), h.view()});
+        } catch (const UsageError&) {
+          continue;
+        }
+        ++ran;
+        double worst_ratio = 0;
+        for (int64_t t = 0; t < n; ++t)
+          for (int64_t o = 0; o < 75; ++o) {
+            double gate_norm, up_norm;
+            const double g = gate.dot(x.view().row<float>(t), o, gate_norm);
+            const double u = up.dot(x.view().row<float>(t), o, up_norm);
+            const double exact = g / (1 + std::exp(-g)) * u;
+            // |silu'| <= 1.1, |silu(g)| <= |g|: errors of both sums pass through the product.
+            const double tolerance = 1.1 * tolerance_of_sum(96, gate_norm) * std::fabs(u) +
+                                     tolerance_of_sum(96, up_norm) * std::fabs(g) +
+                                     tolerance_of_value(exact);
+            worst_ratio = std::max(worst_ratio, std::fabs(h.at(t * 75 + o) - exact) / tolerance);
+          }
+        CHECK(worst_ratio <= 1);
+        CHECK(h.guards_intact());
+      }
+  CHECK(ran >= 3 * 2 * 6);
+}
+
+TEST_CASE("every embed kernel returns the exact row") {
+  for (DType dtype : kDTypes)
+    for (WeightUse use : {WeightUse::kEmbedding, WeightUse::kTiedEmbedding})
+      for (const std::string& choice : choices_of<EmbedArgs>()) {
+        const Matrix matrix(dtype, 70, 33, 5);
+        const auto backend = backend_with(choice);
+        const Weight w = backend->import(matrix.view, use);
+        int32_t ids[3] = {0, 69, 32};
+        Poisoned x({3, 33});
+        backend->run(EmbedArgs{{ids, DType::kI32, {3}}, w.view, x.view()});
+        for (int64_t t = 0; t < 3; ++t)
+          CHECK(std::memcmp(x.view().row<float>(t), &matrix.exact[size_t(ids[t] * 33)], 33 * 4) ==
+                0);
+        CHECK(x.guards_intact());
+      }
+}
+
+TEST_CASE("a policy that mixes layouts holds both, and memory counts both") {
+  const Matrix matrix(DType::kBF16, 64, 64, 1);
+  const auto plain = backend_with("linear=eigen"), mixed = backend_with("embed=reference");
+  const Weight w = plain->import(matrix.view, WeightUse::kTiedEmbedding);
+  CHECK((w.view.plain && !w.view.packed));
+  CHECK(plain->memory().now[size_t(MemoryKind::kWeights)] == 64 * 64 * 2);
+  const Weight both = mixed->import(matrix.view, WeightUse::kTiedEmbedding);
+  CHECK((both.view.plain && both.view.packed));
+  CHECK(mixed->memory().now[size_t(MemoryKind::kWeights)] == 2 * 64 * 64 * 2);
+}

@@ -1,0 +1,65 @@
+// What --kernel forces, what it refuses, and what is reported.
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "tests/support/op_check.h"
+
+using namespace qwench;
+using namespace qwench::test;
+
+TEST_CASE("unknown ops and kernels are usage errors that say what there is") {
+  KernelPolicy policy;
+  CHECK_THROWS_WITH_AS(policy.add("matmul=eigen"), doctest::Contains("gate_up_swiglu"), UsageError);
+  CHECK_THROWS_AS(policy.add("linear"), UsageError);
+  CHECK_THROWS_AS(policy.add("linear="), UsageError);
+  CHECK_THROWS_WITH_AS(backend_with("linear=fast"), doctest::Contains("bf16_panel_avx2"),
+                       UsageError);
+  CHECK_THROWS_WITH_AS(backend_with("linear=composed"), doctest::Contains("linear on cpu"),
+                       UsageError);
+  CHECK_THROWS_WITH_AS(backend_with("gate_up_swiglu=reference"),
+                       doctest::Contains("defined by its parts"), UsageError);
+}
+
+TEST_CASE("forcing a part forces the composition, so that it reaches every matmul") {
+  KernelPolicy policy;
+  policy.add("linear=eigen");
+  CHECK(policy.forced<LinearArgs>() == "eigen");
+  CHECK(policy.forced<QkvLinearArgs>() == "composed");
+  CHECK(policy.forced<AttentionArgs>().empty());
+  CHECK(policy.to_string() == "linear=eigen");
+}
+
+TEST_CASE("a composition's own time excludes its parts, and its cost is in the parts") {
+  const auto backend = backend_with("add_rms_norm=composed");
+  Profiler profiler;
+  backend->profiler = &profiler;
+  Poisoned x({2, 8}, 1), delta({2, 8}, 2), w({8}, 3), y({2, 8});
+  backend->begin(Phase::kDecode);
+  backend->run(AddRmsNormArgs{delta.view(), x.view(), w.view(), 1e-6f, y.view()});
+  std::set<std::string> seen;
+  int64_t sum = 0;
+  for (const OpRecord& r : profiler.records(Phase::kDecode)) {
+    seen.insert(std::string(r.op) + "/" + std::string(r.kernel));
+    CHECK(r.calls == 1);
+    CHECK((r.cost.bytes > 0) == (r.kernel != "composed"));
+    sum += r.ns;
+  }
+  CHECK(seen ==
+        std::set<std::string>{"add_rms_norm/composed", "add/reference", "rms_norm/reference"});
+  CHECK(sum == profiler.total_ns());
+  CHECK(profiler.records(Phase::kPrefill).empty());
+}
+
+TEST_CASE("memory is counted by kind, now and at its peak") {
+  const auto backend = backend_with("");
+  {
+    const Buffer a = backend->allocate(1000, MemoryKind::kScratch);
+    CHECK(reinterpret_cast<uintptr_t>(a.data()) % 64 == 0);
+    CHECK(backend->memory().now[size_t(MemoryKind::kScratch)] == 1000);
+  }
+  CHECK(backend->memory().now[size_t(MemoryKind::kScratch)] == 0);
+  CHECK(backend->memory().peak[size_t(MemoryKind::kScratch)] == 1000);
+  CHECK_THROWS_WITH_AS(backend->allocate(int64_t(1) << 60, MemoryKind::kWeights),
+                       doctest::Contains("cannot allocate"), Error);
+}

@@ -1,0 +1,106 @@
+// Logits and greedy tokens equal those of Hugging Face transformers on every golden folder,
+// whatever the kernels, and are the same bits whatever the threads, chunks and batch.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "tests/support/test_model.h"
+
+using namespace qwench;
+using namespace qwench::test;
+
+namespace {
+
+double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  REQUIRE(a.size() == b.size());
+  double largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::fabs(double(a[i]) - b[i]));
+  return largest;
+}
+double largest_value(const std::vector<float>& a) {
+  double largest = 0;
+  for (float v : a) largest = std::max(largest, std::fabs(double(v)));
+  return largest;
+}
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * 4) == 0;
+}
+
+constexpr double kBound = 2e-4;  // of the largest |logit|: float32 against float32
+
+}  // namespace
+
+TEST_CASE("logits of every golden folder are within 2e-4 of transformers, with every policy") {
+  for (const std::string& folder : golden_text_folders())
+    for (const char* kernels : {"", "reference", "linear=eigen", "attention=reference"}) {
+      CAPTURE(folder);
+      CAPTURE(kernels);
+      const TestModel m(folder, kernels);
+      const std::vector<float> expected = expected_floats(folder, "logits");
+      const std::vector<float> got = prompt_logits(m, expected_ints(folder, "input_ids"), 64);
+      CHECK(largest_difference(got, expected) <= kBound * largest_value(expected));
+    }
+}
+
+TEST_CASE("a wrong weight moves the logits past the bound") {
+  const std::string folder = golden_text_folders().front();
+  const TestModel m(folder);
+  float& weight = m.model.weights.layers[0].attn_norm.view.as<float>()[0];
+  weight = weight * 1.5f + 0.5f;
+  const std::vector<float> expected = expected_floats(folder, "logits");
+  const std::vector<float> got = prompt_logits(m, expected_ints(folder, "input_ids"), 64);
+  CHECK(largest_difference(got, expected) > kBound * largest_value(expected));
+}
+
+TEST_CASE("greedy tokens are those of transformers") {
+  for (const std::string& folder : golden_text_folders())
+    for (const char* kernels : {"", "reference"}) {
+      CAPTURE(folder);
+      CAPTURE(kernels);
+      const std::vector<int32_t> expected = expected_ints(folder, "greedy_ids");
+      const TestModel m(folder, kernels);
+      CHECK(greedy(m, expected_ints(folder, "input_ids"), int64_t(expected.size())) == expected);
+    }
+}
+
+TEST_CASE("logits are bit-identical for any thread count and prefill chunk") {
+  for (const std::string& folder : golden_text_folders())
+    for (const char* kernels : {"", "reference"}) {
+      CAPTURE(folder);
+      CAPTURE(kernels);
+      const std::vector<int32_t> tokens = expected_ints(folder, "input_ids");
+      const std::vector<float> one = prompt_logits(TestModel(folder, kernels, 1), tokens, 64);
+      for (int threads : {1, 2, 3}) {
+        const TestModel m(folder, kernels, threads);
+        for (int64_t chunk : {1, 7, 64, 512}) {
+          CAPTURE(threads);
+          CAPTURE(chunk);
+          CHECK(same_bits(prompt_logits(m, tokens, chunk), one));
+        }
+      }
+    }
+}
+
+TEST_CASE("an f16 KV cache stays near and is bit-identical too") {
+  const std::string folder = data_folder("text/qwen3-tied-bf16");
+  const std::vector<int32_t> tokens = expected_ints(folder, "input_ids");
+  const std::vector<float> expected = expected_floats(folder, "logits");
+  const TestModel m(folder), reference(folder, "reference");
+  const std::vector<float> got = prompt_logits(m, tokens, 64, DType::kF16);
+  CHECK(same_bits(prompt_logits(m, tokens, 7, DType::kF16), got));
+  CHECK(largest_difference(got, expected) <= 5e-3 * largest_value(expected));
+  const std::vector<float> oracle = prompt_logits(reference, tokens, 64, DType::kF16);
+  CHECK(largest_difference(got, oracle) <= 2e-3 * largest_value(expected));  // a rounding may flip
+}
+
+TEST_CASE("--mmap reads the same weights") {
+  const std::string folder = data_folder("text/qwen2-sharded-f16");
+  const std::vector<int32_t> tokens = expected_ints(folder, "input_ids");
+  TestModel mapped(folder);
+  OpenOptions options;
+  options.mmap = true;
+  mapped.checkpoint = open_checkpoint(folder, options);
+  mapped.model.weights = load_weights(*mapped.checkpoint, *mapped.backend, {});
+  CHECK(same_bits(prompt_logits(mapped, tokens, 64), prompt_logits(TestModel(folder), tokens, 64)));
+}

@@ -1,0 +1,52 @@
+// Running an op with one kernel after the other, beside the oracle (every op at its reference), and
+// the one table of tolerances.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cpu/cpu_backend.h"
+#include "tests/support/poisoned.h"
+
+namespace qwench::test {
+
+/// A CPU backend with the given choice ("linear=eigen", "reference" or "").
+inline std::unique_ptr<Backend> backend_with(const std::string& choice, int threads = 2) {
+  cpu::CpuOptions options;
+  options.threads = threads;
+  if (!choice.empty()) options.policy.add(choice);
+  return cpu::make_cpu_backend(options);
+}
+
+/// "op=kernel" for every kernel of an op on the CPU backend, and "op=composed" for a level-2 op.
+template <class Args>
+std::vector<std::string> choices_of() {
+  const std::string op(name_of(Args::kId));
+  std::vector<std::string> choices;
+  for (const Kernel<Args>& k : backend_with("", 1)->kernels(Tag<Args>{}))
+    choices.push_back(op + "=" + std::string(k.name));
+  if (!Args::kParts.empty()) choices.push_back(op + "=composed");
+  return choices;
+}
+
+/// True when the backend's forced kernel takes these args; a refusal is counted, not failed.
+template <class Args>
+bool runs(Backend& backend, const Args& args) {
+  try {
+    backend.run(args);
+    return true;
+  } catch (const UsageError&) {
+    return false;
+  }
+}
+
+constexpr double kEps = 5.97e-8;  // half an ulp of f32 at 1
+
+/// Sum of n products in f32 whose magnitudes add up to `norm`: rounding errors walk randomly.
+inline double tolerance_of_sum(int64_t n, double norm) {
+  return 4 * std::sqrt(double(n)) * kEps * norm + 1e-30;
+}
+/// A value made by a handful of f32 operations, exp among them.
+inline double tolerance_of_value(double value) { return 32 * kEps * std::fabs(value) + 1e-30; }
+
+}  // namespace qwench::test

@@ -1,0 +1,42 @@
+// A checkpoint, a backend and a session in one place, and the results that others computed for it.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cpu/cpu_backend.h"
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/safetensors.h"
+#include "engine/session.h"
+
+namespace qwench::test {
+
+inline std::string data_folder(const std::string& name) {
+  return std::string(QWENCH_SOURCE_DIR) + "/tests/data/" + name;
+}
+
+/// The names of the golden folders under tests/data/text, sorted.
+std::vector<std::string> golden_text_folders();
+
+struct TestModel {
+  std::unique_ptr<Checkpoint> checkpoint;
+  std::unique_ptr<Backend> backend;
+  Model model;
+
+  /// `kernels`: choices as given to --kernel, separated by spaces.
+  explicit TestModel(const std::string& path, const std::string& kernels = "", int threads = 1,
+                     const LoadOptions& load = {});
+};
+
+/// Logits [tokens, vocab] of a whole prompt.
+std::vector<float> prompt_logits(const TestModel& m, const std::vector<int32_t>& tokens,
+                                 int64_t prefill_chunk, DType kv_dtype = DType::kF32);
+
+/// n ids by plain argmax after a prompt.
+std::vector<int32_t> greedy(const TestModel& m, const std::vector<int32_t>& prompt, int64_t n);
+
+/// Elements of a tensor of an expected.safetensors.
+std::vector<float> expected_floats(const std::string& folder, const std::string& name);
+std::vector<int32_t> expected_ints(const std::string& folder, const std::string& name);
+
+}  // namespace qwench::test
