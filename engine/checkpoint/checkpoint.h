@@ -1,0 +1,49 @@
+// Named tensors of one model, validated before anything is believed. Where they come from (files,
+// random numbers) is hidden behind this interface.
+#pragma once
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/model/config.h"
+#include "engine/tensor.h"
+
+namespace qwench {
+
+struct TensorInfo {
+  std::string name;
+  DType dtype = DType::kF32;
+  Shape shape;
+  int64_t bytes() const { return shape.count() * size_of(dtype); }
+};
+
+class Checkpoint {
+ public:
+  virtual ~Checkpoint() = default;
+  virtual const ModelConfig& config() const = 0;
+  /// Folder, file or shape card it came from; appears in errors and reports.
+  virtual const std::string& path() const = 0;
+  /// True for random weights: there is no tokenizer and nothing to read from disk.
+  virtual bool is_random() const { return false; }
+  virtual const std::vector<TensorInfo>& tensors() const = 0;
+  /// Null when absent.
+  virtual const TensorInfo* find(std::string_view name) const = 0;
+  /// Reads the elements [first, first + count) of a tensor as stored. Thread-safe.
+  virtual void read(const TensorInfo& tensor, int64_t first, int64_t count, void* to) const = 0;
+};
+
+struct OpenOptions {
+  bool mmap = false;                  // map the files instead of reading them (opt-in)
+  uint64_t seed = 1;                  // random weights
+  DType random_dtype = DType::kBF16;  // random weights
+};
+
+/// A Hugging Face folder, or the name of a shape card ("qwen3-0.6b") for random weights of that
+/// shape. UsageError when it is neither, naming near card names.
+std::unique_ptr<Checkpoint> open_checkpoint(const std::string& path, const OpenOptions& options);
+
+/// Names of all shape cards, sorted.
+std::vector<std::string> shape_card_names();
+
+}  // namespace qwench

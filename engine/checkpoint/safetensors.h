@@ -1,0 +1,63 @@
+// The safetensors format: a length, a JSON header, then data. The header is believed only when its
+// tensors tile the data exactly: from byte 0, without hole or overlap, to the last byte.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/file.h"
+
+namespace qwench {
+
+/// One entry of a header. Any dtype of the format is accepted here; what cannot be computed with is
+/// refused when it is asked for.
+struct StoredTensor {
+  std::string name;
+  std::string dtype;           // as written: "BF16"
+  std::vector<int64_t> shape;  // up to 8 dimensions
+  int64_t begin = 0, end = 0;  // bytes from the start of the data
+
+  /// As the engine's type; Error naming the tensor when it is not F32, F16, BF16 or I32, or has
+  /// more than 4 dimensions.
+  TensorInfo info(const std::string& where) const;
+};
+
+/// Entries sorted by name. Error (prefixed with `where`) on anything the format forbids.
+std::vector<StoredTensor> parse_safetensors_header(std::string_view header_bytes,
+                                                   int64_t data_bytes, const std::string& where);
+
+/// An open safetensors file. Thread-safe.
+class SafetensorsFile {
+ public:
+  /// mmap: map the file instead of reading it (see MappedFile for what that risks).
+  explicit SafetensorsFile(const std::string& path, bool mmap = false);
+
+  const std::string& path() const;
+  const std::vector<StoredTensor>& tensors() const { return tensors_; }
+  /// Null when absent.
+  const StoredTensor* find(std::string_view name) const;
+  /// Bytes [first, first + bytes) of a tensor of this file. Error when the file has changed.
+  void read(const StoredTensor& tensor, int64_t first, int64_t bytes, void* to) const;
+
+ private:
+  const File& file() const { return mapped_ ? mapped_->file() : *file_; }
+
+  std::optional<File> file_;
+  std::unique_ptr<MappedFile> mapped_;
+  std::vector<StoredTensor> tensors_;
+  int64_t data_start_ = 0;
+};
+
+/// A tensor to write: its description and its elements, row-major.
+struct TensorToWrite {
+  TensorInfo info;
+  const void* data = nullptr;
+};
+
+/// Writes a temporary file beside `path` and renames it into place: never half a file.
+void write_safetensors(const std::string& path, const std::vector<TensorToWrite>& tensors);
+
+}  // namespace qwench
