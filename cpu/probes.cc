@@ -94,11 +94,14 @@ Probe probe_compute(const char* name, KernelSpan<ComputeKernel> kernels, ProbeTe
   const ComputeKernel& best = kernels.first[winner.index];
   probe = {name, best.name, winner.per_second, 0, "op/s", team.threads()};
   const double clock = quantile(own_clocks, kUndisturbed);
-  // No cpuid bit tells a core whose multipliers are 512 bits wide: alone, it beats the narrow rate.
+  const int cores = std::min(team.threads(), cpu_info().physical_cores);
+  // No cpuid bit tells a core whose multipliers are 512 bits wide: it beats the narrow rate, in the
+  // race or, where the cores were shared then, alone in calibration.
   const double alone = best.op_per_iteration *
                        static_cast<double>(iterations[static_cast<size_t>(winner.index)]) / kSlice;
-  const double per_cycle = best.op_per_cycle * (alone > 1.2 * best.op_per_cycle * clock ? 2 : 1);
-  probe.limit = per_cycle * clock * std::min(team.threads(), cpu_info().physical_cores);
+  const double fastest = std::max(alone, probe.per_second / cores);
+  const double per_cycle = best.op_per_cycle * (fastest > 1.2 * best.op_per_cycle * clock ? 2 : 1);
+  probe.limit = per_cycle * clock * cores;
   clocks->insert(clocks->end(), own_clocks.begin(), own_clocks.end());
   return probe;
 }

@@ -61,9 +61,10 @@ void Backend::check_policy() const {
     for (const Kernel<Args>& k : list)
       if (k.name == forced) return;
     if (forced == "reference" && !Args::kParts.empty())
-      fail_usage("--kernel {0}=reference: {0} is defined by its parts; force those, or use "
-                 "`--kernel reference` for every op",
-                 name_of(Args::kId));
+      fail_usage(
+          "--kernel {0}=reference: {0} is defined by its parts; force those, or use "
+          "`--kernel reference` for every op",
+          name_of(Args::kId));
     fail_usage("--kernel {0}={1}: {0} on {2} has no kernel of that name; it has {3}",
                name_of(Args::kId), forced, name(), kernel_names(list));
   });
@@ -79,8 +80,7 @@ Selection<Args> Backend::select(const Args& args) const {
     if (forced.empty() || forced == k.name) {
       reason = k.unsupported(args);
       if (!reason) return {&k, place};
-      if (!forced.empty())
-        fail_usage("--kernel {}={}: {}", name_of(Args::kId), k.name, reason);
+      if (!forced.empty()) fail_usage("--kernel {}={}: {}", name_of(Args::kId), k.name, reason);
     }
     ++place;
   }
@@ -120,7 +120,7 @@ void Backend::run(const Args& args) {
     for (const TensorView& output : outputs_of(args)) require_finite(Args::kId, kernel, output);
 }
 
-#define QWENCH_INSTANTIATE(Args)                                   \
+#define QWENCH_INSTANTIATE(Args)                                    \
   template Selection<Args> Backend::select(const Args& args) const; \
   template void Backend::run(const Args& args);
 QWENCH_INSTANTIATE(EmbedArgs)

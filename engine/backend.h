@@ -68,8 +68,8 @@ class Backend {
   /// UsageError when the policy names a kernel that this backend does not have.
   void check_policy() const;
 
-  /// The kernel for these args: the forced one, or the first that supports them, or the composition.
-  /// UsageError with the reason when the forced kernel cannot run.
+  /// The kernel for these args: the forced one, or the first that supports them, or the
+  /// composition. UsageError with the reason when the forced kernel cannot run.
   template <class Args>
   Selection<Args> select(const Args& args) const;
 
@@ -83,7 +83,7 @@ class Backend {
   void run(const Args& args);
 
   Profiler* profiler = nullptr;  // not owned; null: nothing is recorded
-  bool check_finite = false;     // examine every op's output; Error names the first op with NaN or Inf
+  bool check_finite = false;  // examine every op's output; Error names the first op with NaN or Inf
 
  protected:
   friend class Buffer;

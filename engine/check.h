@@ -18,7 +18,8 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The command line is wrong (option, kernel name, token id, text without a tokenizer). Exit code 2.
+/// The command line is wrong (option, kernel name, token id, text without a tokenizer). Exit
+/// code 2.
 class UsageError : public Error {
  public:
   using Error::Error;

@@ -1,11 +1,13 @@
-// A kernel is one way to compute an op; a list of kernels, best first, is all a backend knows of it.
+// A kernel is one way to compute an op; a list of kernels, best first, is all a backend knows of
+// it.
 #pragma once
 #include <cstddef>
 #include <string_view>
 
 namespace qwench {
 
-/// The execution resource of a backend (CPU: the thread team). Kernels get it, nobody else looks in.
+/// The execution resource of a backend (CPU: the thread team). Kernels get it, nobody else looks
+/// in.
 class Stream {
  protected:
   ~Stream() = default;

@@ -24,7 +24,8 @@ struct MemoryCounters {
 
 class Backend;
 
-/// Owns `bytes` bytes of one backend's memory, 64-byte aligned; move-only. The backend must outlive it.
+/// Owns `bytes` bytes of one backend's memory, 64-byte aligned; move-only. The backend must outlive
+/// it.
 class Buffer {
  public:
   Buffer() = default;

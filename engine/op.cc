@@ -16,7 +16,9 @@ OpCost cost(const AddArgs& a) { return {a.x.shape.count(), 2 * a.x.bytes() + a.d
 OpCost cost(const RmsNormArgs& a) {
   return {4 * a.x.shape.count(), a.x.bytes() + a.w.bytes() + a.y.bytes()};
 }
-OpCost cost(const HeadNormArgs& a) { return {4 * a.x.shape.count(), 2 * a.x.bytes() + a.w.bytes()}; }
+OpCost cost(const HeadNormArgs& a) {
+  return {4 * a.x.shape.count(), 2 * a.x.bytes() + a.w.bytes()};
+}
 OpCost cost(const RopeArgs& a) {
   return {3 * a.x.shape.count(), 2 * a.x.bytes() + a.x.shape[0] * a.cos.cols() * 8};
 }

@@ -10,14 +10,27 @@
 namespace qwench {
 
 enum class OpId : uint8_t {
-  kEmbed, kAddRmsNorm, kQkvLinear, kQkNormRope, kAttention, kLinear, kGateUpSwiGlu, kLogits, kArgmax,
-  kAdd, kRmsNorm, kHeadNorm, kRope, kKvStore, kSwiGlu,
+  kEmbed,
+  kAddRmsNorm,
+  kQkvLinear,
+  kQkNormRope,
+  kAttention,
+  kLinear,
+  kGateUpSwiGlu,
+  kLogits,
+  kArgmax,
+  kAdd,
+  kRmsNorm,
+  kHeadNorm,
+  kRope,
+  kKvStore,
+  kSwiGlu,
 };
 constexpr int kNumOps = 15;
 constexpr std::array<std::string_view, kNumOps> kOpNames = {
-    "embed", "add_rms_norm", "qkv_linear", "qk_norm_rope", "attention",
-    "linear", "gate_up_swiglu", "logits", "argmax",
-    "add", "rms_norm", "head_norm", "rope", "kv_store", "swiglu"};
+    "embed",    "add_rms_norm",   "qkv_linear", "qk_norm_rope", "attention",
+    "linear",   "gate_up_swiglu", "logits",     "argmax",       "add",
+    "rms_norm", "head_norm",      "rope",       "kv_store",     "swiglu"};
 
 /// Bytes that must move and arithmetic that must be done, whatever the kernel.
 struct OpCost {
@@ -38,7 +51,8 @@ struct KvView {
   /// Index of k[seq, head, pos, d] and v[seq, head, pos, d], in elements.
   int64_t k_index(int64_t seq, int64_t head, int64_t pos, int64_t d) const {
     const int64_t block = pos / kKvBlock * kKvBlock;
-    return ((seq * n_kv_heads + head) * capacity + block) * head_dim + d * kKvBlock + pos % kKvBlock;
+    return ((seq * n_kv_heads + head) * capacity + block) * head_dim + d * kKvBlock +
+           pos % kKvBlock;
   }
   int64_t v_index(int64_t seq, int64_t head, int64_t pos, int64_t d) const {
     return ((seq * n_kv_heads + head) * capacity + pos) * head_dim + d;
@@ -151,12 +165,13 @@ struct QkvLinearArgs {  // q, k, v = x @ W^T (+ bias)
   TensorView q, k, v;                 // [n_tokens, q_dim | kv_dim]
 };
 
-struct QkNormRopeArgs {  // per-head norm (if weights are given), RoPE on q and k, k and v into the cache
+struct QkNormRopeArgs {  // per-head norm (if weights are given), RoPE on q and k, k and v into the
+                         // cache
   static constexpr OpId kId = OpId::kQkNormRope;
   static constexpr std::array<OpId, 3> kParts{OpId::kHeadNorm, OpId::kRope, OpId::kKvStore};
-  TensorView q;                     // [n_tokens, n_heads, head_dim]
-  TensorView k, v;                  // [n_tokens, n_kv_heads, head_dim]
-  TensorView q_norm, k_norm;        // [head_dim] or null
+  TensorView q;               // [n_tokens, n_heads, head_dim]
+  TensorView k, v;            // [n_tokens, n_kv_heads, head_dim]
+  TensorView q_norm, k_norm;  // [head_dim] or null
   float eps = 0;
   TensorView positions, sequences;  // [n_tokens] i32
   TensorView cos, sin;              // [capacity, head_dim / 2]
@@ -166,10 +181,10 @@ struct QkNormRopeArgs {  // per-head norm (if weights are given), RoPE on q and 
 struct GateUpSwiGluArgs {  // h = silu(x @ Wg^T) * (x @ Wu^T)
   static constexpr OpId kId = OpId::kGateUpSwiGlu;
   static constexpr std::array<OpId, 2> kParts{OpId::kLinear, OpId::kSwiGlu};
-  TensorView x;                // [n_tokens, dim]
-  WeightView w_gate, w_up;     // [ffn_dim, dim]
-  TensorView scratch;          // [n_tokens, ffn_dim], for the composition
-  TensorView h;                // [n_tokens, ffn_dim]
+  TensorView x;             // [n_tokens, dim]
+  WeightView w_gate, w_up;  // [ffn_dim, dim]
+  TensorView scratch;       // [n_tokens, ffn_dim], for the composition
+  TensorView h;             // [n_tokens, ffn_dim]
 };
 
 struct LogitsArgs {  // y = x @ W^T

@@ -26,13 +26,16 @@ bool all_finite(const float* values, int64_t n) {
 
 }  // namespace
 
-MemoryPlan plan_memory(const ModelConfig& config, DType weight_dtype, const SessionOptions& options) {
+MemoryPlan plan_memory(const ModelConfig& config, DType weight_dtype,
+                       const SessionOptions& options) {
   MemoryPlan plan;
   plan.weights = checked_mul(config.parameters(), size_of(weight_dtype), "weight bytes");
   plan.kv_cache = KvCache::bytes(config, options.n_seq, options.capacity, options.kv_dtype);
-  const int64_t rope = checked_mul(round_up(options.capacity, kKvBlock), config.head_dim * 4, "RoPE");
-  plan.activations = checked_add(
-      Activations::bytes(config, tokens_per_pass(options), logit_rows(options)), rope, "activations");
+  const int64_t rope =
+      checked_mul(round_up(options.capacity, kKvBlock), config.head_dim * 4, "RoPE");
+  plan.activations =
+      checked_add(Activations::bytes(config, tokens_per_pass(options), logit_rows(options)), rope,
+                  "activations");
   return plan;
 }
 
@@ -47,12 +50,13 @@ void require_memory(const ModelConfig& config, DType weight_dtype, const Session
   block.capacity = kKvBlock;
   const int64_t per_block = plan_memory(config, weight_dtype, block).total() - fixed;
   const int64_t fits = fixed < available ? (available - fixed) / per_block * kKvBlock : 0;
-  fail("memory: {} bytes needed (weights {}, KV cache {} for {} x {} positions, activations {}), {} "
-       "available; {}",
-       plan.total(), plan.weights, plan.kv_cache, options.n_seq, options.capacity, plan.activations,
-       available,
-       fits > 0 ? fmt::format("the largest context that fits is {}", fits)
-                : std::string("no context fits: choose a smaller model, dtype or batch"));
+  fail(
+      "memory: {} bytes needed (weights {}, KV cache {} for {} x {} positions, activations {}), {} "
+      "available; {}",
+      plan.total(), plan.weights, plan.kv_cache, options.n_seq, options.capacity, plan.activations,
+      available,
+      fits > 0 ? fmt::format("the largest context that fits is {}", fits)
+               : std::string("no context fits: choose a smaller model, dtype or batch"));
 }
 
 Session::Session(const Model& model, const SessionOptions& options)
@@ -94,14 +98,15 @@ void Session::forward(Phase phase, int64_t n_tokens, int64_t first_logit) {
   int64_t n_keys = 0;
   for (int64_t i = 0; i < n_tokens; ++i) n_keys += host_positions_[size_t(i)] + 1;
   backend.begin(phase);
-  qwench::forward(backend, {model_.config, model_.weights, cache_, rope_, act_, n_tokens, n_keys,
-                            first_logit});
+  qwench::forward(
+      backend, {model_.config, model_.weights, cache_, rope_, act_, n_tokens, n_keys, first_logit});
   backend.end();
   const int64_t n_values = (n_tokens - first_logit) * model_.config.vocab;
   backend.download(host_logits_.data(), act_.logits.data, n_values * 4);
   if (!all_finite(host_logits_.data(), n_values))
-    fail("nonfinite: expected finite logits, got NaN or Inf; --check-finite names the first op that "
-         "made it");
+    fail(
+        "nonfinite: expected finite logits, got NaN or Inf; --check-finite names the first op that "
+        "made it");
 }
 
 void Session::prefill(int64_t seq, const int32_t* tokens, int64_t n, const OnLogits* on_logits) {

@@ -16,10 +16,10 @@ struct Model {
 
 struct SessionOptions {
   int64_t n_seq = 1;
-  int64_t capacity = 0;        // positions per sequence; rounded up to whole KV blocks
+  int64_t capacity = 0;  // positions per sequence; rounded up to whole KV blocks
   DType kv_dtype = DType::kF32;
-  int64_t prefill_chunk = 512; // tokens per forward pass
-  int64_t logit_rows = 0;      // logits kept per forward pass; 0: one per sequence
+  int64_t prefill_chunk = 512;  // tokens per forward pass
+  int64_t logit_rows = 0;       // logits kept per forward pass; 0: one per sequence
 };
 
 /// What a session will allocate, in bytes.
@@ -27,10 +27,11 @@ struct MemoryPlan {
   int64_t weights = 0, kv_cache = 0, activations = 0;
   int64_t total() const { return weights + kv_cache + activations; }
 };
-MemoryPlan plan_memory(const ModelConfig& config, DType weight_dtype, const SessionOptions& options);
+MemoryPlan plan_memory(const ModelConfig& config, DType weight_dtype,
+                       const SessionOptions& options);
 
-/// Error with the bytes needed, the bytes there are and the largest context that fits, when the plan
-/// exceeds `available` bytes.
+/// Error with the bytes needed, the bytes there are and the largest context that fits, when the
+/// plan exceeds `available` bytes.
 void require_memory(const ModelConfig& config, DType weight_dtype, const SessionOptions& options,
                     int64_t available);
 

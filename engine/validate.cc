@@ -53,8 +53,7 @@ void validate(const RopeArgs& a) {
 }
 void validate(const KvStoreArgs& a) {
   QWENCH_CHECK(is_cache(a.cache, a.k.cols()) && a.k.shape == a.v.shape);
-  QWENCH_CHECK(is_heads(a.k, a.k.shape[0], a.cache.head_dim) &&
-               a.k.shape[1] == a.cache.n_kv_heads);
+  QWENCH_CHECK(is_heads(a.k, a.k.shape[0], a.cache.head_dim) && a.k.shape[1] == a.cache.n_kv_heads);
   QWENCH_CHECK(is_index(a.positions, a.k.shape[0]) && is_index(a.sequences, a.k.shape[0]));
 }
 void validate(const AttentionArgs& a) {
@@ -90,8 +89,6 @@ void validate(const GateUpSwiGluArgs& a) {
   validate(LinearArgs{a.x, a.w_gate, {}, a.scratch});
   validate(LinearArgs{a.x, a.w_up, {}, a.h});
 }
-void validate(const LogitsArgs& a) {
-  validate(LinearArgs{a.x, a.w, {}, a.y});
-}
+void validate(const LogitsArgs& a) { validate(LinearArgs{a.x, a.w, {}, a.y}); }
 
 }  // namespace qwench

@@ -24,8 +24,8 @@ KvCache::KvCache(Backend& backend, const ModelConfig& config, int64_t n_seq, int
   const int64_t step = elements_per_layer(config, n_seq, capacity) * size_of(dtype);
   char* at = static_cast<char*>(storage_.data());
   for (int64_t i = 0; i < config.n_layers; ++i, at += 2 * step)
-    views_.push_back({at, at + step, dtype, n_seq, config.n_kv_heads,
-                      round_up(capacity, kKvBlock), config.head_dim});
+    views_.push_back({at, at + step, dtype, n_seq, config.n_kv_heads, round_up(capacity, kKvBlock),
+                      config.head_dim});
 }
 
 void KvCache::copy_prefix(Backend& backend, int64_t from, int64_t to, int64_t n) const {

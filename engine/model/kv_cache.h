@@ -9,7 +9,8 @@ namespace qwench {
 
 class KvCache {
  public:
-  KvCache(Backend& backend, const ModelConfig& config, int64_t n_seq, int64_t capacity, DType dtype);
+  KvCache(Backend& backend, const ModelConfig& config, int64_t n_seq, int64_t capacity,
+          DType dtype);
 
   /// Bytes that a cache of these sizes takes.
   static int64_t bytes(const ModelConfig& config, int64_t n_seq, int64_t capacity, DType dtype);

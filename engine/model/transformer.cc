@@ -1,5 +1,6 @@
 // The forward pass of Qwen2, Qwen2.5 and Qwen3 dense models (qwen2: biases on q, k, v; qwen3:
-// per-head norms on q and k). Source of the math: transformers modeling_qwen2.py, modeling_qwen3.py.
+// per-head norms on q and k). Source of the math: transformers modeling_qwen2.py,
+// modeling_qwen3.py.
 #include "engine/model/transformer.h"
 
 #include <cmath>
@@ -19,10 +20,15 @@ struct Step {
   Step(const Activations& act, int64_t n)
       : positions{act.positions.data, DType::kI32, {n}},
         sequences{act.sequences.data, DType::kI32, {n}},
-        x(act.x.slice(0, n)), normed(act.normed.slice(0, n)), delta(act.delta.slice(0, n)),
-        q(act.q.slice(0, n)), context(act.context.slice(0, n)),
-        k(act.k.slice(0, n)), v(act.v.slice(0, n)),
-        up(act.up.slice(0, n)), h(act.h.slice(0, n)) {}
+        x(act.x.slice(0, n)),
+        normed(act.normed.slice(0, n)),
+        delta(act.delta.slice(0, n)),
+        q(act.q.slice(0, n)),
+        context(act.context.slice(0, n)),
+        k(act.k.slice(0, n)),
+        v(act.v.slice(0, n)),
+        up(act.up.slice(0, n)),
+        h(act.h.slice(0, n)) {}
 };
 
 TensorView as_heads(const TensorView& t, int64_t head_dim) {

@@ -15,18 +15,18 @@ struct Vector {
 };
 
 struct LayerWeights {
-  Vector attn_norm, ffn_norm;   // [dim]
-  Weight wq, wk, wv, wo;        // [q_dim, dim], [kv_dim, dim] x 2, [dim, q_dim]
+  Vector attn_norm, ffn_norm;     // [dim]
+  Weight wq, wk, wv, wo;          // [q_dim, dim], [kv_dim, dim] x 2, [dim, q_dim]
   Vector bias_q, bias_k, bias_v;  // [q_dim], [kv_dim] x 2; Qwen2
-  Vector q_norm, k_norm;        // [head_dim]; Qwen3
-  Weight w_gate, w_up, w_down;  // [ffn_dim, dim] x 2, [dim, ffn_dim]
+  Vector q_norm, k_norm;          // [head_dim]; Qwen3
+  Weight w_gate, w_up, w_down;    // [ffn_dim, dim] x 2, [dim, ffn_dim]
 };
 
 struct Weights {
   Weight embedding;  // [vocab, dim]; also the head when tied
   std::vector<LayerWeights> layers;
-  Vector final_norm;  // [dim]
-  Weight head;        // [vocab, dim]; empty when tied
+  Vector final_norm;          // [dim]
+  Weight head;                // [vocab, dim]; empty when tied
   DType dtype = DType::kF32;  // of the matrices
 
   const WeightView& head_view(bool tied) const { return tied ? embedding.view : head.view; }
@@ -37,8 +37,8 @@ struct LoadProgress {
 };
 
 struct LoadOptions {
-  bool as_stored = true;       // keep the matrices' own type ...
-  DType dtype = DType::kBF16;  // ... or convert them to this one
+  bool as_stored = true;                              // keep the matrices' own type ...
+  DType dtype = DType::kBF16;                         // ... or convert them to this one
   std::function<void(const LoadProgress&)> progress;  // called after each tensor; may be empty
 };
 

@@ -1,0 +1,41 @@
+// Conversations as the text the model was trained on: two published template forms written by hand
+// and compared byte for byte with recorded output. A template in a file is recognised, never run.
+// Injection: content goes in as it is, as in the published templates, so "<|im_end|>" in it ends
+// its turn once the text is tokenised with added tokens recognised. Who does not trust the content
+// refuses such text before rendering it.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/json.h"
+
+namespace qwench {
+
+struct Message {
+  std::string role, content;                     // role: "system", "user" or "assistant"
+  std::optional<std::string> reasoning_content;  // the thoughts of an assistant turn (Qwen3)
+};
+
+enum class ChatTemplate { kQwen25, kQwen3 };
+enum class Thinking { kDefault, kOn, kOff };  // means nothing to Qwen2.5
+
+/// The prompt. Qwen3 keeps the thoughts of assistant turns only after the last question of the
+/// user. Error without messages or on a role other than the three.
+std::string render_chat(ChatTemplate form, const std::vector<Message>& messages,
+                        bool add_generation_prompt, Thinking thinking);
+
+/// [{"role": ..., "content": ...}, ...]. Error on anything else, and on tools, which are not
+/// supported.
+std::vector<Message> read_messages(const Json& array, const std::string& where);
+
+/// The form of a model folder: chat_template.jinja, else `chat_template` in tokenizer_config.json,
+/// else chat_template.json; without any of them model_type decides. Error when it is not a known
+/// one.
+ChatTemplate detect_chat_template(const std::string& folder, const std::string& model_type);
+
+/// "qwen2.5" or "qwen3"; UsageError otherwise.
+ChatTemplate parse_chat_template(std::string_view name);
+
+}  // namespace qwench

@@ -1,0 +1,85 @@
+// Which of the forms a model folder means. A template is a program (Jinja); it is compared with the
+// published ones by hash and refused when it is another, so nothing in a file is ever executed.
+#include <filesystem>
+
+#include "engine/check.h"
+#include "engine/file.h"
+#include "engine/text/chat.h"
+
+namespace qwench {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kMaxTemplate = 1 << 20;
+
+struct KnownTemplate {
+  uint64_t hash;  // FNV-1a 64 of the text without white space at its end
+  ChatTemplate form;
+};
+constexpr KnownTemplate kKnown[] = {
+    {0xe642ce246d7f2e3d, ChatTemplate::kQwen25},  // Qwen2.5-7B-Instruct, 2506 bytes
+    {0x2bfdb7aa9754484e, ChatTemplate::kQwen3},   // Qwen3-0.6B, 4116 bytes
+};
+
+uint64_t hash_template(std::string_view text) {
+  text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : text) hash = (hash ^ uint8_t(c)) * 0x100000001b3;
+  return hash;
+}
+
+ChatTemplate recognise(std::string_view text, const std::string& where) {
+  const uint64_t hash = hash_template(text);
+  for (const KnownTemplate& known : kKnown) {
+    if (known.hash == hash) return known.form;
+  }
+  fail(
+      "chat template: expected the one of Qwen2.5 or Qwen3, got another one, {} bytes, hash "
+      "{:016x} ({}); "
+      "choose a built-in form with --chat-template qwen2.5|qwen3",
+      text.size(), hash, where);
+}
+
+/// `chat_template`: one text, or [{"name", "template"}] of which "default" counts. "" when not
+/// there.
+std::string template_in(const std::string& path) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return "";
+  const Json config = parse_json_file(path);
+  if (!has(config, "chat_template")) return "";
+  const Json& value = config["chat_template"];
+  if (!value.is_array()) return read_string(config, "chat_template", path);
+  for (const Json& named : value) {
+    if (read_string(named, "name", path) == "default") return read_string(named, "template", path);
+  }
+  fail("chat_template: expected one named \"default\" in the list, got none ({})", path);
+}
+
+}  // namespace
+
+ChatTemplate detect_chat_template(const std::string& folder, const std::string& model_type) {
+  const fs::path at(folder);
+  const std::string jinja = (at / "chat_template.jinja").string();
+  std::error_code ignored;
+  if (fs::exists(jinja, ignored)) return recognise(read_file(jinja, kMaxTemplate), jinja);
+  for (const char* name : {"tokenizer_config.json", "chat_template.json"}) {
+    const std::string path = (at / name).string();
+    const std::string text = template_in(path);
+    if (!text.empty()) return recognise(text, path);
+  }
+  if (model_type == "qwen2") return ChatTemplate::kQwen25;
+  if (model_type == "qwen3" || model_type == "qwen3_moe") return ChatTemplate::kQwen3;
+  fail(
+      "chat template: {} has none and model type {} implies none; choose --chat-template "
+      "qwen2.5|qwen3",
+      folder, in_quotes(model_type));
+}
+
+ChatTemplate parse_chat_template(std::string_view name) {
+  if (name == "qwen2.5") return ChatTemplate::kQwen25;
+  if (name == "qwen3") return ChatTemplate::kQwen3;
+  fail_usage("--chat-template: expected qwen2.5 or qwen3, got {}", in_quotes(name));
+}
+
+}  // namespace qwench

@@ -1,0 +1,55 @@
+// The loaders behind open_tokenizer(), one file each. All validate everything before they return:
+// a tokenizer that loads never fails on text. Error names the file and what is wrong in it.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/json.h"
+#include "engine/text/added_tokens.h"
+#include "engine/text/byte_level_bpe.h"
+#include "engine/text/tokenizer.h"
+
+namespace qwench {
+
+constexpr int64_t kMaxTokenizerBytes = 64 << 20;
+constexpr size_t kMaxTokenBytes = 512;  // longest published Qwen token: 128
+
+/// The text of a tokenizer.json. `where` names it in messages.
+std::unique_ptr<Tokenizer> load_tokenizer_json(std::string_view bytes, std::string_view where);
+std::unique_ptr<Tokenizer> load_tokenizer_json_file(const std::string& path);
+
+/// vocab.json + merges.txt of a folder; added tokens from tokenizer_config.json where it is there.
+std::unique_ptr<Tokenizer> load_vocab_merges(const std::string& folder);
+
+/// `base64 rank` lines; the 26 added tokens of Qwen2 to Qwen3 follow the last rank.
+std::unique_ptr<Tokenizer> load_tiktoken(const std::string& path);
+
+/// A sentencepiece model. Error naming the package where this build has no sentencepiece.
+std::unique_ptr<Tokenizer> load_sentencepiece(const std::string& path);
+
+/// One added token from its JSON object ("content", "special", "normalized"); refuses the matching
+/// options nobody publishes for Qwen ("lstrip", "rstrip", "single_word").
+AddedToken read_added_token(const Json& object, int64_t id, std::string_view where);
+
+/// Spelled token (GPT-2 byte alphabet) -> id. The views point into the Json it was read from.
+using TokenIds = std::unordered_map<std::string_view, int32_t>;
+
+/// {"token": id}: the bytes of the tokens go into parts.tokens by id. Entries that are in
+/// parts.added too (same spelling, same id) are left to those.
+TokenIds read_vocab(const Json& vocab, std::string_view where, BpeParts& parts);
+
+/// One merge; Error when a part or the result is not a token, or the pair was there before.
+void add_merge(const TokenIds& ids, std::string_view left, std::string_view right, uint32_t rank,
+               std::string_view where, BpeParts& parts);
+/// The same from "left right".
+void add_merge(const TokenIds& ids, std::string_view line, uint32_t rank, std::string_view where,
+               BpeParts& parts);
+
+/// Error unless 1 <= bytes <= kMaxTokenBytes.
+void check_token_length(size_t bytes, int64_t id, std::string_view where);
+
+}  // namespace qwench

@@ -1,0 +1,93 @@
+// What all tokenizers share: decoding, and finding the loader for a path.
+#include "engine/text/tokenizer.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "engine/check.h"
+#include "engine/text/load_tokenizer.h"
+#include "engine/text/utf8.h"
+
+namespace qwench {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_file(const fs::path& path) {
+  std::error_code ignored;  // what cannot be looked at is not there; opening it says why
+  return fs::is_regular_file(path, ignored);
+}
+
+std::unique_ptr<Tokenizer> open_folder(const fs::path& folder) {
+  if (is_file(folder / "tokenizer.json")) {
+    return load_tokenizer_json_file((folder / "tokenizer.json").string());
+  }
+  const bool vocab = is_file(folder / "vocab.json"), merges = is_file(folder / "merges.txt");
+  if (vocab && merges) return load_vocab_merges(folder.string());
+  if (is_file(folder / "qwen.tiktoken")) return load_tiktoken((folder / "qwen.tiktoken").string());
+  if (is_file(folder / "tokenizer.model")) {
+    return load_sentencepiece((folder / "tokenizer.model").string());
+  }
+  if (vocab != merges) {
+    fail(
+        "tokenizer: expected both vocab.json and merges.txt, got only {} ({}); copy the other one "
+        "too",
+        vocab ? "vocab.json" : "merges.txt", folder.string());
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> open_tokenizer(const std::string& path) {
+  const fs::path file(path);
+  std::error_code ignored;
+  if (fs::is_directory(file, ignored)) return open_folder(file);
+  const std::string name = file.filename().string();
+  if (name == "vocab.json" || name == "merges.txt") {
+    return load_vocab_merges(file.has_parent_path() ? file.parent_path().string() : ".");
+  }
+  const std::string kind = file.extension().string();
+  if (kind == ".json") return load_tokenizer_json_file(path);
+  if (kind == ".tiktoken") return load_tiktoken(path);
+  if (kind == ".model") return load_sentencepiece(path);
+  fail("tokenizer: expected a folder, tokenizer.json, vocab.json, *.tiktoken or *.model, got {}",
+       path);
+}
+
+std::string Tokenizer::decode(const std::vector<int32_t>& ids, bool skip_special) const {
+  std::string bytes;
+  for (const int32_t id : ids) {
+    if (!skip_special || !is_special(id)) bytes += token_bytes(id);
+  }
+  return replace_invalid_utf8(bytes);
+}
+
+std::string StreamDecoder::push(int32_t id) {
+  if (skip_special_ && tokenizer_.is_special(id)) return "";
+  pending_ += tokenizer_.token_bytes(id);
+  // Only the last 3 bytes can be the start of a character that later bytes complete. The walk back
+  // stops at the first byte that is not a continuation: what is cut off can only begin there.
+  size_t begin = pending_.size();
+  const size_t first = begin - std::min<size_t>(begin, 3);
+  while (begin > first) {
+    const uint8_t byte = uint8_t(pending_[--begin]);
+    if ((byte & 0xC0) != 0x80) break;
+  }
+  size_t complete = pending_.size();
+  if (begin < pending_.size()) {
+    const Utf8Step step = read_utf8(pending_, begin);
+    if (step.kind == Utf8Step::kCutOff) complete = begin;
+  }
+  const std::string text = replace_invalid_utf8(std::string_view(pending_).substr(0, complete));
+  pending_.erase(0, complete);
+  return text;
+}
+
+std::string StreamDecoder::finish() {
+  const std::string text = replace_invalid_utf8(pending_);
+  pending_.clear();
+  return text;
+}
+
+}  // namespace qwench

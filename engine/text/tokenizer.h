@@ -1,0 +1,61 @@
+// Text <-> token ids, whatever the file they are read from. encode() gives the ids of the text
+// alone: no BOS, no EOS, nothing that a post-processor would add.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace qwench {
+
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  /// Ids of the text. Bytes that are not UTF-8 count as U+FFFD, as in Python's errors="replace".
+  /// parse_special: added tokens written in the text ("<|im_end|>") become their one id; without it
+  /// they are text like any other. Error above 256 MiB.
+  virtual std::vector<int32_t> encode(std::string_view text, bool parse_special = true) const = 0;
+
+  /// The raw bytes of one token, possibly not UTF-8 by themselves; Error unless 0 <= id < size().
+  virtual std::string token_bytes(int32_t id) const = 0;
+
+  /// Whether the token is left out of plain text. Error unless 0 <= id < size().
+  virtual bool is_special(int32_t id) const = 0;
+
+  /// Highest known id + 1. Rows of the embedding from here on are padding and must not be emitted.
+  virtual int32_t size() const = 0;
+
+  /// The id of an added token by its content ("<|im_end|>").
+  virtual std::optional<int32_t> find(std::string_view token) const = 0;
+
+  /// The bytes of all tokens joined, then read as UTF-8 (invalid parts -> U+FFFD, as Python does).
+  std::string decode(const std::vector<int32_t>& ids, bool skip_special) const;
+};
+
+/// A folder (looked for in this order: tokenizer.json, vocab.json + merges.txt, qwen.tiktoken,
+/// tokenizer.model) or one such file. Null when a folder has none of them; Error otherwise.
+std::unique_ptr<Tokenizer> open_tokenizer(const std::string& path);
+
+/// decode() one token at a time: never hands out half a character, and what it hands out, joined,
+/// is decode() of all the ids. Holds back at most 3 bytes. Borrows the tokenizer.
+class StreamDecoder {
+ public:
+  explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = true)
+      : tokenizer_(tokenizer), skip_special_(skip_special) {}
+
+  /// The text that is complete with this token ("" while a character is unfinished).
+  std::string push(int32_t id);
+  /// What is left at the end: an unfinished character becomes U+FFFD. Ready for a new text after
+  /// it.
+  std::string finish();
+
+ private:
+  const Tokenizer& tokenizer_;
+  bool skip_special_;
+  std::string pending_;
+};
+
+}  // namespace qwench

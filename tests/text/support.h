@@ -1,0 +1,91 @@
+// What the tests of text/ share: test data, temporary folders, and a check for an Error by its
+// words.
+#pragma once
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "engine/check.h"
+#include "engine/file.h"
+#include "engine/json.h"
+#include "engine/text/tokenizer.h"
+
+namespace qwench::text_test {
+
+inline std::string data(const std::string& name) {
+  return std::string(QWENCH_SOURCE_DIR "/tests/data/") + name;
+}
+
+inline std::vector<Json> read_jsonl(const std::string& path) {
+  std::vector<Json> rows;
+  std::ifstream in(path);
+  for (std::string line; std::getline(in, line);) rows.push_back(parse_json(line, path));
+  return rows;
+}
+
+/// The real Qwen vocabulary, or "" (it is too big for the repository).
+inline std::string real_vocabulary() {
+  std::vector<std::string> roots = {QWENCH_SOURCE_DIR "/../shared"};
+  if (const char* shared = std::getenv("QWENCH_SHARED")) roots.insert(roots.begin(), shared);
+  for (const std::string& root : roots) {
+    const std::string path = root + "/data/qwen2-tokenizer/qwen.tiktoken";
+    if (std::filesystem::exists(path)) return path;
+  }
+  MESSAGE("skipped: no qwen.tiktoken in $QWENCH_SHARED/data/qwen2-tokenizer");
+  return "";
+}
+
+/// A folder that is removed at the end of the test.
+class TempFolder {
+ public:
+  TempFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "qwench-text-XXXXXX").string();
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  ~TempFolder() { std::filesystem::remove_all(path_); }
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+
+  const std::string& path() const { return path_; }
+  std::string write(const std::string& name, const std::string& bytes) const {
+    const std::string file = path_ + "/" + name;
+    std::ofstream(file, std::ios::binary) << bytes;
+    return file;
+  }
+
+ private:
+  std::string path_;
+};
+
+/// Runs `action`; the words of the Error it throws, "" when it throws none.
+template <class Action>
+std::string error_of(Action action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+/// The action must throw an Error that says `words`.
+#define CHECK_ERROR(action, words)                                                   \
+  do {                                                                               \
+    const std::string said = ::qwench::text_test::error_of([&] { (void)(action); }); \
+    CHECK_MESSAGE(said.find(words) != std::string::npos, "said: " << said);          \
+  } while (false)
+
+template <class Action>
+double seconds(Action action) {
+  const auto begin = std::chrono::steady_clock::now();
+  action();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+}  // namespace qwench::text_test
