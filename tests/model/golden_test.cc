@@ -71,14 +71,12 @@ TEST_CASE("logits are bit-identical for any thread count and prefill chunk") {
       CAPTURE(kernels);
       const std::vector<int32_t> tokens = expected_ints(folder, "input_ids");
       const std::vector<float> one = prompt_logits(TestModel(folder, kernels, 1), tokens, 64);
-      for (int threads : {1, 2, 3}) {
-        const TestModel m(folder, kernels, threads);
-        for (int64_t chunk : {1, 7, 64, 512}) {
-          CAPTURE(threads);
-          CAPTURE(chunk);
-          CHECK(same_bits(prompt_logits(m, tokens, chunk), one));
-        }
+      const TestModel two(folder, kernels, 2), three(folder, kernels, 3);
+      for (int64_t chunk : {1, 7, 64, 512}) {
+        CAPTURE(chunk);
+        CHECK(same_bits(prompt_logits(two, tokens, chunk), one));
       }
+      CHECK(same_bits(prompt_logits(three, tokens, 7), one));
     }
 }
 
