@@ -48,7 +48,7 @@ Team::Team(int threads) : size_(std::max(threads, 1)) {
 Team::~Team() {
   if (!host_.joinable()) return;
   stop_.store(true);
-  job_.fetch_add(1);
+  gate_.fetch_add(kNextJob | kOpen);
   {
     std::lock_guard<std::mutex> lock(mutex_);
     wake_.notify_all();
@@ -59,14 +59,14 @@ Team::~Team() {
 void Team::start(Call call, void* body, int64_t n, int64_t grain) {
   call_ = call, body_ = body, n_ = n, grain_ = grain;
   next_.store(0, std::memory_order_relaxed);
-  busy_.store(size_ - 1, std::memory_order_relaxed);
-  job_.fetch_add(1, std::memory_order_seq_cst);
+  gate_.fetch_add(kNextJob | kOpen, std::memory_order_seq_cst);
   if (sleepers_.load(std::memory_order_seq_cst) > 0) {
     std::lock_guard<std::mutex> lock(mutex_);
     wake_.notify_all();
   }
   work(0);
-  for (int spins = 0; busy_.load(std::memory_order_acquire) > 0; ++spins)
+  gate_.fetch_and(~kOpen, std::memory_order_acq_rel);  // whoever is not inside by now is too late
+  for (int spins = 0; gate_.load(std::memory_order_acquire) & kInside; ++spins)
     spins < kSpins ? pause() : std::this_thread::yield();
 }
 
@@ -78,26 +78,37 @@ void Team::work(int thread) {
   }
 }
 
-void Team::wait_for_job(uint64_t seen) {
+uint64_t Team::wait_for_job(uint64_t seen) {
+  const auto is_new = [seen](uint64_t gate) { return (gate & kOpen) && gate / kNextJob != seen; };
   for (int spins = 0; spins < kSpins; ++spins) {
-    if (job_.load(std::memory_order_acquire) != seen) return;
+    const uint64_t gate = gate_.load(std::memory_order_acquire);
+    if (is_new(gate)) return gate;
     pause();
   }
   std::unique_lock<std::mutex> lock(mutex_);
   sleepers_.fetch_add(1, std::memory_order_seq_cst);
-  wake_.wait(lock, [&] { return job_.load(std::memory_order_seq_cst) != seen; });
+  uint64_t gate = 0;
+  wake_.wait(lock, [&] { return is_new(gate = gate_.load(std::memory_order_seq_cst)); });
   sleepers_.fetch_sub(1);
+  return gate;
 }
 
 void Team::worker_loop(int thread) {
   uint64_t seen = 0;
   started_.fetch_add(1);
   for (;;) {
-    wait_for_job(seen);
-    ++seen;
+    uint64_t gate = wait_for_job(seen);
     if (stop_.load()) return;
+    // Enter only if the very same job is still open; another worker's coming or going is no reason
+    // to give up.
+    const uint64_t job = gate / kNextJob;
+    bool entered = false;
+    while (!entered && (gate & kOpen) && gate / kNextJob == job)
+      entered = gate_.compare_exchange_weak(gate, gate + 1, std::memory_order_acq_rel);
+    seen = job;
+    if (!entered) continue;
     work(thread);
-    busy_.fetch_sub(1, std::memory_order_release);
+    gate_.fetch_sub(1, std::memory_order_release);
   }
 }
 

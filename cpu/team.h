@@ -1,7 +1,7 @@
-// The threads of the CPU backend. OpenMP creates them once; between ops they meet at a counter of
-// our own: a bounded spin, then sleep, so that a shared core does not stall the run and a waiting
-// program burns nothing. Work is handed out in chunks; which thread takes one never changes
-// results.
+// The threads of the CPU backend. OpenMP creates them once; between ops they meet at a gate of our
+// own: a bounded spin, then sleep, so that a waiting program burns nothing. Work is handed out in
+// chunks, and a worker that did not come in time is not waited for: when another process holds its
+// core, the others do the work. Which thread takes a chunk never changes results.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -48,21 +48,24 @@ class Team final : public Stream {
  private:
   using Call = void (*)(void* body, int64_t begin, int64_t end, int thread);
 
+  // gate_ = job number, one bit "open", number of workers inside.
+  static constexpr uint64_t kInside = 0xffff, kOpen = 0x10000, kNextJob = 0x20000;
+
   void start(Call call, void* body, int64_t n, int64_t grain);
   void work(int thread);
   void worker_loop(int thread);
-  void wait_for_job(uint64_t seen);
+  /// Waits for a job other than `seen` to be open; returns the gate as it was then.
+  uint64_t wait_for_job(uint64_t seen);
 
   int size_ = 1;
   char* scratch_ = nullptr;
   std::unique_ptr<char[]> scratch_storage_;
 
-  Call call_ = nullptr;
+  Call call_ = nullptr;  // the job; written only while nobody is inside
   void* body_ = nullptr;
   int64_t n_ = 0, grain_ = 1;
-  alignas(64) std::atomic<uint64_t> job_{0};  // counts jobs; a change wakes the workers
+  alignas(64) std::atomic<uint64_t> gate_{0};
   alignas(64) std::atomic<int64_t> next_{0};  // first item not yet handed out
-  alignas(64) std::atomic<int> busy_{0};      // workers that have not finished the job
   alignas(64) std::atomic<int> sleepers_{0};
   std::atomic<bool> stop_{false};
   std::atomic<int> started_{0};
