@@ -1,4 +1,5 @@
 // argmax: the first index of the largest logit below `limit`.
+#include "cpu/argmax_avx2.h"
 #include "cpu/ops.h"
 
 namespace qwench::cpu {
@@ -15,8 +16,13 @@ void argmax_reference(const ArgmaxArgs& a, Stream&) {
   }
 }
 
+const char* avx2_unsupported(const ArgmaxArgs&) { return avx2_missing(); }
+void avx2(const ArgmaxArgs& a, Stream&) { argmax_avx2(a); }
+
 constexpr Kernel<ArgmaxArgs> kArgmax[] = {
-    {"reference", always_supported<ArgmaxArgs>, argmax_reference}};
+    {"f32_twopass_avx2", avx2_unsupported, avx2},
+    {"reference", always_supported<ArgmaxArgs>, argmax_reference},
+};
 
 }  // namespace
 

@@ -25,6 +25,7 @@ void add_layout(const Backend& backend, const Args& args, bool& plain, bool& pac
 class CpuBackend final : public Backend {
  public:
   CpuBackend(KernelPolicy policy, int threads) : Backend(std::move(policy)), team_(threads) {
+    count_memory(MemoryKind::kScratch, team_.size() * Team::kScratchBytes);
     check_policy();
   }
 

@@ -87,6 +87,8 @@ class Backend {
 
  protected:
   friend class Buffer;
+  /// Counts memory that the backend holds for itself, such as its threads' scratch.
+  void count_memory(MemoryKind kind, int64_t bytes) { memory_.add(kind, bytes); }
   virtual void* allocate_bytes(int64_t bytes) = 0;  // null when there is no room
   virtual void release_bytes(void* data, int64_t bytes) = 0;
   virtual Stream& stream() = 0;

@@ -114,6 +114,24 @@ TEST_CASE("every qk_norm_rope kernel equals the reference and fills the same cac
         }
 }
 
+TEST_CASE("every argmax kernel takes the first of equal values below the limit") {
+  for (const std::string& choice : choices_of<ArgmaxArgs>())
+    for (int64_t n : {1, 7, 8, 9, 1000})
+      for (int64_t at : {int64_t(0), n / 2, n - 1}) {
+        CAPTURE(choice);
+        Poisoned logits({2, n + 3}, 9);
+        for (int64_t row : {0, 1}) {
+          logits.at(row * (n + 3) + at) = 50;
+          if (row == 1 && at + 1 < n) logits.at(row * (n + 3) + n - 1) = 50;  // a tie
+          logits.at(row * (n + 3) + n) = 99;                                  // past the limit
+        }
+        int32_t ids[2] = {-1, -1};
+        backend_with(choice)->run(ArgmaxArgs{logits.view(), {ids, DType::kI32, {2}}, n});
+        CHECK(ids[0] == at);
+        CHECK(ids[1] == at);
+      }
+}
+
 TEST_CASE("the elementwise tolerance sees an error of one in ten thousand") {
   Poisoned a({4}, 1), b({4}, 1);
   b.at(2) *= 1.0001f;

@@ -51,15 +51,17 @@ TEST_CASE("a composition's own time excludes its parts, and its cost is in the p
   CHECK(profiler.records(Phase::kPrefill).empty());
 }
 
-TEST_CASE("memory is counted by kind, now and at its peak") {
-  const auto backend = backend_with("");
+TEST_CASE("memory is counted by kind, now and at its peak; scratch is each thread's own") {
+  const auto backend = backend_with("", 2);
+  const auto& now = backend->memory().now;
+  CHECK(now[size_t(MemoryKind::kScratch)] == 2 << 20);
   {
-    const Buffer a = backend->allocate(1000, MemoryKind::kScratch);
+    const Buffer a = backend->allocate(1000, MemoryKind::kKvCache);
     CHECK(reinterpret_cast<uintptr_t>(a.data()) % 64 == 0);
-    CHECK(backend->memory().now[size_t(MemoryKind::kScratch)] == 1000);
+    CHECK(now[size_t(MemoryKind::kKvCache)] == 1000);
   }
-  CHECK(backend->memory().now[size_t(MemoryKind::kScratch)] == 0);
-  CHECK(backend->memory().peak[size_t(MemoryKind::kScratch)] == 1000);
+  CHECK(now[size_t(MemoryKind::kKvCache)] == 0);
+  CHECK(backend->memory().peak[size_t(MemoryKind::kKvCache)] == 1000);
   CHECK_THROWS_WITH_AS(backend->allocate(int64_t(1) << 60, MemoryKind::kWeights),
                        doctest::Contains("cannot allocate"), Error);
 }

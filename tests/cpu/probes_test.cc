@@ -155,7 +155,8 @@ TEST_CASE("the roofline is positive, names its kernels and stays below the docum
     if (cpu_info().avx2) CHECK(roofline.fp32_fma.limit > 0);
     if (int8_vnni_kernels().count > 0)
       check_probe(roofline.int8_vnni, "int8_vnni", "op/s", threads);
-    else CHECK(roofline.int8_vnni.per_second == 0);
+    else
+      CHECK(roofline.int8_vnni.per_second == 0);
     if (available_memory_bytes() > int64_t{1} << 30)
       check_probe(roofline.dram_read, "dram_read", "B/s", threads);
   }
