@@ -1,0 +1,145 @@
+// What a timed run is: all tokens of the batch, each with the arg max that greedy generation makes.
+#include "bench/bench_case.h"
+
+#include <algorithm>
+#include <random>
+
+#include "bench/interrupt.h"
+#include "bench/output.h"
+
+namespace qwench::bench {
+
+namespace {
+
+struct Run {
+  int64_t wall_ns = 0, ttft_ns = 0;
+  std::vector<OpRecord> ops;
+};
+
+/// One timed pass; `profiler` belongs to the session's backend.
+class Runner {
+ public:
+  Runner(Session& session, const Model& model, const CaseSettings& settings)
+      : session_(session),
+        vocab_(model.config.vocab),
+        settings_(settings),
+        tokens_(random_ids(settings.n_tokens * session.n_seq(), vocab_, settings.seed + 1)) {}
+
+  bool run(Profiler& profiler, int64_t n_seq, int64_t n_tokens, Run& to) {
+    profiler.reset();
+    const int64_t start = now_ns();
+    const bool complete =
+        settings_.phase == Phase::kPrefill ? prefill(n_seq, n_tokens, start, to) : decode(n_tokens);
+    to.wall_ns = now_ns() - start;
+    to.ops = profiler.records(Phase::kPrefill);
+    const std::vector<OpRecord> decoded = profiler.records(Phase::kDecode);
+    to.ops.insert(to.ops.end(), decoded.begin(), decoded.end());
+    for (int64_t seq = 0; seq < session_.n_seq(); ++seq) session_.truncate(seq, settings_.depth);
+    return complete;
+  }
+
+ private:
+  bool prefill(int64_t n_seq, int64_t n_tokens, int64_t start, Run& to) {
+    for (int64_t seq = 0; seq < n_seq; ++seq) {
+      session_.prefill(seq, tokens_.data() + seq * settings_.n_tokens, n_tokens);
+      session_.argmax(0, vocab_);
+      if (seq == 0) to.ttft_ns = now_ns() - start;
+      if (interrupted()) return false;
+    }
+    return true;
+  }
+
+  bool decode(int64_t n_tokens) {
+    for (int64_t step = 0; step < n_tokens; ++step) {
+      session_.decode(tokens_.data() + step * session_.n_seq());
+      for (int64_t seq = 0; seq < session_.n_seq(); ++seq) session_.argmax(seq, vocab_);
+      if (interrupted()) return false;
+    }
+    return true;
+  }
+
+  Session& session_;
+  int64_t vocab_;
+  const CaseSettings& settings_;
+  std::vector<int32_t> tokens_;
+};
+
+CaseResult result_of(const std::vector<Run>& runs, const CaseSettings& settings, int64_t batch) {
+  std::vector<double> speeds, ttfts;
+  for (const Run& run : runs) {
+    speeds.push_back(double(batch * settings.n_tokens) * 1e9 / double(run.wall_ns));
+    ttfts.push_back(double(run.ttft_ns));
+  }
+  const Run& typical = runs[median_index(speeds)];
+  CaseResult result;
+  result.phase = settings.phase, result.batch = batch;
+  result.depth = settings.depth, result.n_tokens = settings.n_tokens;
+  result.tokens_per_second = summarize(speeds);
+  result.ttft_ns = summarize(ttfts);
+  result.wall_ns = typical.wall_ns;
+  result.ops = typical.ops;
+  return result;
+}
+
+}  // namespace
+
+OpCost CaseResult::cost() const {
+  OpCost total;
+  for (const OpRecord& r : ops) total.flops += r.cost.flops, total.bytes += r.cost.bytes;
+  return total;
+}
+
+int64_t CaseResult::ops_ns() const {
+  int64_t ns = 0;
+  for (const OpRecord& r : ops) ns += r.ns;
+  return ns;
+}
+
+std::vector<int32_t> random_ids(int64_t n, int64_t vocab, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<int32_t> ids(static_cast<size_t>(n));
+  for (int32_t& id : ids) id = int32_t(random() % uint64_t(vocab));
+  return ids;
+}
+
+void fill_context(Session& session, const Model& model, int64_t depth, uint64_t seed) {
+  if (depth == 0) return;
+  const std::vector<int32_t> ids = random_ids(depth, model.config.vocab, seed);
+  session.prefill(0, ids.data(), depth);
+  for (int64_t seq = 1; seq < session.n_seq(); ++seq) session.copy_prefix(0, seq, depth);
+}
+
+std::optional<CaseResult> measure_case(Session& session, const Model& model,
+                                       const CaseSettings& settings) {
+  // A warm-up touches all memory and wakes the threads; one sequence, or a few steps, does that.
+  constexpr int64_t kWarmupSteps = 8;
+  const bool decode = settings.phase == Phase::kDecode;
+  const int64_t warm_tokens =
+      decode ? std::min(settings.n_tokens, kWarmupSteps) : settings.n_tokens;
+  Profiler profiler;
+  Profiler* const before = std::exchange(model.backend->profiler, &profiler);
+  Runner runner(session, model, settings);
+  std::vector<Run> runs;
+  bool running = true;
+  for (int64_t i = 0; i < settings.warmup && running; ++i) {
+    Run ignored;
+    running = runner.run(profiler, 1, warm_tokens, ignored);
+  }
+  for (int64_t i = 0; i < settings.runs && running; ++i) {
+    if (settings.progress) settings.progress(i);
+    Run run;
+    running = runner.run(profiler, session.n_seq(), settings.n_tokens, run);
+    if (running) runs.push_back(std::move(run));
+  }
+  model.backend->profiler = before;
+  if (runs.empty()) return std::nullopt;
+  CaseResult result = result_of(runs, settings, session.n_seq());
+  result.memory = model.backend->memory();
+  // A session allocates everything when it is made, so what it holds now is its peak; the backend's
+  // own peak may be that of an earlier, larger session.
+  for (MemoryKind kind : {MemoryKind::kKvCache, MemoryKind::kActivations})
+    result.memory.peak[size_t(kind)] = result.memory.now[size_t(kind)];
+  return result;
+}
+
+}  // namespace qwench::bench

@@ -1,0 +1,49 @@
+// One case of the benchmark: a phase at one thread count, batch and depth, timed several times.
+// Random token ids with a fixed seed; no token ends a run, so every run does the same work.
+#pragma once
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/statistics.h"
+#include "engine/session.h"
+
+namespace qwench::bench {
+
+struct CaseSettings {
+  Phase phase = Phase::kPrefill;
+  int64_t depth = 0;     // tokens of context before the timed ones
+  int64_t n_tokens = 0;  // per sequence
+  int64_t runs = 5, warmup = 1;
+  uint64_t seed = 1;
+  std::function<void(int64_t run)> progress;  // before each timed run
+};
+
+/// What was measured. Details (wall_ns, ops) are those of the run nearest to the median.
+struct CaseResult {
+  Phase phase = Phase::kPrefill;
+  int64_t batch = 0, depth = 0, n_tokens = 0;
+  Summary tokens_per_second;  // over the whole batch
+  Summary ttft_ns;            // prefill: start to the first token of the first sequence
+  int64_t wall_ns = 0;
+  std::vector<OpRecord> ops;
+  MemoryCounters memory;
+
+  /// Bytes, operations and time of all ops.
+  OpCost cost() const;
+  int64_t ops_ns() const;
+};
+
+/// Random ids in [0, vocab), the same for the same seed.
+std::vector<int32_t> random_ids(int64_t n, int64_t vocab, uint64_t seed);
+
+/// Fills every sequence with `depth` random tokens.
+void fill_context(Session& session, const Model& model, int64_t depth, uint64_t seed);
+
+/// Runs the case on a session that holds `depth` tokens in each sequence, and leaves it so. Empty
+/// when interrupted before the first run was over.
+std::optional<CaseResult> measure_case(Session& session, const Model& model,
+                                       const CaseSettings& settings);
+
+}  // namespace qwench::bench

@@ -1,0 +1,37 @@
+// A finished benchmark as a JSON document, as CSV and as tables. The JSON field names are relied on
+// by scripts; a change of meaning raises kSchemaVersion.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "bench/bench_case.h"
+#include "bench/kernel_list.h"
+#include "cpu/probes.h"
+
+namespace qwench::bench {
+
+constexpr int kSchemaVersion = 1;
+
+struct BenchRow {
+  int threads = 0;
+  CaseResult result;
+  cpu::Roofline roofline;  // measured before and after the cases of this thread count
+};
+
+struct BenchReport {
+  std::string model, dtype, kv_dtype, backend;
+  OrderedJson config;  // the resolved options
+  std::vector<KernelRow> prefill_kernels, decode_kernels;
+  std::vector<BenchRow> rows;
+  bool interrupted = false;
+};
+
+/// 0-100: decode against the measured read bandwidth, prefill against the measured fp32 FMA peak.
+double percent_of_roofline(const BenchRow& row);
+
+OrderedJson row_json(const BenchReport& report, const BenchRow& row);
+OrderedJson report_json(const BenchReport& report);
+std::string report_csv(const BenchReport& report);
+std::string report_text(const BenchReport& report);
+
+}  // namespace qwench::bench

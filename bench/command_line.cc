@@ -1,0 +1,115 @@
+// CLI11 exits with 100 and more on a wrong option; scripts are promised 2.
+#include "bench/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <new>
+
+#include "bench/commands.h"
+#include "bench/environment.h"
+#include "bench/exit_code.h"
+#include "bench/output.h"
+#include "bench/suggest.h"
+#include "engine/check.h"
+
+namespace qwench::bench {
+
+namespace {
+
+void declare(CLI::App& program, Action& chosen) {
+  program.name("qwench");
+  program.set_version_flag("--version", "qwench " + version_text());
+  program.require_subcommand(0, 1);
+  add_run_command(program, chosen);
+  add_chat_command(program, chosen);
+  add_bench_command(program, chosen);
+  add_kernels_command(program, chosen);
+  add_inspect_command(program, chosen);
+  add_models_command(program, chosen);
+  add_tokenize_command(program, chosen);
+  add_doctor_command(program, chosen);
+}
+
+std::vector<std::string> option_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+/// "; did you mean --tokens?" for the first word that nobody expected.
+std::string suggestion(const CLI::App& program, int argc, const char* const* argv) {
+  const std::vector<CLI::App*> parsed = program.get_subcommands();
+  std::vector<std::string> candidates;
+  if (parsed.empty()) {
+    for (const CLI::App* command : program.get_subcommands([](const CLI::App*) { return true; }))
+      candidates.push_back(command->get_name());
+  } else {
+    candidates = option_names(*parsed.front());
+  }
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    if (!parsed.empty() && word.rfind("--", 0) != 0) continue;
+    word.resize(std::min(word.find('='), word.size()));
+    if (std::find(candidates.begin(), candidates.end(), word) != candidates.end()) continue;
+    const std::string near = nearest(word, candidates);
+    if (!near.empty()) return "; did you mean " + near + "?";
+    if (parsed.empty()) break;
+  }
+  return {};
+}
+
+int report_parse_error(const CLI::App& program, const CLI::ParseError& error, int argc,
+                       const char* const* argv) {
+  const std::string help =
+      program.get_subcommands().empty()
+          ? std::string("qwench --help")
+          : "qwench " + program.get_subcommands().front()->get_name() + " --help";
+  note(fmt::format("error: {}{} ({} lists what there is)", error.what(),
+                   suggestion(program, argc, argv), help));
+  return kExitUsage;
+}
+
+int parse_and_run(int argc, const char* const* argv) {
+  CLI::App program{
+      "Runs and measures Qwen models. Start with `qwench doctor`, then\n"
+      "`qwench bench -m qwen3-0.6b` (random weights of that shape, no download)."};
+  Action chosen;
+  declare(program, chosen);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::CallForVersion&) {
+    print("qwench " + version_text() + "\n");
+    return kExitOk;
+  } catch (const CLI::Success&) {  // --help
+    const std::vector<CLI::App*> parsed = program.get_subcommands();
+    print(parsed.empty() ? program.help()
+                         : parsed.front()->help("qwench " + parsed.front()->get_name()));
+    return kExitOk;
+  } catch (const CLI::ParseError& error) {
+    return report_parse_error(program, error, argc, argv);
+  }
+  if (chosen) return chosen();
+  note(program.help());
+  return kExitUsage;
+}
+
+}  // namespace
+
+int run_program(int argc, const char* const* argv) {
+  remember_command_line(argc, argv);
+  try {
+    return parse_and_run(argc, argv);
+  } catch (const UsageError& error) {
+    note(fmt::format("error: {}", error.what()));
+    return kExitUsage;
+  } catch (const std::bad_alloc&) {
+    note("error: memory: the system refused an allocation; choose a smaller model, --ctx or batch");
+    return kExitError;
+  } catch (const std::exception& error) {
+    note(fmt::format("error: {}", error.what()));
+    return kExitError;
+  }
+}
+
+}  // namespace qwench::bench

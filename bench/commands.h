@@ -1,0 +1,20 @@
+// The subcommands of the program, one file each. Adding one declares its options; when the command
+// line names it, `chosen` becomes what main runs after parsing.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace qwench::bench {
+
+using Action = std::function<int()>;  // returns the exit code
+
+void add_run_command(CLI::App& program, Action& chosen);
+void add_chat_command(CLI::App& program, Action& chosen);
+void add_tokenize_command(CLI::App& program, Action& chosen);
+void add_inspect_command(CLI::App& program, Action& chosen);
+void add_doctor_command(CLI::App& program, Action& chosen);
+void add_bench_command(CLI::App& program, Action& chosen);
+void add_kernels_command(CLI::App& program, Action& chosen);
+void add_models_command(CLI::App& program, Action& chosen);
+
+}  // namespace qwench::bench

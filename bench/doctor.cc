@@ -1,0 +1,124 @@
+// `qwench doctor`: what this machine and this build can do, what is missing, and how to get it.
+#include "bench/commands.h"
+#include "bench/environment.h"
+#include "bench/exit_code.h"
+#include "bench/model_options.h"
+#include "bench/output.h"
+#include "bench/roofline.h"
+#include "bench/table.h"
+#include "cpu/cpu_info.h"
+#include "cuda/cuda_backend.h"
+#include "metal/metal_backend.h"
+
+namespace qwench::bench {
+
+namespace {
+
+struct DoctorOptions {
+  ModelOptions model;  // only -t
+  bool json = false;
+};
+
+OrderedJson backend_json(const char* name, const char* missing) {
+  OrderedJson reason = nullptr;
+  if (missing) reason = missing;
+  return {{"name", name}, {"available", missing == nullptr}, {"reason", reason}};
+}
+
+OrderedJson backends_json() {
+  return OrderedJson::array({backend_json("cpu", nullptr),
+                             backend_json("cuda", cuda::cuda_unavailable()),
+                             backend_json("metal", metal::metal_unavailable())});
+}
+
+/// What would make measurements wrong or slow, for people.
+std::vector<std::string> warnings(const OrderedJson& environment) {
+  std::vector<std::string> list;
+  const OrderedJson& tool = environment["tool"];
+  if (tool["build_type"] != "Release")
+    list.emplace_back("not a Release build: build with `cmake --preset release`");
+  if (tool["sanitizer"] == true) list.emplace_back("sanitizers are on: times mean nothing");
+  const cpu::CpuInfo& info = cpu::cpu_info();
+  if (!info.avx2) list.emplace_back("no AVX2, FMA and F16C: only reference kernels run here");
+  if (info.virtual_machine)
+    list.emplace_back("a virtual machine: neighbours can slow it down at any time");
+  const OrderedJson& governor = environment["cpu"]["governor"];
+  if (governor.is_string() && governor != "performance")
+    list.push_back("frequency governor is " + governor.get<std::string>() + ": speeds may swing");
+  const OrderedJson& load = environment["load_average"];
+  if (load.is_array() && load[0].get<double>() > 0.5 * info.logical_cores)
+    list.push_back(
+        fmt::format("load average {:.2f}: another program is working", load[0].get<double>()));
+  return list;
+}
+
+std::string sizes_text(const cpu::CpuInfo& info) {
+  return fmt::format("{} physical, {} logical; L1d {}, L2 {}, L3 {}", info.physical_cores,
+                     info.logical_cores, format_bytes(info.l1d_bytes), format_bytes(info.l2_bytes),
+                     format_bytes(info.l3_bytes));
+}
+
+std::string probes_text(const cpu::Roofline& r) {
+  Table table({"<measured", "threads", "rate", "% of per-cycle limit", "<probe kernel"});
+  for (const cpu::Probe* p : {&r.dram_read, &r.fp32_fma, &r.int8})
+    table.add({p->name, std::to_string(p->threads),
+               fmt::format("{:.1f} G{}", p->per_second / 1e9, p->unit),
+               p->limit > 0 ? fmt::format("{:.1f}", 100 * p->per_second / p->limit) : "-",
+               p->kernel});
+  return table.to_string() + fmt::format("clock of a busy core: {:.2f} GHz\n", r.clock_hz / 1e9);
+}
+
+std::string report_text(const OrderedJson& environment, const OrderedJson& backends,
+                        const cpu::Roofline& roofline) {
+  const cpu::CpuInfo& info = cpu::cpu_info();
+  Table facts({"<qwench", "<" + version_text()});
+  facts.add({"system", environment["os"]["kernel"].get<std::string>()});
+  facts.add({"processor", info.model});
+  facts.add({"instructions", isa_text()});
+  facts.add({"cores", sizes_text(info)});
+  facts.add({"memory", fmt::format("{}, {} available", format_bytes(info.ram_bytes),
+                                   format_bytes(cpu::available_memory_bytes()))});
+  for (const OrderedJson& b : backends)
+    facts.add({"backend " + b["name"].get<std::string>(),
+               b["available"] == true ? "ready" : b["reason"].get<std::string>()});
+  facts.add(
+      {"sentencepiece",
+       environment["tool"]["sentencepiece"] == true
+           ? "built in"
+           : "not built (install libsentencepiece-dev and build again); Qwen does not need it"});
+  std::string text = facts.to_string() + "\n" + probes_text(roofline);
+  for (const std::string& warning : warnings(environment)) text += "warning: " + warning + "\n";
+  return text;
+}
+
+int run_doctor(const DoctorOptions& o) {
+  const int threads = o.model.threads ? int(o.model.threads) : cpu::cpu_info().physical_cores;
+  cpu::Roofline roofline;
+  {
+    Progress progress;
+    progress.show("measuring bandwidth and peaks");
+    roofline = cpu::measure_roofline(threads, 2.0);
+  }
+  const OrderedJson environment = environment_block(), backends = backends_json();
+  if (o.json)
+    print(to_text({{"schema_version", 1},
+                   {"environment", environment},
+                   {"backends", backends},
+                   {"roofline", to_json(roofline)},
+                   {"warnings", warnings(environment)}}));
+  else
+    print(report_text(environment, backends, roofline));
+  return kExitOk;
+}
+
+}  // namespace
+
+void add_doctor_command(CLI::App& program, Action& chosen) {
+  auto o = std::make_shared<DoctorOptions>();
+  CLI::App* command = program.add_subcommand("doctor", "Show what this machine and build can do");
+  add_threads_option(*command, o->model);
+  command->add_flag("--json", o->json, "One JSON document on stdout");
+  command->callback([o, &chosen] { chosen = [o] { return run_doctor(*o); }; });
+}
+
+}  // namespace qwench::bench

@@ -1,0 +1,12 @@
+// What the program's exit code says; scripts rely on these numbers.
+#pragma once
+
+namespace qwench::bench {
+
+constexpr int kExitOk = 0;
+constexpr int kExitError = 1;          // a file, the machine or the run
+constexpr int kExitUsage = 2;          // the command line
+constexpr int kExitInaccurate = 3;     // a kernel's result is beyond its tolerance
+constexpr int kExitInterrupted = 130;  // Ctrl-C; what was finished is printed
+
+}  // namespace qwench::bench

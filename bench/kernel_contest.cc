@@ -1,0 +1,238 @@
+// One backend per kernel, so that each holds the weights in the layout its kernel reads. Rounds go
+// through all kernels in turn: a machine that slows down slows all of them.
+#include "bench/kernel_contest.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "bench/backend_memory.h"
+#include "bench/interrupt.h"
+#include "bench/output.h"
+#include "cpu/cpu_backend.h"
+#include "cpu/cpu_info.h"
+
+namespace qwench::bench {
+
+namespace {
+
+constexpr int64_t kMinEpochNs = 200'000;  // clock resolution is below 0.1 % of it
+constexpr int64_t kMinRounds = 5, kMaxRounds = 1000;
+
+std::unique_ptr<Backend> forced_backend(const std::string& choice, int threads) {
+  cpu::CpuOptions options;
+  options.threads = threads;
+  if (!choice.empty()) options.policy.add(choice);
+  return cpu::make_cpu_backend(options);
+}
+
+/// The names of an op's kernels, best first; then what the list does not name.
+template <class Args>
+std::vector<std::string> names_of(const Backend& backend) {
+  std::vector<std::string> names;
+  for (const Kernel<Args>& k : backend.kernels(Tag<Args>{})) names.emplace_back(k.name);
+  if (!Args::kParts.empty()) names.emplace_back("composed"), names.emplace_back("reference");
+  return names;
+}
+
+/// Largest |a - b|, and sum (a-b)^2 / sum b^2; both infinite where a is not finite.
+void compare(const std::vector<float>& a, const std::vector<float>& b, double& max_abs,
+             double& nmse) {
+  double error = 0, size = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double difference = double(a[i]) - double(b[i]);
+    if (!std::isfinite(difference)) {
+      max_abs = nmse = INFINITY;
+      return;
+    }
+    max_abs = std::max(max_abs, std::fabs(difference));
+    error += difference * difference, size += double(b[i]) * double(b[i]);
+  }
+  nmse = std::max(nmse, size > 0 ? error / size : (error > 0 ? INFINITY : 0));
+}
+
+/// fp32 sums in another order differ by eps x sqrt(n), so NMSE stays near 1e-13; fp16 storage may
+/// round to the neighbour. Token ids are exact.
+double nmse_limit(OpId op, DType kv_dtype) {
+  if (op == OpId::kArgmax || op == OpId::kEmbed) return 0;
+  const bool stores_kv = op == OpId::kKvStore || op == OpId::kQkNormRope;
+  return stores_kv && kv_dtype == DType::kF16 ? 1e-7 : 1e-10;
+}
+
+/// One kernel taking part.
+template <class Args>
+class Contestant {
+ public:
+  Contestant(const std::string& kernel, const ContestSettings& settings) {
+    row.kernel = kernel;
+    // The oracle of a composed op is every op at its reference, which the policy calls "reference".
+    const bool everything = kernel == "reference" && !Args::kParts.empty();
+    backend_ =
+        forced_backend(everything ? "reference" : std::string(name_of(Args::kId)) + "=" + kernel,
+                       settings.threads);
+  }
+
+  /// Makes the inputs, n_copies times the same. False when the kernel refuses them.
+  bool prepare(const ContestSettings& settings, int64_t n_copies) {
+    HeldLayouts layouts(*backend_);
+    const Args args = example<Args>(settings.sizes, layouts);
+    for (const Kernel<Args>& k : backend_->kernels(Tag<Args>{}))
+      if (k.name == row.kernel && k.unsupported(args)) row.refusal = k.unsupported(args);
+    if (!row.refusal.empty()) return false;
+    for (int64_t i = 0; i < n_copies; ++i) {
+      memories_.push_back(std::make_unique<BackendMemory>(*backend_, settings.seed));
+      copies_.push_back(example<Args>(settings.sizes, *memories_.back()));
+    }
+    row.cost = cost(copies_.front());
+    return true;
+  }
+
+  /// The first call, untimed: its output is what is compared, before any in-place op repeats.
+  void warm_up() {
+    const int64_t start = now_ns();
+    backend_->run(copies_.front());
+    first_ns_ = std::max<int64_t>(1, now_ns() - start);
+    last_ = &copies_.front();
+    inner_ = std::max<int64_t>(1, kMinEpochNs / first_ns_);
+  }
+
+  std::vector<std::vector<float>> output() {
+    std::vector<std::vector<float>> values;
+    for (const TensorView& t : outputs(*last_)) values.push_back(to_host(*backend_, t));
+    return values;
+  }
+
+  bool wants_round(double seconds) const {
+    const auto rounds = int64_t(times_.size());
+    if (rounds == 0) return true;
+    if (rounds >= kMaxRounds || spent_ns_ >= 4e9) return false;
+    return rounds < kMinRounds ? spent_ns_ < 2e9 : double(spent_ns_) < seconds * 1e9;
+  }
+
+  void take_round() {
+    const int64_t start = now_ns();
+    for (int64_t i = 0; i < inner_; ++i) {
+      last_ = &copies_[next_++ % copies_.size()];
+      backend_->run(*last_);
+    }
+    const int64_t ns = now_ns() - start;
+    spent_ns_ += ns;
+    times_.push_back(double(ns) / double(inner_));
+  }
+
+  const std::vector<double>& times() const { return times_; }
+  ContestRow row;
+
+ private:
+  std::unique_ptr<Backend> backend_;  // first: outlives the memory
+  std::vector<std::unique_ptr<BackendMemory>> memories_;
+  std::vector<Args> copies_;
+  const Args* last_ = nullptr;
+  size_t next_ = 0;
+  int64_t first_ns_ = 0, inner_ = 1, spent_ns_ = 0;
+  std::vector<double> times_;
+};
+
+/// Copies of the inputs that together exceed the last-level cache, as far as memory allows.
+template <class Args>
+int64_t copies_needed(const ContestSettings& settings, size_t n_kernels) {
+  if (!settings.cold) return 1;
+  constexpr int64_t kLeast = int64_t(64) << 20, kMost = int64_t(512) << 20;
+  NoMemory none;
+  const int64_t bytes = std::max<int64_t>(1, cost(example<Args>(settings.sizes, none)).bytes);
+  int64_t ring = std::clamp(4 * cpu::cpu_info().l3_bytes, kLeast, kMost);
+  ring = std::min(ring, cpu::available_memory_bytes() / (8 * int64_t(n_kernels)));
+  return std::clamp<int64_t>((ring + bytes - 1) / bytes, 1, 256);
+}
+
+template <class Args>
+void check(Contestant<Args>& c, const std::vector<std::vector<float>>& oracle, DType kv_dtype) {
+  const std::vector<std::vector<float>> output = c.output();
+  for (size_t i = 0; i < output.size(); ++i)
+    compare(output[i], oracle[i], c.row.max_abs_error, c.row.nmse);
+  c.row.correct = c.row.nmse <= nmse_limit(Args::kId, kv_dtype);
+}
+
+template <class Args>
+std::vector<std::vector<float>> oracle_output(const ContestSettings& settings) {
+  Contestant<Args> oracle("reference", settings);
+  if (!oracle.prepare(settings, 1)) fail("reference: {}", oracle.row.refusal);
+  oracle.warm_up();
+  return oracle.output();
+}
+
+/// Median over the common rounds of how many times faster than the baseline.
+double speedup(const std::vector<double>& baseline, const std::vector<double>& times) {
+  std::vector<double> ratios;
+  for (size_t i = 0; i < std::min(baseline.size(), times.size()); ++i)
+    ratios.push_back(baseline[i] / times[i]);
+  return ratios.empty() ? 0 : median(ratios);
+}
+
+template <class Args>
+using Contestants = std::vector<std::unique_ptr<Contestant<Args>>>;
+
+template <class Args>
+void time_all(const Contestants<Args>& all, double seconds) {
+  for (bool more = true; more && !interrupted();) {
+    more = false;
+    for (const auto& c : all) {
+      if (!c->row.refusal.empty() || !c->row.correct || !c->wants_round(seconds)) continue;
+      c->take_round();
+      more = true;
+    }
+  }
+}
+
+template <class Args>
+std::vector<ContestRow> contest(const ContestSettings& settings) {
+  const std::vector<std::string> names = names_of<Args>(*forced_backend("", settings.threads));
+  const std::vector<std::vector<float>> oracle = oracle_output<Args>(settings);
+  const int64_t n_copies = copies_needed<Args>(settings, names.size());
+  const DType kv_dtype = settings.sizes.kv_dtype;
+  Contestants<Args> all;
+  const std::vector<double>* baseline = nullptr;
+  for (const std::string& name : names) {
+    all.push_back(std::make_unique<Contestant<Args>>(name, settings));
+    Contestant<Args>& c = *all.back();
+    if (name == settings.baseline) baseline = &c.times();
+    if (!c.prepare(settings, n_copies)) continue;
+    c.warm_up();
+    check(c, oracle, kv_dtype);
+  }
+  time_all(all, settings.seconds);
+  std::vector<ContestRow> rows;
+  for (const auto& c : all) {
+    if (!c->times().empty()) {
+      // The outputs of timed calls count too; an op that works in place has moved on by now.
+      if (!in_place(Args::kId)) check(*c, oracle, kv_dtype);
+      c->row.ns = summarize(c->times());
+      c->row.speedup = baseline ? speedup(*baseline, c->times()) : 0;
+    }
+    rows.push_back(c->row);
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::vector<std::string> kernel_names(OpId op) {
+  const std::unique_ptr<Backend> backend = forced_backend("", 1);
+  std::vector<std::string> names;
+  for_each_op([&](auto tag) {
+    using Args = typename decltype(tag)::type;
+    if (Args::kId == op) names = names_of<Args>(*backend);
+  });
+  return names;
+}
+
+std::vector<ContestRow> run_contest(OpId op, const ContestSettings& settings) {
+  std::vector<ContestRow> rows;
+  for_each_op([&](auto tag) {
+    using Args = typename decltype(tag)::type;
+    if (Args::kId == op) rows = contest<Args>(settings);
+  });
+  return rows;
+}
+
+}  // namespace qwench::bench

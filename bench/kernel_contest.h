@@ -1,0 +1,35 @@
+// Every kernel of one op on the same inputs: time in interleaved rounds, error against `reference`.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "bench/op_example.h"
+#include "bench/statistics.h"
+
+namespace qwench::bench {
+
+struct ContestSettings {
+  OpSizes sizes;
+  std::string baseline;
+  int threads = 0;
+  double seconds = 0.5;  // of timing per kernel
+  bool cold = true;      // inputs from a ring larger than the last-level cache
+  uint64_t seed = 1;
+};
+
+struct ContestRow {
+  std::string kernel, refusal;  // refusal: why it cannot run; then nothing below is set
+  Summary ns;                   // of one call
+  double speedup = 0;           // against the baseline, median over the rounds both took part in
+  OpCost cost;
+  double max_abs_error = 0, nmse = 0;  // of the output against `reference`
+  bool correct = true;                 // within the tolerance; never timed when not
+};
+
+/// Names that --baseline may have for the op.
+std::vector<std::string> kernel_names(OpId op);
+
+/// UsageError when the baseline is not a kernel of the op or cannot run.
+std::vector<ContestRow> run_contest(OpId op, const ContestSettings& settings);
+
+}  // namespace qwench::bench

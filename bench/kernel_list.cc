@@ -1,0 +1,77 @@
+// The lists are asked with args that own no memory: `unsupported` looks at shapes, types and
+// layouts.
+#include "bench/kernel_list.h"
+
+#include "bench/table.h"
+
+namespace qwench::bench {
+
+namespace {
+
+template <class Args>
+void append(std::vector<KernelRow>& rows, Backend& backend, const OpSizes& sizes) {
+  HeldLayouts memory(backend);
+  const Args args = example<Args>(sizes, memory);
+  bool selected = true;
+  Selection<Args> selection;
+  try {
+    selection = backend.select(args);
+  } catch (const Error&) {
+    selected = false;  // the forced kernel cannot run these args; its row says why
+  }
+  for (const Kernel<Args>& k : backend.kernels(Tag<Args>{})) {
+    const char* reason = k.unsupported(args);
+    rows.push_back({name_of(Args::kId), k.name, selected && selection.kernel == &k,
+                    reason ? reason : "", k.invariant});
+  }
+  if (!Args::kParts.empty())
+    rows.push_back({name_of(Args::kId), "composed", selected && !selection.kernel, "", true});
+}
+
+}  // namespace
+
+std::vector<KernelRow> list_kernels(Backend& backend, const OpSizes& sizes) {
+  std::vector<KernelRow> rows;
+  for_each_op([&](auto tag) { append<typename decltype(tag)::type>(rows, backend, sizes); });
+  return rows;
+}
+
+std::string kernel_table(const std::vector<KernelRow>& rows) {
+  Table table({"<op", "<kernel", "<state", "<note"});
+  std::string_view op;
+  for (const KernelRow& r : rows) {
+    const char* state = r.chosen ? "chosen" : r.reason.empty() ? "can run" : "refused";
+    const std::string note =
+        r.reason.empty() && !r.invariant ? "sums depend on batch or threads" : r.reason;
+    table.add({std::string(r.op == op ? "" : r.op), std::string(r.kernel), state, note});
+    op = r.op;
+  }
+  return table.to_string();
+}
+
+OrderedJson kernel_choices(const std::vector<KernelRow>& rows) {
+  OrderedJson choices = OrderedJson::array();
+  OrderedJson refused = OrderedJson::array();
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (i && rows[i].op != rows[i - 1].op) refused = OrderedJson::array();
+    if (rows[i].chosen)
+      choices.push_back({{"op", rows[i].op}, {"kernel", rows[i].kernel}, {"refused", refused}});
+    else if (!rows[i].reason.empty())
+      refused.push_back({{"kernel", rows[i].kernel}, {"reason", rows[i].reason}});
+  }
+  return choices;
+}
+
+std::string kernel_choices_text(const std::vector<KernelRow>& rows) {
+  std::string line = "kernels:", refusals;
+  for (const OrderedJson& choice : kernel_choices(rows)) {
+    line +=
+        fmt::format(" {}={}", choice["op"].get<std::string>(), choice["kernel"].get<std::string>());
+    for (const OrderedJson& r : choice["refused"])
+      refusals += fmt::format("  {}: {} refused: {}\n", choice["op"].get<std::string>(),
+                              r["kernel"].get<std::string>(), r["reason"].get<std::string>());
+  }
+  return line + "\n" + refusals;
+}
+
+}  // namespace qwench::bench

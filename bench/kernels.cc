@@ -1,0 +1,242 @@
+// `qwench kernels`: every kernel of an op beside a baseline, speed and accuracy in one row.
+#include <algorithm>
+
+#include "bench/bench_report.h"
+#include "bench/commands.h"
+#include "bench/environment.h"
+#include "bench/exit_code.h"
+#include "bench/interrupt.h"
+#include "bench/kernel_contest.h"
+#include "bench/list_option.h"
+#include "bench/model_options.h"
+#include "bench/output.h"
+#include "bench/roofline.h"
+#include "bench/suggest.h"
+#include "bench/table.h"
+#include "cpu/cpu_info.h"
+
+namespace qwench::bench {
+
+namespace {
+
+struct KernelsOptions {
+  ModelOptions model;  // -m, --seed, -t
+  std::string op = "linear", shape, tokens = "1,512", baseline, dtype, kv_dtype = "f32", cache;
+  int64_t heads = 0, kv_heads = 0, head_dim = 0, depth = -1;  // 0, -1: default
+  double seconds = 0.5;
+  bool json = false;
+};
+
+OpId parse_op(const std::string& name) {
+  const auto at = std::find(kOpNames.begin(), kOpNames.end(), name);
+  if (at != kOpNames.end()) return OpId(at - kOpNames.begin());
+  const std::vector<std::string> all(kOpNames.begin(), kOpNames.end());
+  std::string list;
+  for (const std::string& op : all) list += (list.empty() ? "" : ", ") + op;
+  const std::string near = nearest(name, all);
+  fail_usage("--op: unknown op '{}'{}; ops are {}", name,
+             near.empty() ? "" : "; did you mean " + near + "?", list);
+}
+
+/// "4864x896" -> out, in of every op with a weight; width and count of the others.
+void apply_shape(const std::string& text, OpSizes& s) {
+  const size_t x = text.find('x');
+  if (x == std::string::npos) fail_usage("--shape: expected OUTxIN, e.g. 4864x896, got '{}'", text);
+  constexpr int64_t kMost = int64_t(1) << 24;
+  const std::vector<int64_t> out = parse_list(text.substr(0, x), "--shape", 1, kMost);
+  const std::vector<int64_t> in = parse_list(text.substr(x + 1), "--shape", 1, kMost);
+  if (out.size() != 1 || in.size() != 1) fail_usage("--shape: expected OUTxIN, got '{}'", text);
+  s.out = s.ffn_dim = s.vocab = out[0];
+  s.in = s.dim = in[0];
+}
+
+OpSizes read_sizes(const KernelsOptions& o, OpId op) {
+  OpSizes s;
+  if (!o.model.model.empty()) {
+    const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
+    s = sizes_of(checkpoint->config(), checkpoint->config().stored_dtype, DType::kF32);
+  }
+  if (!o.dtype.empty()) s.dtype = parse_dtype(o.dtype);
+  s.kv_dtype = parse_dtype(o.kv_dtype);
+  if (s.kv_dtype == DType::kBF16) fail_usage("--kv-dtype: expected f32 or f16, got 'bf16'");
+  if (!o.shape.empty()) apply_shape(o.shape, s);
+  if (o.heads) s.n_heads = o.heads;
+  if (o.kv_heads) s.n_kv_heads = o.kv_heads;
+  if (o.head_dim) s.head_dim = o.head_dim;
+  constexpr int64_t kAttentionDepth = 512;  // attention to nothing measures nothing
+  s.depth = o.depth >= 0 ? o.depth : op == OpId::kAttention ? kAttentionDepth : 0;
+  if (s.n_heads % s.n_kv_heads)
+    fail_usage("--heads: expected a multiple of --kv-heads, got {} and {}", s.n_heads,
+               s.n_kv_heads);
+  if (s.head_dim % 2) fail_usage("--head-dim: expected an even number, got {}", s.head_dim);
+  return s;
+}
+
+std::string baseline_of(const KernelsOptions& o, OpId op) {
+  const std::vector<std::string> names = kernel_names(op);
+  const auto known = [&](const std::string& n) {
+    return std::find(names.begin(), names.end(), n) != names.end();
+  };
+  if (o.baseline.empty()) return op == OpId::kLinear && known("eigen") ? "eigen" : "reference";
+  if (known(o.baseline)) return o.baseline;
+  std::string list;
+  for (const std::string& n : names) list += (list.empty() ? "" : ", ") + n;
+  fail_usage("--baseline: {} has no kernel '{}'; it has {}", name_of(op), o.baseline, list);
+}
+
+/// The time that the ceilings allow, as a part of the time taken.
+double percent_of_roofline(const ContestRow& row, const cpu::Roofline& roofline) {
+  const auto ns = int64_t(row.ns.median);
+  return std::max(percent_of_bandwidth(row.cost.bytes, ns, roofline),
+                  percent_of_peak(row.cost.flops, ns, roofline));
+}
+
+void add_row(Table& table, const ContestRow& r, int64_t tokens, const cpu::Roofline& roofline) {
+  const std::string n = std::to_string(tokens);
+  if (!r.refusal.empty())
+    return table.add({r.kernel, n, "-", "-", "-", "-", "-", "-", "-", r.refusal});
+  const std::string error = fmt::format("{:.2e}", r.max_abs_error),
+                    nmse = fmt::format("{:.1e}", r.nmse);
+  if (!r.correct) return table.add({r.kernel, n, "-", "-", "-", "-", "-", error, nmse, "WRONG"});
+  if (r.ns.values.empty())
+    return table.add({r.kernel, n, "-", "-", "-", "-", "-", error, nmse, "interrupted"});
+  table.add({r.kernel, n, format_ns(r.ns.median),
+             r.speedup > 0 ? fmt::format("{:.2f}x", r.speedup) : "-",
+             format_number(double(r.cost.bytes) / r.ns.median),
+             r.cost.flops ? format_number(double(r.cost.flops) / r.ns.median) : "-",
+             fmt::format("{:.1f}", percent_of_roofline(r, roofline)), error, nmse,
+             r.ns.values.size() == 1 ? "one run" : ""});
+}
+
+OrderedJson row_json(const ContestRow& r, const KernelsOptions& o, const OpSizes& s, int threads,
+                     const cpu::Roofline& roofline) {
+  OrderedJson json = {{"op", o.op},
+                      {"kernel", r.kernel},
+                      {"dtype", name_of(s.dtype)},
+                      {"tokens", s.n_tokens},
+                      {"threads", threads}};
+  json["refused"] = r.refusal.empty() ? OrderedJson(nullptr) : OrderedJson(r.refusal);
+  if (!r.refusal.empty()) return json;
+  json["correct"] = r.correct;
+  json["max_abs_error"] = number_or_null(r.max_abs_error, r.max_abs_error < 1e300);
+  json["nmse"] = number_or_null(r.nmse, r.nmse < 1e300);
+  json["bytes"] = r.cost.bytes, json["flops"] = r.cost.flops;
+  if (r.ns.values.empty() || !r.correct) return json;
+  json["ns"] = to_json(r.ns);
+  json["ratio_to_baseline"] = number_or_null(r.speedup, r.speedup > 0);
+  json["bytes_per_second"] = double(r.cost.bytes) * 1e9 / r.ns.median;
+  json["flops_per_second"] = double(r.cost.flops) * 1e9 / r.ns.median;
+  json["percent_of_roofline"] = percent_of_roofline(r, roofline);
+  return json;
+}
+
+OrderedJson config_json(const KernelsOptions& o, const ContestSettings& c,
+                        const std::vector<int64_t>& tokens) {
+  const OpSizes& s = c.sizes;
+  return {{"op", o.op},
+          {"dtype", name_of(s.dtype)},
+          {"kv_dtype", name_of(s.kv_dtype)},
+          {"out", s.out},
+          {"in", s.in},
+          {"dim", s.dim},
+          {"ffn_dim", s.ffn_dim},
+          {"vocab", s.vocab},
+          {"n_heads", s.n_heads},
+          {"n_kv_heads", s.n_kv_heads},
+          {"head_dim", s.head_dim},
+          {"depth", s.depth},
+          {"tokens", tokens},
+          {"baseline", c.baseline},
+          {"cache", c.cold ? "cold" : "hot"},
+          {"threads", c.threads},
+          {"seed", c.seed}};
+}
+
+ContestSettings read_settings(const KernelsOptions& o, OpId op) {
+  ContestSettings settings;
+  settings.sizes = read_sizes(o, op);
+  settings.baseline = baseline_of(o, op);
+  settings.threads = o.model.threads ? int(o.model.threads) : cpu::cpu_info().physical_cores;
+  settings.seconds = o.seconds, settings.seed = o.model.seed;
+  settings.cold = o.cache.empty() ? streams_from_memory(op) : o.cache == "cold";
+  return settings;
+}
+
+std::string report_text(const KernelsOptions& o, const ContestSettings& c, const Table& table,
+                        const cpu::Roofline& roofline) {
+  return fmt::format(
+      "{}\n{}, {} weights, {} threads, {} inputs, error against `reference`\n\n{}\n"
+      "measured: read {}, fp32 FMA {}\n",
+      environment_line(), o.op, name_of(c.sizes.dtype), c.threads,
+      c.cold ? "cold (from memory)" : "hot (in the cache)", table.to_string(),
+      probe_text(roofline.dram_read), probe_text(roofline.fp32_fma));
+}
+
+int run_kernels(const KernelsOptions& o) {
+  const OpId op = parse_op(o.op);
+  ContestSettings settings = read_settings(o, op);
+  const std::vector<int64_t> tokens = parse_axis(o.tokens, "--tokens", 1, 1 << 20);
+  Progress progress;
+  progress.show("measuring bandwidth and peak");
+  const cpu::Roofline roofline = cpu::measure_roofline(settings.threads, 1.0);
+  const InterruptGuard guard;
+  Table table({"<kernel", "tokens", "time", "vs " + settings.baseline, "GB/s", "GFLOP/s",
+               "% roofline", "max |error|", "NMSE", "<note"});
+  OrderedJson rows = OrderedJson::array();
+  bool correct = true;
+  for (int64_t n : tokens) {
+    if (interrupted()) break;
+    settings.sizes.n_tokens = n;
+    progress.show(fmt::format("{}, {} tokens", o.op, n));
+    for (const ContestRow& row : run_contest(op, settings)) {
+      add_row(table, row, n, roofline);
+      rows.push_back(row_json(row, o, settings.sizes, settings.threads, roofline));
+      correct = correct && row.correct;
+    }
+  }
+  if (o.json)
+    print(to_text({{"schema_version", kSchemaVersion},
+                   {"environment", environment_block()},
+                   {"config", config_json(o, settings, tokens)},
+                   {"roofline", to_json(roofline)},
+                   {"rows", rows}}));
+  else
+    print(report_text(o, settings, table, roofline));
+  if (interrupted()) return kExitInterrupted;
+  return correct ? kExitOk : kExitInaccurate;
+}
+
+}  // namespace
+
+void add_kernels_command(CLI::App& program, Action& chosen) {
+  auto o = std::make_shared<KernelsOptions>();
+  CLI::App* command =
+      program.add_subcommand("kernels", "Compare the kernels of an op: speed and error");
+  const auto size = CLI::Range(int64_t(1), int64_t(1) << 16);
+  command->add_option("--op", o->op, "Which op")->capture_default_str();
+  command->add_option("--dtype", o->dtype, "Weights as f32, f16 or bf16 (default: bf16)");
+  command->add_option("--kv-dtype", o->kv_dtype, "Keys and values as f32 or f16")
+      ->capture_default_str();
+  command->add_option("--shape", o->shape, "OUTxIN of the weight (default: 4864x896)");
+  command->add_option("--tokens", o->tokens, "Rows of activations")->capture_default_str();
+  command->add_option("--heads", o->heads, "Query heads (default: 14)")->check(size);
+  command->add_option("--kv-heads", o->kv_heads, "Key and value heads (default: 2)")->check(size);
+  command->add_option("--head-dim", o->head_dim, "Width of a head (default: 64)")->check(size);
+  command
+      ->add_option("--depth", o->depth, "Positions before the tokens (default: 512 for attention)")
+      ->check(CLI::Range(int64_t(0), int64_t(1) << 24));
+  command->add_option("-m,--model", o->model.model, "Take the sizes of this model");
+  command->add_option("--baseline", o->baseline,
+                      "Kernel that is 1.00x (default: eigen or reference)");
+  command->add_option("--cache", o->cache, "cold or hot inputs (default: as in a forward pass)")
+      ->check(CLI::IsMember({"cold", "hot"}));
+  command->add_option("--seconds", o->seconds, "Timing per kernel and token count")
+      ->check(CLI::Range(0.01, 600.0))
+      ->capture_default_str();
+  command->add_option("--seed", o->model.seed, "Seed of the inputs")->capture_default_str();
+  add_threads_option(*command, o->model);
+  command->add_flag("--json", o->json, "One JSON document on stdout");
+  command->callback([o, &chosen] { chosen = [o] { return run_kernels(*o); }; });
+}
+
+}  // namespace qwench::bench

@@ -1,0 +1,67 @@
+// The options that every command with a model shares, and what they lead to: a checkpoint whose
+// headers are read, then, once everything is known to fit, a backend that holds its weights.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/session.h"
+
+namespace qwench::bench {
+
+struct ModelOptions {
+  std::string model;
+  std::string dtype;  // "": as stored (shape cards: bf16)
+  std::string kv_dtype = "f32";
+  std::string backend = "cpu";
+  std::vector<std::string> kernels;
+  int64_t threads = 0;  // 0: physical cores
+  int64_t prefill_chunk = 512;
+  int64_t capacity = 0;  // 0: what the run needs
+  uint64_t seed = 1;
+  bool mmap = false, check_finite = false;
+};
+
+/// -m --dtype --kv-dtype --kernel --mmap --check-finite --backend --seed --prefill-chunk --ctx.
+void add_model_options(CLI::App& command, ModelOptions& options);
+/// -t, for the commands that take one thread count.
+void add_threads_option(CLI::App& command, ModelOptions& options);
+
+/// True for `--kernel list`.
+bool wants_kernel_list(const ModelOptions& options);
+
+/// The policy of all --kernel options. UsageError on an unknown op.
+KernelPolicy read_policy(const ModelOptions& options);
+
+/// UsageError that says why, unless `name` is a backend of this build.
+void check_backend(const std::string& name);
+
+/// A backend of `threads` threads with the options' policy. UsageError on an unknown kernel.
+std::unique_ptr<Backend> make_backend(const ModelOptions& options, int64_t threads);
+
+/// Opens the model: its config and headers, no weights. UsageError when -m or another option is
+/// wrong.
+std::unique_ptr<Checkpoint> open_model(const ModelOptions& options);
+
+/// The type of the weight matrices in memory.
+DType weight_dtype(const ModelOptions& options, const ModelConfig& config);
+
+/// UsageError naming the first id that is not in [0, vocab).
+void check_token_ids(const std::vector<int32_t>& ids, int64_t vocab);
+
+/// Session options for `capacity` positions of each of `n_seq` sequences.
+SessionOptions session_options(const ModelOptions& options, int64_t n_seq, int64_t capacity);
+
+/// A model in memory. Not moved once a Session refers to `model`.
+struct LoadedModel {
+  std::unique_ptr<Backend> backend;  // before `model`: outlives its buffers
+  Model model;
+};
+
+/// Refuses what does not fit into memory, then loads with progress on stderr.
+LoadedModel load_model(const ModelOptions& options, const Checkpoint& checkpoint,
+                       std::unique_ptr<Backend> backend, const SessionOptions& session);
+
+}  // namespace qwench::bench

@@ -1,0 +1,58 @@
+// Percentages of what was measured, never of a data sheet.
+#include "bench/roofline.h"
+
+#include <fmt/format.h>
+
+#include "bench/output.h"
+
+namespace qwench::bench {
+
+namespace {
+const cpu::Probe& higher(const cpu::Probe& a, const cpu::Probe& b) {
+  return b.per_second > a.per_second ? b : a;
+}
+double percent(double amount, int64_t ns, double per_second) {
+  return ns > 0 && per_second > 0 ? 100 * amount / (double(ns) * 1e-9 * per_second) : 0;
+}
+}  // namespace
+
+cpu::Roofline higher(const cpu::Roofline& a, const cpu::Roofline& b) {
+  cpu::Roofline best;
+  best.dram_read = higher(a.dram_read, b.dram_read);
+  best.fp32_fma = higher(a.fp32_fma, b.fp32_fma);
+  best.int8 = higher(a.int8, b.int8);
+  best.clock_hz = a.clock_hz > b.clock_hz ? a.clock_hz : b.clock_hz;
+  return best;
+}
+
+OrderedJson to_json(const cpu::Probe& p) {
+  return {{"name", p.name},
+          {"kernel", p.kernel},
+          {"per_second", number_or_null(p.per_second, p.per_second > 0)},
+          {"unit", p.unit},
+          {"limit_per_second", number_or_null(p.limit, p.limit > 0)},
+          {"percent_of_limit",
+           number_or_null(p.limit > 0 ? 100 * p.per_second / p.limit : 0, p.limit > 0)},
+          {"threads", p.threads}};
+}
+
+OrderedJson to_json(const cpu::Roofline& r) {
+  return {{"dram_read", to_json(r.dram_read)},
+          {"fp32_fma", to_json(r.fp32_fma)},
+          {"int8", to_json(r.int8)},
+          {"clock_hz", number_or_null(r.clock_hz, r.clock_hz > 0)}};
+}
+
+std::string probe_text(const cpu::Probe& p) {
+  return fmt::format("{:.1f} G{} ({})", p.per_second / 1e9, p.unit, p.kernel);
+}
+
+double percent_of_bandwidth(int64_t bytes, int64_t ns, const cpu::Roofline& r) {
+  return percent(double(bytes), ns, r.dram_read.per_second);
+}
+
+double percent_of_peak(int64_t flops, int64_t ns, const cpu::Roofline& r) {
+  return percent(double(flops), ns, r.fp32_fma.per_second);
+}
+
+}  // namespace qwench::bench

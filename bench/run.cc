@@ -1,0 +1,152 @@
+// `qwench run`: one prompt (ids, text or a conversation), its logits, its continuation, its
+// figures.
+#include <optional>
+
+#include "bench/commands.h"
+#include "bench/exit_code.h"
+#include "bench/generate.h"
+#include "bench/interrupt.h"
+#include "bench/kernel_command.h"
+#include "bench/list_option.h"
+#include "bench/logits_file.h"
+#include "bench/output.h"
+
+namespace qwench::bench {
+
+namespace {
+
+struct RunOptions {
+  ModelOptions model;
+  SamplingOptions sampling;
+  TemplateOptions form;
+  std::optional<std::string> tokens, prompt, messages;
+  int64_t max_new = 128;
+  bool json = false;
+  std::string logits;
+};
+
+std::vector<int32_t> prompt_ids(const RunOptions& o, const TextModel& text,
+                                const ModelConfig& config) {
+  std::vector<int32_t> ids;
+  if (o.tokens) {
+    // The range of the vocabulary is checked below; here only that they are numbers.
+    for (int64_t id : parse_list(*o.tokens, "--tokens", 0, INT32_MAX)) ids.push_back(int32_t(id));
+  } else if (o.prompt) {
+    ids = text.require_tokenizer("--prompt", o.model.model).encode(*o.prompt);
+  } else {
+    const Tokenizer& tokenizer = text.require_tokenizer("--messages", o.model.model);
+    const std::vector<Message> messages = read_messages(parse_json_file(*o.messages), *o.messages);
+    ids = tokenizer.encode(render_messages(messages, o.form, o.model.model, config));
+  }
+  if (ids.empty()) fail_usage("prompt: expected at least one token, got none");
+  check_token_ids(ids, config.vocab);
+  return ids;
+}
+
+void check_options(const RunOptions& o) {
+  const int given =
+      int(o.tokens.has_value()) + int(o.prompt.has_value()) + int(o.messages.has_value());
+  if (given != 1)
+    fail_usage("run: expected one of --tokens, --prompt and --messages, got {}",
+               given == 0 ? "none" : "several");
+  if (!o.form.thinking.empty() && !o.messages) fail_usage("--thinking: only used with --messages");
+  if (!o.form.chat_template.empty() && !o.messages)
+    fail_usage("--chat-template: only used with --messages");
+}
+
+SessionOptions plan_session(const RunOptions& o, int64_t n_prompt) {
+  const int64_t needed = n_prompt + o.max_new;
+  if (o.model.capacity && o.model.capacity < needed)
+    fail_usage("--ctx: expected at least {} ({} prompt tokens and -n {}), got {}", needed, n_prompt,
+               o.max_new, o.model.capacity);
+  SessionOptions session = session_options(o.model, 1, std::max(needed, o.model.capacity));
+  session.prefill_chunk = std::min(session.prefill_chunk, n_prompt);
+  if (!o.logits.empty()) session.logit_rows = session.prefill_chunk;
+  return session;
+}
+
+/// Prints the text as it comes, or the ids where there is no tokenizer.
+class Stream {
+ public:
+  Stream(const TextModel& text, bool silent) : text_(text), silent_(silent) {
+    if (text.tokenizer) decoder_.emplace(*text.tokenizer);
+  }
+  void push(int32_t id) {
+    if (silent_) return;
+    if (!decoder_) print(fmt::format("{}{}", any_ ? " " : "", id));
+    if (text_.has_text(id)) print(decoder_->push(id));
+    any_ = true;
+  }
+  void finish() {
+    if (silent_ || !any_) return;
+    print((decoder_ ? decoder_->finish() : "") + "\n");
+  }
+
+ private:
+  const TextModel& text_;
+  bool silent_, any_ = false;
+  std::optional<StreamDecoder> decoder_;
+};
+
+OrderedJson result_json(const Generated& g, const TextModel& text) {
+  OrderedJson plain = nullptr;
+  if (text.tokenizer) plain = text.plain_text(g.ids);
+  const std::vector<int32_t> prompt(g.history.begin(), g.history.begin() + g.prompt_tokens);
+  return {{"prompt_ids", prompt}, {"ids", g.ids}, {"text", plain}, {"stats", stats_json(g)}};
+}
+
+int run_prompt(const RunOptions& o) {
+  if (wants_kernel_list(o.model)) return print_kernel_list(o.model);
+  check_options(o);
+  const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
+  const ModelConfig& config = checkpoint->config();
+  const TextModel text = open_text(o.model, *checkpoint, o.sampling);
+  const std::vector<int32_t> prompt = prompt_ids(o, text, config);
+  const int64_t n_prompt = int64_t(prompt.size());
+  const SessionOptions plan = plan_session(o, n_prompt);
+  std::unique_ptr<Backend> backend = make_backend(o.model, o.model.threads);
+  std::optional<LogitsFile> logits;
+  if (!o.logits.empty()) logits.emplace(o.logits, n_prompt, config.vocab);
+  const std::string warning = position_note(config, n_prompt + o.max_new);
+  if (!warning.empty()) note(warning);
+
+  const LoadedModel loaded = load_model(o.model, *checkpoint, std::move(backend), plan);
+  Session session(loaded.model, plan);
+  const InterruptGuard guard;
+  Stream stream(text, o.json);
+  const Session::OnLogits on_logits = [&](int64_t first, int64_t n, const float* values) {
+    logits->append(first, n, values);
+  };
+  GenerateArgs args{session, *loaded.backend, text, prompt, 0, o.max_new, nullptr, {}};
+  if (logits) args.on_logits = &on_logits;
+  args.on_token = [&](int32_t id) { stream.push(id); };
+  const Generated generated = generate(args);
+  stream.finish();
+  if (logits) logits->close();
+  if (o.json) print(to_text(result_json(generated, text)));
+  note(stats_line(generated));
+  return generated.interrupted ? kExitInterrupted : kExitOk;
+}
+
+}  // namespace
+
+void add_run_command(CLI::App& program, Action& chosen) {
+  auto o = std::make_shared<RunOptions>();
+  CLI::App* command = program.add_subcommand("run", "Continue a prompt, or write its logits");
+  add_model_options(*command, o->model);
+  add_threads_option(*command, o->model);
+  command->add_option("--tokens", o->tokens, "Prompt as token ids: 1,2,3");
+  command->add_option("--prompt", o->prompt, "Prompt as raw text, no template");
+  command->add_option("--messages", o->messages,
+                      "Prompt as a JSON array of {\"role\",\"content\"}");
+  add_template_options(*command, o->form);
+  command->add_option("-n,--new-tokens", o->max_new, "Tokens to generate at most")
+      ->check(CLI::Range(int64_t(0), int64_t(1) << 24))
+      ->capture_default_str();
+  add_sampling_options(*command, o->sampling);
+  command->add_option("--logits", o->logits, "Write the prompt's logits to this safetensors file");
+  command->add_flag("--json", o->json, "One JSON document on stdout");
+  command->callback([o, &chosen] { chosen = [o] { return run_prompt(*o); }; });
+}
+
+}  // namespace qwench::bench

@@ -1,0 +1,141 @@
+// The program as scripts see it: exit codes, what is said, and what goes to which stream.
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+
+#include "engine/file.h"
+#include "engine/json.h"
+
+namespace {
+
+struct Outcome {
+  int code = -1;
+  std::string out, err;
+};
+
+#ifdef QWENCH_PROGRAM
+const char* const kProgram = QWENCH_PROGRAM;
+#else
+const char* const kProgram = nullptr;
+#endif
+const std::string kTiny = QWENCH_SOURCE_DIR "/tests/data/text/qwen2-untied-f32";
+
+/// Runs the program with a shell's words; stdin is empty unless a pipe feeds it.
+Outcome run(const std::string& arguments) {
+  const std::string err = "/tmp/qwench_program_test_" + std::to_string(getpid()) + ".err";
+  const std::string command = std::string(kProgram) + " " + arguments + " 2>" + err + " </dev/null";
+  Outcome outcome;
+  FILE* pipe = popen(command.c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  char buffer[4096];
+  for (size_t n; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;)
+    outcome.out.append(buffer, n);
+  const int status = pclose(pipe);
+  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  outcome.err = qwench::read_file(err, 1 << 20);
+  std::remove(err.c_str());
+  return outcome;
+}
+
+bool available() {
+  if (!kProgram) MESSAGE("skipped: the program is not part of this build");
+  return kProgram != nullptr;
+}
+
+void check_usage_error(const std::string& arguments, const std::string& said) {
+  const Outcome o = run(arguments);
+  INFO(arguments);
+  INFO(o.err);
+  CHECK(o.code == 2);
+  CHECK(o.err.find(said) != std::string::npos);
+  CHECK(o.out.empty());
+}
+
+}  // namespace
+
+TEST_CASE("help and version succeed and print to stdout") {
+  if (!available()) return;
+  CHECK(run("--help").code == 0);
+  CHECK(run("run --help").out.find("--tokens") != std::string::npos);
+  CHECK(run("--version").out.rfind("qwench ", 0) == 0);
+}
+
+TEST_CASE("anything wrong with the command line exits with 2 and says what would be right") {
+  if (!available()) return;
+  check_usage_error("bnech", "did you mean bench?");
+  check_usage_error("run --tokns 1", "did you mean --tokens?");
+  check_usage_error("run -m " + kTiny, "--tokens, --prompt and --messages");
+  check_usage_error("run -m " + kTiny + " --tokens 1 --prompt x", "several");
+  check_usage_error("run --tokens 1", "-m");
+  check_usage_error("run -m " + kTiny + " --tokens 1,x", "'x'");
+  check_usage_error("run -m " + kTiny + " --tokens ''", "at least one token");
+  check_usage_error("run -m " + kTiny + " --tokens 1,99999", "99999");
+  check_usage_error("run -m " + kTiny + " --prompt hello", "tokenizer");
+  check_usage_error("run -m " + kTiny + " --tokens 1 --kernel linear=nonsense", "nonsense");
+  check_usage_error("run -m " + kTiny + " --tokens 1 --kernel nonsense=eigen", "nonsense");
+  check_usage_error("run -m " + kTiny + " --tokens 1 --backend cuda", "not built");
+  check_usage_error("run -m " + kTiny + " --tokens 1 --dtype q4", "q4");
+  check_usage_error("run -m " + kTiny + " --tokens 1 -t 0", "0");
+  check_usage_error("run -m " + kTiny + " --tokens 1,2 -n 4 --ctx 3", "--ctx");
+  check_usage_error("run -m qwen3-0.6 --tokens 1", "qwen3-0.6b");
+  check_usage_error("run -m /no/such/folder --tokens 1", "/no/such/folder");
+  check_usage_error("bench -m " + kTiny + " -b 1,2,x", "'x'");
+  check_usage_error("bench -m " + kTiny + " -p 0 -n 0", "-p, -n");
+  check_usage_error("kernels --op linaer", "did you mean linear?");
+  check_usage_error("kernels --baseline nonsense", "nonsense");
+  check_usage_error("tokenize -m " + kTiny + " x", "tokenizer");
+}
+
+TEST_CASE("run --json prints one document; greedy text is null without a tokenizer") {
+  if (!available()) return;
+  const Outcome o = run("run -m " + kTiny + " --tokens 1,2,3 -n 4 --greedy --ignore-eos --json");
+  REQUIRE(o.code == 0);
+  const qwench::Json json = qwench::parse_json(o.out, "stdout");
+  CHECK(json["prompt_ids"] == qwench::Json::array({1, 2, 3}));
+  CHECK(json["ids"].size() == 4);
+  CHECK(json["text"].is_null());
+  for (const char* key : {"prompt_tokens", "generated_tokens", "prefill_tokens_per_second",
+                          "decode_tokens_per_second", "ttft_ns", "peak_rss_bytes", "backend"})
+    CHECK_MESSAGE(json["stats"].contains(key), key);
+  CHECK(o.err.find("tokens/s") != std::string::npos);
+}
+
+TEST_CASE("what was not measured is null: no token, no time to it") {
+  if (!available()) return;
+  const Outcome o = run("run -m " + kTiny + " --tokens 1 -n 0 --greedy --json");
+  REQUIRE(o.code == 0);
+  const qwench::Json stats = qwench::parse_json(o.out, "stdout")["stats"];
+  CHECK(stats["ttft_ns"].is_null());
+  CHECK(stats["decode_tokens_per_second"].is_null());
+}
+
+TEST_CASE("--kernel list names every op, with and without a model") {
+  if (!available()) return;
+  for (const std::string& arguments : {std::string("bench"), "run -m " + kTiny}) {
+    const Outcome o = run(arguments + " --kernel list");
+    CHECK(o.code == 0);
+    for (const char* op : {"embed", "qkv_linear", "attention", "argmax", "swiglu"})
+      CHECK_MESSAGE(o.out.find(op) != std::string::npos, op);
+  }
+}
+
+TEST_CASE("bench --json holds a prefill and a decode row whose ops explain the run") {
+  if (!available()) return;
+  const Outcome o = run("bench -m " + kTiny + " -p 64 -n 8 -d 16 -b 2 --runs 2 -t 1 --json");
+  REQUIRE(o.code == 0);
+  const qwench::Json json = qwench::parse_json(o.out, "stdout");
+  REQUIRE(json["rows"].size() == 2);
+  CHECK(json["rows"][0]["phase"] == "prefill");
+  CHECK(json["rows"][1]["phase"] == "decode");
+  CHECK(json["rows"][1]["batch"] == 2);
+  CHECK(json["rows"][1]["depth"] == 16);
+  for (const qwench::Json& row : json["rows"]) {
+    int64_t ns = 0;
+    for (const qwench::Json& op : row["ops"]) ns += op["ns"].get<int64_t>();
+    CHECK(ns > 0);
+    CHECK(ns <= row["wall_ns"].get<int64_t>());
+  }
+}
