@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# Installs what qwench is built with: Debian 12, Ubuntu 24.04 (apt) and macOS (Homebrew).
+# Asks only for what is missing, so a second call takes no time. --with-dev adds what ./check uses.
+set -euo pipefail
+
+usage() { echo "usage: third_party/install.sh [--with-dev]"; }
+
+with_dev=no
+for argument in "$@"; do
+  case "$argument" in
+    --with-dev) with_dev=yes ;;
+    -h | --help) usage; exit 0 ;;
+    *) echo "install.sh: unknown option '$argument'" >&2; usage >&2; exit 2 ;;
+  esac
+done
+
+required=(ca-certificates git g++ cmake ninja-build pkg-config
+          libeigen3-dev doctest-dev nlohmann-json3-dev libcli11-dev libfmt-dev libutf8proc-dev)
+# Worth having, built without where a distribution lacks them.
+optional=(ccache libsentencepiece-dev)
+dev=(clang libclang-rt-dev clang-format-14 sentencepiece)
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    echo "install.sh: needs root or sudo to run: $*" >&2
+    exit 1
+  fi
+}
+
+# The packages among the arguments that dpkg does not have, one per line.
+missing() {
+  local installed package
+  # dpkg-query fails when it does not know one of the names; what it does know is printed all the same.
+  installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true)
+  for package in "$@"; do
+    grep -qxF "$package installed" <<<"$installed" || echo "$package"
+  done
+}
+
+# Runs a command up to three times: mirrors fail now and then.
+retry() {
+  local attempt
+  for attempt in 1 2 3; do
+    "$@" && return 0
+    echo "install.sh: attempt $attempt failed: $*" >&2
+    [ "$attempt" -eq 3 ] || sleep $((attempt * 5))
+  done
+  return 1
+}
+
+apt_get() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 \
+    -o DPkg::Lock::Timeout=120 "$@" </dev/null
+}
+
+apt_install() { apt_get install --no-install-recommends "$@" >/dev/null; }
+
+install_debian() {
+  local needed wanted package known=()
+  mapfile -t needed < <(missing "${required[@]}")
+  [ "$with_dev" = no ] || optional+=("${dev[@]}")
+  mapfile -t wanted < <(missing "${optional[@]}")
+  [ $((${#needed[@]} + ${#wanted[@]})) -gt 0 ] || return 0
+
+  retry apt_get update
+  for package in "${wanted[@]}"; do
+    if apt-cache show "$package" >/dev/null 2>&1; then
+      known+=("$package")
+    else
+      echo "install.sh: this distribution has no package $package; going on without it" >&2
+    fi
+  done
+  [ $((${#needed[@]} + ${#known[@]})) -gt 0 ] || return 0
+  echo "installing:" "${needed[@]}" "${known[@]}"
+  retry apt_install "${needed[@]}" "${known[@]}"
+}
+
+install_macos() {
+  command -v brew >/dev/null || { echo "install.sh: needs Homebrew (https://brew.sh)" >&2; exit 1; }
+  local formulas=(cmake ninja ccache eigen libomp doctest nlohmann-json cli11 fmt utf8proc sentencepiece)
+  [ "$with_dev" = no ] || formulas+=(clang-format)
+  local installed formula needed=()
+  installed=$(brew list --formula -1)
+  for formula in "${formulas[@]}"; do
+    grep -qx "$formula" <<<"$installed" || needed+=("$formula")
+  done
+  [ ${#needed[@]} -eq 0 ] || brew install --quiet "${needed[@]}"
+}
+
+if [ "$(uname -s)" = Darwin ]; then
+  install_macos
+elif command -v apt-get >/dev/null; then
+  install_debian
+else
+  echo "install.sh: knows apt-get (Debian 12, Ubuntu 24.04) and Homebrew only; see third_party/README.md" \
+       "for what to install by hand" >&2
+  exit 1
+fi
