@@ -150,8 +150,10 @@ std::vector<int32_t> ByteLevelBpe::encode(std::string_view text, bool parse_spec
   for (size_t at = 0; at < text.size();) {
     const auto match = parse_special ? raw_added_.find(text, at) : std::nullopt;
     const std::string_view between = text.substr(at, match ? match->begin - at : text.npos);
-    if (parts_.nfc) encode_normalized(to_nfc(between), parse_special, work);
-    else encode_normalized(between, parse_special, work);
+    if (parts_.nfc)
+      encode_normalized(to_nfc(between), parse_special, work);
+    else
+      encode_normalized(between, parse_special, work);
     if (!match) break;
     work.ids.push_back(match->id);
     at = match->end;

@@ -83,7 +83,8 @@ std::string render_qwen3(const std::vector<Message>& messages) {
   for (size_t i = 0; i < messages.size(); ++i) {
     if (messages[i].role == "assistant")
       put_qwen3_answer(out, messages[i], i > query, i + 1 == messages.size());
-    else put_turn(out, messages[i].role, messages[i].content);
+    else
+      put_turn(out, messages[i].role, messages[i].content);
   }
   return out;
 }

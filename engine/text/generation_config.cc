@@ -42,7 +42,8 @@ GenerationConfig read_generation_config(const std::string& folder) {
   if (!wrong.empty()) fail("{} ({})", wrong, where);
   if (!has(config, "eos_token_id")) return out;
   const Json& eos = config["eos_token_id"];
-  if (!eos.is_array()) out.eos_ids.push_back(read_eos(eos, where));
+  if (!eos.is_array())
+    out.eos_ids.push_back(read_eos(eos, where));
   else
     for (const Json& id : eos) out.eos_ids.push_back(read_eos(id, where));
   return out;

@@ -28,11 +28,16 @@ class Fields {
     wire = uint32_t(key & 7);
     if (key >> 32 != 0 || number == 0)
       fail("{}: field number out of range; not a sentencepiece model", where_);
-    if (wire == 0) value = varint();
-    else if (wire == 1) bytes = take(8);
-    else if (wire == 2) bytes = take(varint());
-    else if (wire == 5) bytes = take(4);
-    else fail("{}: wire type {} in the protobuf; not a sentencepiece model", where_, wire);
+    if (wire == 0)
+      value = varint();
+    else if (wire == 1)
+      bytes = take(8);
+    else if (wire == 2)
+      bytes = take(varint());
+    else if (wire == 5)
+      bytes = take(4);
+    else
+      fail("{}: wire type {} in the protobuf; not a sentencepiece model", where_, wire);
     return true;
   }
   void expect_wire(uint32_t type, const char* name) const {
@@ -136,8 +141,10 @@ SentencePieces check_sentencepiece_model(std::string_view bytes, std::string_vie
   while (field.next()) {
     if (field.number == 1 || field.number == 3 || field.number == 5) {
       field.expect_wire(2, "a part of the model");
-      if (field.number == 1) read_piece(field.bytes, where, out);
-      else check_normalizer(field.bytes, where);
+      if (field.number == 1)
+        read_piece(field.bytes, where, out);
+      else
+        check_normalizer(field.bytes, where);
     }
   }
   std::unordered_set<std::string_view> seen;

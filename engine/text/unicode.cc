@@ -59,7 +59,8 @@ std::vector<utf8proc_int32_t> decompose(std::string_view text) {
         utf8proc_decompose_char(utf8proc_int32_t(step.value), parts, 32, kOptions, &boundclass);
     if (count < 0 || count > 32)
       out.push_back(utf8proc_int32_t(step.value));  // not a known character
-    else out.insert(out.end(), parts, parts + count);
+    else
+      out.insert(out.end(), parts, parts + count);
     at += size_t(step.bytes);
   }
   order_marks(out);

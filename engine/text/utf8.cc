@@ -75,8 +75,10 @@ std::string replace_invalid_utf8(std::string_view bytes) {
   out.reserve(bytes.size());
   for (size_t at = 0; at < bytes.size();) {
     const Utf8Step step = read_utf8(bytes, at);
-    if (step.kind == Utf8Step::kCharacter) out.append(bytes, at, size_t(step.bytes));
-    else append_utf8(out, kReplacement);
+    if (step.kind == Utf8Step::kCharacter)
+      out.append(bytes, at, size_t(step.bytes));
+    else
+      append_utf8(out, kReplacement);
     at += size_t(step.bytes);
   }
   return out;

@@ -139,3 +139,15 @@ TEST_CASE("bench --json holds a prefill and a decode row whose ops explain the r
     CHECK(ns <= row["wall_ns"].get<int64_t>());
   }
 }
+
+TEST_CASE("kernels shows every row of an op, measured or with the reason why not") {
+  if (!available()) return;
+  const Outcome o =
+      run("kernels --op linear --dtype f16 --shape 64x96 --tokens 1 -t 1 --seconds 0.01 --json");
+  CHECK(o.code == 0);
+  int measured = 0, refused = 0;
+  for (const qwench::Json& row : qwench::parse_json(o.out, "stdout").at("rows"))
+    ++(row.at("ns").is_null() ? refused : measured);
+  CHECK(measured >= 2);  // eigen and reference at least
+  CHECK(measured + refused == 5);
+}
