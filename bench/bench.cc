@@ -83,14 +83,17 @@ struct Sweep {
 };
 
 /// All cases of one batch size and depth. False when interrupted.
-bool measure_session(Sweep& sweep, const LoadedModel& loaded, int64_t batch, int64_t depth) {
+bool measure_session(Sweep& sweep, const LoadedModel& loaded, cpu::ReadMeter& meter, int64_t batch,
+                     int64_t depth) {
   const BenchOptions& o = sweep.options;
   const int64_t capacity = capacity_of(o, sweep.axes, depth);
   Session session(loaded.model, session_options(o.model, batch, capacity));
   fill_context(session, loaded.model, depth, o.model.seed);
   const auto measure = [&](Phase phase, int64_t n_tokens) {
-    CaseSettings settings{phase,        depth, n_tokens, o.runs, o.no_warmup ? 0 : o.warmup,
-                          o.model.seed, {}};
+    CaseSettings settings{
+        phase, depth, n_tokens, o.runs, o.no_warmup ? 0 : o.warmup, o.model.seed, {}, [&] {
+          return meter.measure(0.1).per_second;
+        }};
     const std::string label =
         fmt::format("{} {} tokens, batch {}, depth {}, {} threads", name_of(phase), n_tokens, batch,
                     depth, loaded.backend->threads());
@@ -124,10 +127,11 @@ void measure_threads(Sweep& sweep, const Checkpoint& checkpoint, std::unique_ptr
   const LoadedModel loaded = load_model(o.model, checkpoint, std::move(backend), largest);
   const size_t first_row = sweep.report.rows.size();
   cpu::Roofline roofline = measure_ceilings(sweep, threads);
+  cpu::ReadMeter meter(threads);
   const InterruptGuard guard;
   for (int64_t depth : sweep.axes.depth)
     for (int64_t batch : sweep.axes.batch)
-      if (!interrupted()) measure_session(sweep, loaded, batch, depth);
+      if (!interrupted()) measure_session(sweep, loaded, meter, batch, depth);
   sweep.report.interrupted = interrupted();
   if (!interrupted()) roofline = higher(roofline, measure_ceilings(sweep, threads));
   for (size_t i = first_row; i < sweep.report.rows.size(); ++i)

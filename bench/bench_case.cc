@@ -120,6 +120,10 @@ std::optional<CaseResult> measure_case(Session& session, const Model& model,
   Profiler* const before = std::exchange(model.backend->profiler, &profiler);
   Runner runner(session, model, settings);
   std::vector<Run> runs;
+  std::vector<double> readings;
+  const auto read_bandwidth = [&] {
+    if (decode && settings.read_bandwidth) readings.push_back(settings.read_bandwidth());
+  };
   bool running = true;
   for (int64_t i = 0; i < settings.warmup && running; ++i) {
     Run ignored;
@@ -127,13 +131,16 @@ std::optional<CaseResult> measure_case(Session& session, const Model& model,
   }
   for (int64_t i = 0; i < settings.runs && running; ++i) {
     if (settings.progress) settings.progress(i);
+    read_bandwidth();
     Run run;
     running = runner.run(profiler, session.n_seq(), settings.n_tokens, run);
     if (running) runs.push_back(std::move(run));
   }
   model.backend->profiler = before;
   if (runs.empty()) return std::nullopt;
+  read_bandwidth();
   CaseResult result = result_of(runs, settings, session.n_seq());
+  if (!readings.empty()) result.read_bandwidth = summarize(readings).median;
   result.memory = model.backend->memory();
   // A session allocates everything when it is made, so what it holds now is its peak; the backend's
   // own peak may be that of an earlier, larger session.

@@ -18,6 +18,8 @@ struct CaseSettings {
   int64_t runs = 5, warmup = 1;
   uint64_t seed = 1;
   std::function<void(int64_t run)> progress;  // before each timed run
+  std::function<double()>
+      read_bandwidth;  // bytes/s now; asked around each decode run; may be empty
 };
 
 /// What was measured. Details (wall_ns, ops) are those of the run nearest to the median.
@@ -26,6 +28,7 @@ struct CaseResult {
   int64_t batch = 0, depth = 0, n_tokens = 0;
   Summary tokens_per_second;  // over the whole batch
   Summary ttft_ns;            // prefill: start to the first token of the first sequence
+  double read_bandwidth = 0;  // decode: median of the readings between the runs; 0: none
   int64_t wall_ns = 0;
   std::vector<OpRecord> ops;
   MemoryCounters memory;

@@ -2,6 +2,7 @@
 #include "bench/bench_report.h"
 
 #include "bench/environment.h"
+#include "bench/output.h"
 #include "bench/roofline.h"
 
 namespace qwench::bench {
@@ -52,8 +53,10 @@ std::string csv_cell(const std::string& text) {
 
 double percent_of_roofline(const BenchRow& row) {
   const CaseResult& r = row.result;
-  return r.phase == Phase::kDecode ? percent_of_bandwidth(r.cost().bytes, r.wall_ns, row.roofline)
-                                   : percent_of_peak(r.cost().flops, r.wall_ns, row.roofline);
+  if (r.phase == Phase::kPrefill) return percent_of_peak(r.cost().flops, r.wall_ns, row.roofline);
+  cpu::Roofline roofline = row.roofline;
+  if (r.read_bandwidth > 0) roofline.dram_read.per_second = r.read_bandwidth;
+  return percent_of_bandwidth(r.cost().bytes, r.wall_ns, roofline);
 }
 
 OrderedJson row_json(const BenchReport& report, const BenchRow& row) {
@@ -73,6 +76,8 @@ OrderedJson row_json(const BenchReport& report, const BenchRow& row) {
     json["ttft_ns_values"] = r.ttft_ns.values;
   }
   json["percent_of_roofline"] = percent_of_roofline(row);
+  if (r.phase == Phase::kDecode)
+    json["read_bytes_per_second"] = number_or_null(r.read_bandwidth, r.read_bandwidth > 0);
   json["wall_ns"] = r.wall_ns;
   json["memory"] = memory_json(r.memory);
   json["ops"] = ops_json(r.ops);

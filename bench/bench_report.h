@@ -26,7 +26,7 @@ struct BenchReport {
   bool interrupted = false;
 };
 
-/// 0-100: decode against the measured read bandwidth, prefill against the measured fp32 FMA peak.
+/// 0-100: decode against the read bandwidth measured between its runs, prefill against the measured fp32 FMA peak.
 double percent_of_roofline(const BenchRow& row);
 
 OrderedJson row_json(const BenchReport& report, const BenchRow& row);

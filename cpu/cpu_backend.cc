@@ -1,13 +1,12 @@
 // Memory, clock and kernel lists of the CPU backend.
 #include "cpu/cpu_backend.h"
 
-#include <sys/mman.h>
-
 #include <chrono>
 #include <cstring>
 
 #include "cpu/cpu_info.h"
 #include "cpu/ops.h"
+#include "cpu/page_arena.h"
 #include "cpu/panels.h"
 
 namespace qwench::cpu {
@@ -38,6 +37,7 @@ class CpuBackend final : public Backend {
     if (bytes) std::memcpy(host, device, size_t(bytes));
   }
   Weight import(const TensorView& host, WeightUse use) override;
+  int64_t count_nonfinite(const TensorView& t) override;
 
 #define QWENCH_LIST(Args, function) \
   KernelList<Args> kernels(Tag<Args>) const override { return function(); }
@@ -59,34 +59,19 @@ class CpuBackend final : public Backend {
 #undef QWENCH_LIST
 
  protected:
-  void* allocate_bytes(int64_t bytes) override;
-  void release_bytes(void* data, int64_t bytes) override;
+  void* allocate_bytes(int64_t bytes) override { return memory_arena_.allocate(bytes); }
+  void release_bytes(void* data, int64_t) override { memory_arena_.release(data); }
   Stream& stream() override { return team_; }
   int64_t now_ns() override {
     return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
   }
-  int64_t count_nonfinite(const TensorView& t) override;
 
  private:
   void choose_layouts(const WeightView& both, WeightUse use, bool& plain, bool& packed) const;
 
+  PageArena memory_arena_;
   Team team_;
 };
-
-void* CpuBackend::allocate_bytes(int64_t bytes) {
-  void* data = mmap(nullptr, size_t(bytes ? bytes : 1), PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (data == MAP_FAILED) return nullptr;
-#if defined(MADV_HUGEPAGE)
-  constexpr int64_t kHugePage = 2 << 20;
-  if (bytes >= kHugePage) madvise(data, size_t(bytes), MADV_HUGEPAGE);  // advice: may be ignored
-#endif
-  return data;
-}
-
-void CpuBackend::release_bytes(void* data, int64_t bytes) {
-  munmap(data, size_t(bytes ? bytes : 1));
-}
 
 int64_t CpuBackend::count_nonfinite(const TensorView& t) {
   const uint32_t* bits = t.as<const uint32_t>();

@@ -30,6 +30,13 @@ inline void prefetch(const void* p) {
   _mm_prefetch(static_cast<const char*>(p) + kPrefetchBytes, _MM_HINT_T0);
 }
 
+/// Asks for the start of a run of panels at once, before the loop's own prefetches reach ahead.
+inline void prefetch_start(const WeightView& w, int64_t panel) {
+  const char* at = static_cast<const char*>(w.packed) + panel * panel_bytes(w.dtype, w.in);
+  const int64_t bytes = std::min(kPrefetchBytes, panel_bytes(w.dtype, w.in));
+  for (int64_t i = 0; i < bytes; i += 64) _mm_prefetch(at + i, _MM_HINT_T0);
+}
+
 /// sums[32] = panel x (one token). Formula and order as in the GEMM below.
 void gemv_f32(const float* w, const float* x, int64_t in, __m256 (&sum)[kVectors]) {
   for (int64_t k = 0; k < in; ++k, w += kPanelRows) {
@@ -144,22 +151,18 @@ void matmul_one_panel(const LinearArgs& a, int64_t panel, Scratch& scratch) {
   }
 }
 
-/// Panels per hand-out: several per thread for balance, yet long runs of memory.
-int64_t panel_grain(const Team& team, int64_t panels) {
-  return std::clamp<int64_t>(panels / (team.size() * 8), 1, 16);
-}
-
 }  // namespace
 
 void panel_matmul_avx2(Team& team, const LinearArgs* matmuls, int n) {
   int64_t panels = 0;
   for (int i = 0; i < n; ++i) panels += ceil_div(matmuls[i].w.out, kPanelRows);
-  team.parallel_for(panels, panel_grain(team, panels), [&](int64_t begin, int64_t end, int thread) {
+  team.parallel_for(panels, 1, [&](int64_t begin, int64_t end, int thread) {
     Scratch& scratch = *static_cast<Scratch*>(team.scratch(thread));
     for (int64_t p = begin; p < end; ++p) {
       int64_t panel = p;
       const LinearArgs* a = matmuls;
       for (; panel >= ceil_div(a->w.out, kPanelRows); ++a) panel -= ceil_div(a->w.out, kPanelRows);
+      if (p == begin || panel == 0) prefetch_start(a->w, panel);
       matmul_one_panel(*a, panel, scratch);
     }
   });
@@ -167,9 +170,11 @@ void panel_matmul_avx2(Team& team, const LinearArgs* matmuls, int n) {
 
 void panel_gate_up_swiglu_avx2(Team& team, const GateUpSwiGluArgs& a) {
   const int64_t panels = ceil_div(a.w_gate.out, kPanelRows);
-  team.parallel_for(panels, panel_grain(team, panels), [&](int64_t begin, int64_t end, int thread) {
+  team.parallel_for(panels, 1, [&](int64_t begin, int64_t end, int thread) {
     Scratch& scratch = *static_cast<Scratch*>(team.scratch(thread));
     float *gate = scratch.sums[0], *up = scratch.sums[1];
+    prefetch_start(a.w_gate, begin);
+    prefetch_start(a.w_up, begin);
     for (int64_t panel = begin; panel < end; ++panel)
       for (int64_t t0 = 0; t0 < a.x.rows(); t0 += kTokenBlock) {
         const int64_t n = std::min(kTokenBlock, a.x.rows() - t0);

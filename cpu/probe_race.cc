@@ -1,4 +1,5 @@
-// Spinning start and end, because a thread that has to be woken costs more than a slice may vary.
+// Spinning start and end, because a thread that has to be woken costs more than a slice may vary. A
+// team that has nothing to do for a while sleeps: what runs between two readings has the cores.
 #include "cpu/probe_race.h"
 
 #include <algorithm>
@@ -10,10 +11,17 @@
 namespace qwench::cpu {
 namespace {
 
+constexpr int kSpins = 2000, kYields = 20000;
+
 template <class Condition>
 void wait(Condition met) {
-  for (int spins = 0; !met(); ++spins)
-    if (spins > 2000) std::this_thread::yield();  // more threads than cores: let them run
+  for (int spins = 0; !met(); ++spins) {
+    if (spins < kSpins) continue;
+    if (spins < kSpins + kYields)
+      std::this_thread::yield();  // more threads than cores: let them run
+    else
+      std::this_thread::sleep_for(std::chrono::microseconds(500));
+  }
 }
 
 }  // namespace

@@ -155,9 +155,8 @@ ReadBuffer make_buffer(ProbeTeam& team) {
 
 /// One slice reads a quarter of the buffer, the next one the next quarter, each thread its part:
 /// three quarters have passed through the caches before any byte is read again.
-Probe probe_read(ProbeTeam& team, double seconds) {
+Probe probe_read(ProbeTeam& team, const ReadBuffer& buffer, double seconds) {
   Probe probe = {"dram_read", "none: too little memory", 0, 0, "B/s", team.threads()};
-  const ReadBuffer buffer = make_buffer(team);
   if (buffer.bytes == 0) return probe;
   const KernelSpan<ReadKernel> kernels = read_kernels();
   const int64_t quarter = buffer.bytes / 4, part = quarter / team.threads();
@@ -205,6 +204,17 @@ KernelSpan<ComputeKernel> int8_kernels() { return int8_kernels_scalar(); }
 KernelSpan<ComputeKernel> int8_vnni_kernels() { return {}; }
 #endif
 
+struct ReadMeter::State {
+  ProbeTeam team;
+  ReadBuffer buffer;
+  explicit State(int threads) : team(threads), buffer(make_buffer(team)) {}
+};
+ReadMeter::ReadMeter(int threads) : state_(std::make_unique<State>(threads)) {}
+ReadMeter::~ReadMeter() = default;
+Probe ReadMeter::measure(double seconds) {
+  return probe_read(state_->team, state_->buffer, seconds);
+}
+
 Roofline measure_roofline(int threads, double seconds) {
   QWENCH_CHECK(threads >= 1);
   ProbeTeam team(threads);
@@ -216,7 +226,7 @@ Roofline measure_roofline(int threads, double seconds) {
   roofline.int8_vnni =
       probe_compute("int8_vnni", int8_vnni_kernels(), team, 0.15 * seconds, &clocks);
   roofline.clock_hz = quantile(clocks, kUndisturbed);
-  roofline.dram_read = probe_read(team, 0.5 * seconds);
+  roofline.dram_read = probe_read(team, make_buffer(team), 0.5 * seconds);
   return roofline;
 }
 

@@ -1,6 +1,7 @@
 // The machine's ceilings, measured: what percent_of_roofline is a percent of.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,23 @@ struct Roofline {
   Probe int8;           // maddubs + madd + add
   Probe int8_vnni;      // vpdpbusd, 256 or 512 bit; no name and no figures where there is none
   double clock_hz = 0;  // of one busy core, from a dependent-add chain
+};
+
+/// The read probe alone, ready to run again and again: on a shared machine the bandwidth moves within
+/// seconds, so what is compared with it is measured between two of its readings.
+class ReadMeter {
+ public:
+  explicit ReadMeter(int threads);
+  ~ReadMeter();
+  ReadMeter(const ReadMeter&) = delete;
+  ReadMeter& operator=(const ReadMeter&) = delete;
+
+  /// Takes about `seconds`; per_second is 0 where there is too little memory to measure.
+  Probe measure(double seconds);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 /// Runs the probes on `threads` threads; takes about `seconds` in all.

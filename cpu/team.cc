@@ -4,6 +4,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 
 #if defined(__x86_64__)
@@ -14,7 +15,10 @@ namespace qwench::cpu {
 
 namespace {
 
-constexpr int kSpins = 20000;  // about 100 us: longer than the gap between two ops of a token
+// Longer than the gap between two ops or two tokens: a worker that sleeps there wakes late, often on
+// the core of the thread that woke it. Shorter than a user's pause.
+constexpr auto kSpinTime = std::chrono::milliseconds(2);
+constexpr int kSpinsPerLook = 256;  // at the clock
 
 void pause() {
 #if defined(__x86_64__)
@@ -67,24 +71,30 @@ void Team::start(Call call, void* body, int64_t n, int64_t grain) {
   work(0);
   gate_.fetch_and(~kOpen, std::memory_order_acq_rel);  // whoever is not inside by now is too late
   for (int spins = 0; gate_.load(std::memory_order_acquire) & kInside; ++spins)
-    spins < kSpins ? pause() : std::this_thread::yield();
+    spins < 64 * kSpinsPerLook ? pause() : std::this_thread::yield();
 }
 
 void Team::work(int thread) {
-  for (;;) {
-    const int64_t begin = next_.fetch_add(grain_, std::memory_order_relaxed);
-    if (begin >= n_) return;
-    call_(body_, begin, std::min(begin + grain_, n_), thread);
+  int64_t begin = next_.load(std::memory_order_relaxed);
+  while (begin < n_) {
+    const int64_t chunk = std::max(grain_, 3 * (n_ - begin) / (4 * size_));
+    const int64_t end = std::min(begin + chunk, n_);
+    if (!next_.compare_exchange_weak(begin, end, std::memory_order_relaxed)) continue;
+    call_(body_, begin, end, thread);
+    begin = next_.load(std::memory_order_relaxed);
   }
 }
 
 uint64_t Team::wait_for_job(uint64_t seen) {
   const auto is_new = [seen](uint64_t gate) { return (gate & kOpen) && gate / kNextJob != seen; };
-  for (int spins = 0; spins < kSpins; ++spins) {
-    const uint64_t gate = gate_.load(std::memory_order_acquire);
-    if (is_new(gate)) return gate;
-    pause();
-  }
+  const auto start = std::chrono::steady_clock::now();
+  do {
+    for (int spins = 0; spins < kSpinsPerLook; ++spins) {
+      const uint64_t gate = gate_.load(std::memory_order_acquire);
+      if (is_new(gate)) return gate;
+      pause();
+    }
+  } while (std::chrono::steady_clock::now() - start < kSpinTime);
   std::unique_lock<std::mutex> lock(mutex_);
   sleepers_.fetch_add(1, std::memory_order_seq_cst);
   uint64_t gate = 0;

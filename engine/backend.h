@@ -46,6 +46,8 @@ class Backend {
   /// Copies a host matrix [out, in] into the layouts that the kernels chosen for `use` read.
   virtual Weight import(const TensorView& host, WeightUse use) = 0;
   const MemoryCounters& memory() const { return memory_; }
+  /// Number of NaN and Inf in an f32 tensor.
+  virtual int64_t count_nonfinite(const TensorView& t) = 0;
 
   // ---- kernels
   virtual KernelList<EmbedArgs> kernels(Tag<EmbedArgs>) const = 0;
@@ -93,8 +95,6 @@ class Backend {
   virtual void release_bytes(void* data, int64_t bytes) = 0;
   virtual Stream& stream() = 0;
   virtual int64_t now_ns() = 0;
-  /// Number of non-finite values in an f32 tensor.
-  virtual int64_t count_nonfinite(const TensorView& t) = 0;
 
  private:
   void release(void* data, int64_t bytes, MemoryKind kind);

@@ -13,17 +13,6 @@ namespace {
 int64_t tokens_per_pass(const SessionOptions& o) { return std::max(o.prefill_chunk, o.n_seq); }
 int64_t logit_rows(const SessionOptions& o) { return std::max(o.logit_rows, o.n_seq); }
 
-/// The exponent's bits say whether a float is NaN or Inf, whatever the compiler assumes.
-bool all_finite(const float* values, int64_t n) {
-  uint32_t bad = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    uint32_t bits;
-    std::memcpy(&bits, values + i, 4);
-    bad |= uint32_t((bits & 0x7f800000u) == 0x7f800000u);
-  }
-  return bad == 0;
-}
-
 }  // namespace
 
 MemoryPlan plan_memory(const ModelConfig& config, DType weight_dtype,
@@ -101,12 +90,15 @@ void Session::forward(Phase phase, int64_t n_tokens, int64_t first_logit) {
   qwench::forward(
       backend, {model_.config, model_.weights, cache_, rope_, act_, n_tokens, n_keys, first_logit});
   backend.end();
-  const int64_t n_values = (n_tokens - first_logit) * model_.config.vocab;
-  backend.download(host_logits_.data(), act_.logits.data, n_values * 4);
-  if (!all_finite(host_logits_.data(), n_values))
+  const int64_t n_logits = n_tokens - first_logit;
+  if (n_logits == 0) return;
+  const TensorView logits = act_.logits.slice(0, n_logits);
+  backend.download(host_logits_.data(), logits.data, logits.bytes());
+  if (const int64_t bad = backend.count_nonfinite(logits))
     fail(
-        "nonfinite: expected finite logits, got NaN or Inf; --check-finite names the first op that "
-        "made it");
+        "nonfinite: expected finite logits, got {} NaN or Inf; --check-finite names the first op "
+        "that made it",
+        bad);
 }
 
 void Session::prefill(int64_t seq, const int32_t* tokens, int64_t n, const OnLogits* on_logits) {

@@ -32,7 +32,9 @@ TEST_CASE("workers that fell asleep take part again, thousands of times") {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
     for (int job = 0; job < 200; ++job) {
       std::atomic<int64_t> sum{0};
-      team.parallel_for(64, 1, [&](int64_t begin, int64_t, int) { sum += begin; });
+      team.parallel_for(64, 1, [&](int64_t begin, int64_t end, int) {
+        for (int64_t i = begin; i < end; ++i) sum += i;
+      });
       REQUIRE(sum == 64 * 63 / 2);
     }
   }
