@@ -1,7 +1,7 @@
 // add_rms_norm: x += delta; y = x / rms(x) * w. With its parts, add and rms_norm.
 #include <cmath>
 
-#include "cpu/norm_avx2.h"
+#include "cpu/elementwise_avx2.h"
 #include "cpu/ops.h"
 
 namespace qwench::cpu {

@@ -2,7 +2,7 @@
 // its parts: head_norm, rope, kv_store.
 #include <cmath>
 
-#include "cpu/norm_avx2.h"
+#include "cpu/elementwise_avx2.h"
 #include "cpu/ops.h"
 
 namespace qwench::cpu {

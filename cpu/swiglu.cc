@@ -1,7 +1,7 @@
 // swiglu: h = silu(gate) * up.
 #include <cmath>
 
-#include "cpu/norm_avx2.h"
+#include "cpu/elementwise_avx2.h"
 #include "cpu/ops.h"
 
 namespace qwench::cpu {

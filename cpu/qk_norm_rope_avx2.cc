@@ -1,46 +1,10 @@
-// Element-wise kernels of a layer. Threads split tokens; within a token every sum has one order:
-// 8 lanes over the columns, folded once, then the tail.
-#include "cpu/norm_avx2.h"
-
-#include <algorithm>
-#include <cmath>
-
-#include "cpu/simd_avx2.h"
+// qk_norm_rope: norm, rotation and store of a token's heads while they lie in L1.
+#include "cpu/elementwise_avx2.h"
+#include "cpu/rms_avx2.h"
 
 namespace qwench::cpu {
 
 namespace {
-
-constexpr int64_t kTokenGrain = 8;  // fewer tokens are not worth waking a thread for
-
-float inverse_rms(const float* x, int64_t n, float eps) {
-  __m256 squares = _mm256_setzero_ps();
-  int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    const __m256 v = _mm256_loadu_ps(x + i);
-    squares = _mm256_fmadd_ps(v, v, squares);
-  }
-  float sum = sum_lanes(squares);
-  for (; i < n; ++i) sum = std::fma(x[i], x[i], sum);
-  return 1.0f / std::sqrt(sum / float(n) + eps);
-}
-
-void add_to(float* x, const float* delta, int64_t n) {
-  int64_t i = 0;
-  for (; i + 8 <= n; i += 8)
-    _mm256_storeu_ps(x + i, _mm256_add_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(delta + i)));
-  for (; i < n; ++i) x[i] += delta[i];
-}
-
-void scale_by(const float* x, float scale, const float* w, float* y, int64_t n) {
-  const __m256 s = _mm256_set1_ps(scale);
-  int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    const __m256 scaled = _mm256_mul_ps(_mm256_loadu_ps(x + i), s);
-    _mm256_storeu_ps(y + i, _mm256_mul_ps(scaled, _mm256_loadu_ps(w + i)));
-  }
-  for (; i < n; ++i) y[i] = x[i] * scale * w[i];
-}
 
 /// Rotates one head: pairs (j, j + head_dim / 2).
 void rotate(float* x, const float* cos, const float* sin, int64_t half) {
@@ -90,17 +54,6 @@ void store_kv(const QkNormRopeArgs& a, int64_t token, int64_t pos) {
 
 }  // namespace
 
-void add_rms_norm_avx2(Team& team, const AddRmsNormArgs& a) {
-  const int64_t dim = a.x.cols();
-  team.parallel_for(a.x.rows(), kTokenGrain, [&](int64_t begin, int64_t end, int) {
-    for (int64_t t = begin; t < end; ++t) {
-      float* x = a.x.row<float>(t);
-      if (a.delta) add_to(x, a.delta.row<const float>(t), dim);
-      scale_by(x, inverse_rms(x, dim, a.eps), a.w.as<const float>(), a.y.row<float>(t), dim);
-    }
-  });
-}
-
 void qk_norm_rope_avx2(Team& team, const QkNormRopeArgs& a) {
   team.parallel_for(a.q.shape[0], kTokenGrain, [&](int64_t begin, int64_t end, int) {
     for (int64_t t = begin; t < end; ++t) {
@@ -110,20 +63,6 @@ void qk_norm_rope_avx2(Team& team, const QkNormRopeArgs& a) {
       norm_and_rotate(a.k, t, a.k_norm, a.eps, cos, sin);
       store_kv(a, t, pos);
     }
-  });
-}
-
-void swiglu_avx2(Team& team, const SwiGluArgs& a) {
-  const float *gate = a.gate.as<const float>(), *up = a.up.as<const float>();
-  float* h = a.h.as<float>();
-  team.parallel_for(a.h.shape.count(), 4096, [&](int64_t begin, int64_t end, int) {
-    int64_t i = begin;
-    for (; i + 8 <= end; i += 8)
-      _mm256_storeu_ps(h + i, swiglu_ps(_mm256_loadu_ps(gate + i), _mm256_loadu_ps(up + i)));
-    alignas(32) float tail[2][8] = {};
-    for (int64_t j = i; j < end; ++j) tail[0][j - i] = gate[j], tail[1][j - i] = up[j];
-    _mm256_store_ps(tail[0], swiglu_ps(_mm256_load_ps(tail[0]), _mm256_load_ps(tail[1])));
-    for (int64_t j = i; j < end; ++j) h[j] = tail[0][j - i];
   });
 }
 

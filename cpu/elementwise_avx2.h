@@ -1,4 +1,4 @@
-// The AVX2 kernels around normalisation; declared here, built in norm_avx2.cc.
+// The AVX2 kernels between the matrix products, each built in the <op>_avx2.cc of its op.
 #pragma once
 #include "cpu/team.h"
 #include "engine/op.h"
