@@ -28,7 +28,7 @@ std::string to_text(const OrderedJson& document) {
 }
 
 std::string to_line(const OrderedJson& document) {
-  return document.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
+  return document.dump(-1, ' ', true, OrderedJson::error_handler_t::replace) + "\n";
 }
 
 void write_text_file(const std::string& path, std::string_view text) {

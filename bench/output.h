@@ -14,7 +14,7 @@ void note(std::string_view text);
 
 /// The document indented by two; bytes that are not UTF-8 become U+FFFD. Ends with a newline.
 std::string to_text(const OrderedJson& document);
-/// The same in one line.
+/// One line, non-ASCII escaped: readers that also split at U+2028 or U+0085 see one line too.
 std::string to_line(const OrderedJson& document);
 
 /// Replaces the file as a whole; Error naming it when that fails.
