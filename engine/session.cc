@@ -2,7 +2,6 @@
 #include "engine/session.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "engine/checked.h"
 
@@ -93,7 +92,8 @@ void Session::forward(Phase phase, int64_t n_tokens, int64_t first_logit) {
   const int64_t n_logits = n_tokens - first_logit;
   if (n_logits == 0) return;
   const TensorView logits = act_.logits.slice(0, n_logits);
-  backend.download(host_logits_.data(), logits.data, logits.bytes());
+  n_logits_ = n_logits;
+  on_host_ = false;
   if (const int64_t bad = backend.count_nonfinite(logits))
     fail(
         "nonfinite: expected finite logits, got {} NaN or Inf; --check-finite names the first op "
@@ -117,15 +117,16 @@ void Session::prefill(int64_t seq, const int32_t* tokens, int64_t n, const OnLog
     const bool last = first + count == n;
     forward(Phase::kPrefill, count, on_logits ? 0 : last ? count - 1 : count);
     length += count;
-    if (on_logits) (*on_logits)(first, count, host_logits_.data());
+    if (on_logits) (*on_logits)(first, count, logits(0));
     if (on_logits && last && count > 1) move_logits_to_front(count - 1);
   }
 }
 
 void Session::move_logits_to_front(int64_t row) {
-  const size_t bytes = size_t(model_.config.vocab) * sizeof(float);
-  std::memcpy(host_logits_.data(), logits(row), bytes);
-  model_.backend->upload(act_.logits.data, host_logits_.data(), int64_t(bytes));
+  const int64_t bytes = model_.config.vocab * int64_t(sizeof(float));
+  model_.backend->upload(act_.logits.data, logits(row), bytes);
+  n_logits_ = 1;
+  on_host_ = false;
 }
 
 void Session::decode(const int32_t* tokens) {
@@ -141,7 +142,12 @@ void Session::decode(const int32_t* tokens) {
 }
 
 const float* Session::logits(int64_t row) const {
-  QWENCH_CHECK(row >= 0 && row < logit_rows_);
+  QWENCH_CHECK(row >= 0 && row < n_logits_);
+  if (!on_host_) {
+    const TensorView rows = act_.logits.slice(0, n_logits_);
+    model_.backend->download(host_logits_.data(), rows.data, rows.bytes());
+    on_host_ = true;
+  }
   return host_logits_.data() + row * model_.config.vocab;
 }
 
