@@ -83,8 +83,7 @@ int parse_and_run(int argc, const char* const* argv) {
     return kExitOk;
   } catch (const CLI::Success&) {  // --help
     const std::vector<CLI::App*> parsed = program.get_subcommands();
-    print(parsed.empty() ? program.help()
-                         : parsed.front()->help("qwench " + parsed.front()->get_name()));
+    print(parsed.empty() ? program.help() : parsed.front()->help("qwench"));
     return kExitOk;
   } catch (const CLI::ParseError& error) {
     return report_parse_error(program, error, argc, argv);
