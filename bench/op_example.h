@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/backend.h"
+#include "engine/checked.h"
 #include "engine/model/config.h"
 
 namespace qwench::bench {
@@ -18,8 +19,7 @@ struct OpSizes {
 
   int64_t q_dim() const { return n_heads * head_dim; }
   int64_t kv_dim() const { return n_kv_heads * head_dim; }
-  int64_t capacity() const { return round_up_to_block(depth + n_tokens); }
-  static int64_t round_up_to_block(int64_t n) { return (n + kKvBlock - 1) / kKvBlock * kKvBlock; }
+  int64_t capacity() const { return round_up(depth + n_tokens, kKvBlock); }
 };
 
 OpSizes sizes_of(const ModelConfig& config, DType dtype, DType kv_dtype);

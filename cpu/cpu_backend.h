@@ -7,8 +7,6 @@
 
 namespace qwench::cpu {
 
-enum class Isa : unsigned char { kScalar, kAvx2, kAvx512 };
-
 struct CpuOptions {
   int threads = 0;  // 0: the physical cores this process may use
   KernelPolicy policy;

@@ -31,10 +31,6 @@ void KernelPolicy::add(std::string_view choice) {
   choice_[size_t(at - kOpNames.begin())] = std::string(kernel);
 }
 
-bool KernelPolicy::empty() const {
-  return std::all_of(choice_.begin(), choice_.end(), [](const auto& c) { return c.empty(); });
-}
-
 std::string KernelPolicy::to_string() const {
   std::string text;
   for (size_t i = 0; i < choice_.size(); ++i)

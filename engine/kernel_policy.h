@@ -26,7 +26,6 @@ class KernelPolicy {
     return {};
   }
 
-  bool empty() const;
   /// "linear=eigen,attention=reference", or "default".
   std::string to_string() const;
 
