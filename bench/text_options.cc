@@ -49,7 +49,7 @@ void add_template_options(CLI::App& command, TemplateOptions& o) {
   command.add_option("--thinking", o.thinking, "on or off (default: what the template does)")
       ->check(CLI::IsMember({"on", "off"}));
   command.add_option("--chat-template", o.chat_template,
-                     "qwen2.5 or qwen3 (default: the folder's)");
+                     "qwen2.5, qwen3 or chatml (default: the folder's)");
 }
 
 const Tokenizer& TextModel::require_tokenizer(const std::string& option,

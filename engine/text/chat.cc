@@ -30,11 +30,16 @@ void put_turn(std::string& out, std::string_view role, std::string_view content)
   out.append("<|im_start|>").append(role).append("\n").append(content).append("<|im_end|>\n");
 }
 
+std::string render_chatml(const std::vector<Message>& messages) {
+  std::string out;
+  for (const Message& message : messages) put_turn(out, message.role, message.content);
+  return out;
+}
+
 std::string render_qwen25(const std::vector<Message>& messages) {
   std::string out;
   if (messages[0].role != "system") put_turn(out, "system", kQwen25System);
-  for (const Message& message : messages) put_turn(out, message.role, message.content);
-  return out;
+  return out + render_chatml(messages);
 }
 
 /// The last turn of the user that is not the result of a tool; the last message when there is none.
@@ -89,6 +94,16 @@ std::string render_qwen3(const std::vector<Message>& messages) {
   return out;
 }
 
+std::string render_turns(ChatTemplate form, const std::vector<Message>& messages) {
+  switch (form) {
+    case ChatTemplate::kQwen25: return render_qwen25(messages);
+    case ChatTemplate::kQwen3: return render_qwen3(messages);
+    case ChatTemplate::kChatMl: return render_chatml(messages);
+  }
+  QWENCH_CHECK(false);
+  return {};
+}
+
 void check_role(const std::string& role, size_t index, const std::string& where) {
   if (role == "system" || role == "user" || role == "assistant") return;
   if (role == "tool")
@@ -122,8 +137,7 @@ std::string render_chat(ChatTemplate form, const std::vector<Message>& messages,
                         bool add_generation_prompt, Thinking thinking) {
   if (messages.empty()) fail("chat: expected at least one message, got none");
   for (size_t i = 0; i < messages.size(); ++i) check_role(messages[i].role, i, "chat");
-  std::string out =
-      form == ChatTemplate::kQwen25 ? render_qwen25(messages) : render_qwen3(messages);
+  std::string out = render_turns(form, messages);
   if (add_generation_prompt) {
     out += "<|im_start|>assistant\n";
     if (form == ChatTemplate::kQwen3 && thinking == Thinking::kOff)

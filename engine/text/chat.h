@@ -1,5 +1,5 @@
-// Conversations as the text the model was trained on: two published template forms written by hand
-// and compared byte for byte with recorded output. A template in a file is recognised, never run.
+// Conversations as the text the model was trained on: template forms written by hand and compared byte
+// for byte with recorded output. A template in a file is recognised, never run.
 // Injection: content goes in as it is, as in the published templates, so "<|im_end|>" in it ends
 // its turn once the text is tokenised with added tokens recognised. Who does not trust the content
 // refuses such text before rendering it.
@@ -18,8 +18,8 @@ struct Message {
   std::optional<std::string> reasoning_content;  // the thoughts of an assistant turn (Qwen3)
 };
 
-enum class ChatTemplate { kQwen25, kQwen3 };
-enum class Thinking { kDefault, kOn, kOff };  // means nothing to Qwen2.5
+enum class ChatTemplate { kQwen25, kQwen3, kChatMl };  // ChatML: the turns and nothing else
+enum class Thinking { kDefault, kOn, kOff };           // means something to Qwen3 only
 
 /// The prompt. Qwen3 keeps the thoughts of assistant turns only after the last question of the
 /// user. Error without messages or on a role other than the three.
@@ -35,7 +35,7 @@ std::vector<Message> read_messages(const Json& array, const std::string& where);
 /// one.
 ChatTemplate detect_chat_template(const std::string& folder, const std::string& model_type);
 
-/// "qwen2.5" or "qwen3"; UsageError otherwise.
+/// "qwen2.5", "qwen3" or "chatml"; UsageError otherwise.
 ChatTemplate parse_chat_template(std::string_view name);
 
 }  // namespace qwench

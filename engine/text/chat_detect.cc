@@ -20,6 +20,7 @@ struct KnownTemplate {
 constexpr KnownTemplate kKnown[] = {
     {0xe642ce246d7f2e3d, ChatTemplate::kQwen25},  // Qwen2.5-7B-Instruct, 2506 bytes
     {0x2bfdb7aa9754484e, ChatTemplate::kQwen3},   // Qwen3-0.6B, 4116 bytes
+    {0x8c04ce7f2fac0095, ChatTemplate::kChatMl},  // models/qwench-tiny, 198 bytes
 };
 
 uint64_t hash_template(std::string_view text) {
@@ -35,9 +36,9 @@ ChatTemplate recognise(std::string_view text, const std::string& where) {
     if (known.hash == hash) return known.form;
   }
   fail(
-      "chat template: expected the one of Qwen2.5 or Qwen3, got another one, {} bytes, hash "
-      "{:016x} ({}); "
-      "choose a built-in form with --chat-template qwen2.5|qwen3",
+      "chat template: expected the one of Qwen2.5, Qwen3 or plain ChatML, got another one, {} "
+      "bytes, hash {:016x} ({}); "
+      "choose a built-in form with --chat-template qwen2.5|qwen3|chatml",
       text.size(), hash, where);
 }
 
@@ -72,14 +73,15 @@ ChatTemplate detect_chat_template(const std::string& folder, const std::string& 
   if (model_type == "qwen3" || model_type == "qwen3_moe") return ChatTemplate::kQwen3;
   fail(
       "chat template: {} has none and model type {} implies none; choose --chat-template "
-      "qwen2.5|qwen3",
+      "qwen2.5|qwen3|chatml",
       folder, in_quotes(model_type));
 }
 
 ChatTemplate parse_chat_template(std::string_view name) {
   if (name == "qwen2.5") return ChatTemplate::kQwen25;
   if (name == "qwen3") return ChatTemplate::kQwen3;
-  fail_usage("--chat-template: expected qwen2.5 or qwen3, got {}", in_quotes(name));
+  if (name == "chatml") return ChatTemplate::kChatMl;
+  fail_usage("--chat-template: expected qwen2.5, qwen3 or chatml, got {}", in_quotes(name));
 }
 
 }  // namespace qwench
