@@ -29,7 +29,7 @@ std::string megabytes_per_second(int64_t bytes, int64_t ns) {
 void add_model_options(CLI::App& command, ModelOptions& o) {
   command.add_option("-m,--model", o.model, "Model folder, or a shape card such as qwen3-0.6b");
   command.add_option("--dtype", o.dtype,
-                     "Weights in memory as f32, f16 or bf16 (default: as stored)");
+                     "Weights in memory as f32, f16, bf16, q8_0, q4_0 or q4g (default: as stored)");
   command.add_option("--kv-dtype", o.kv_dtype, "Keys and values as f32 or f16")
       ->capture_default_str();
   command
@@ -97,7 +97,10 @@ std::unique_ptr<Checkpoint> open_model(const ModelOptions& options) {
   OpenOptions open;
   open.mmap = options.mmap;
   open.seed = options.seed;
-  if (!options.dtype.empty()) open.random_dtype = parse_dtype(options.dtype);
+  if (!options.dtype.empty()) {
+    const DType dtype = parse_dtype(options.dtype);
+    open.random_dtype = is_quantized(dtype) ? DType::kBF16 : dtype;
+  }
   return open_checkpoint(options.model, open);
 }
 
@@ -116,7 +119,7 @@ SessionOptions session_options(const ModelOptions& options, int64_t n_seq, int64
   SessionOptions session;
   session.n_seq = n_seq;
   session.capacity = capacity;
-  session.kv_dtype = parse_dtype(options.kv_dtype);
+  session.kv_dtype = parse_float_dtype(options.kv_dtype, "--kv-dtype");
   session.prefill_chunk = options.prefill_chunk;
   return session;
 }

@@ -1,4 +1,6 @@
 // embed: x[t] = w[tokens[t]], a row of the embedding as f32.
+#include <cstring>
+
 #include "cpu/ops.h"
 #include "cpu/panels.h"
 #include "cpu/plain_weight.h"
@@ -11,7 +13,8 @@ void embed_reference(const EmbedArgs& a, Stream&) {
   for (int64_t t = 0; t < a.x.rows(); ++t) {
     const int64_t row = a.tokens.as<const int32_t>()[t];
     float* x = a.x.row<float>(t);
-    for (int64_t k = 0; k < a.w.in; ++k) x[k] = weight_at(a.w, row, k);
+    const float* w = plain_row(a.w, row, x);
+    if (w != x) std::memcpy(x, w, size_t(a.w.in) * sizeof(float));
   }
 }
 const char* reference_unsupported(const EmbedArgs& a) { return needs_plain(a.w); }

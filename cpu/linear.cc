@@ -1,4 +1,6 @@
 // linear: y = x @ W^T (+ bias).
+#include <vector>
+
 #include "cpu/linear_eigen.h"
 #include "cpu/ops.h"
 #include "cpu/panel_matmul.h"
@@ -10,14 +12,17 @@ namespace {
 
 void linear_reference(const LinearArgs& a, Stream& stream) {
   team_of(stream).parallel_for(a.w.out, 8, [&](int64_t begin, int64_t end, int) {
-    for (int64_t o = begin; o < end; ++o)
+    std::vector<float> decoded(size_t(a.w.in));
+    for (int64_t o = begin; o < end; ++o) {
+      const float* w = plain_row(a.w, o, decoded.data());
       for (int64_t t = 0; t < a.x.rows(); ++t) {
         const float* x = a.x.row<const float>(t);
         double sum = 0;
-        for (int64_t k = 0; k < a.w.in; ++k) sum += double(x[k]) * double(weight_at(a.w, o, k));
+        for (int64_t k = 0; k < a.w.in; ++k) sum += double(x[k]) * double(w[k]);
         if (a.bias) sum += double(a.bias.as<const float>()[o]);
         a.y.row<float>(t)[o] = float(sum);
       }
+    }
   });
 }
 const char* reference_unsupported(const LinearArgs& a) { return needs_plain(a.w); }

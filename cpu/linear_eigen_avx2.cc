@@ -1,5 +1,5 @@
 // linear through Eigen, the baseline to beat: built with AVX2 and FMA so that the race is fair.
-// 16-bit weights are widened in blocks of rows. Eigen's order of summation depends on the shape.
+// Other weights are widened in blocks of rows. Eigen's order of summation depends on the shape.
 #define EIGEN_DONT_PARALLELIZE
 #include "cpu/linear_eigen.h"
 
@@ -20,6 +20,10 @@ using ConstMap = Eigen::Map<const Matrix>;
 using StridedMap = Eigen::Map<Matrix, 0, Eigen::OuterStride<>>;
 
 void widen_rows(const WeightView& w, int64_t first, int64_t rows, float* to) {
+  if (is_quantized(w.dtype)) {
+    for (int64_t r = 0; r < rows; ++r) plain_row(w, first + r, to + r * w.in);
+    return;
+  }
   const uint16_t* from = static_cast<const uint16_t*>(w.plain) + first * w.in;
   const int64_t n = rows * w.in;
   const bool bf16 = w.dtype == DType::kBF16;
@@ -49,12 +53,12 @@ void linear_eigen(const LinearArgs& a, Stream& stream) {
   team.parallel_for(ceil_div(a.w.out, block), 1, [&](int64_t begin, int64_t end, int thread) {
     for (int64_t b = begin; b < end; ++b) {
       const int64_t first = b * block, rows = std::min(block, a.w.out - first);
-      const float* w = static_cast<const float*>(a.w.plain) + first * a.w.in;
-      if (a.w.dtype != DType::kF32) {
-        float* widened = static_cast<float*>(team.scratch(thread));
+      float* widened = static_cast<float*>(team.scratch(thread));
+      const float* w = widened;
+      if (a.w.dtype == DType::kF32)
+        w = static_cast<const float*>(a.w.plain) + first * a.w.in;
+      else
         widen_rows(a.w, first, rows, widened);
-        w = widened;
-      }
       StridedMap y(a.y.as<float>() + first, a.x.rows(), rows, Eigen::OuterStride<>(a.w.out));
       y.noalias() = x * ConstMap(w, rows, a.w.in).transpose();
       if (a.bias)

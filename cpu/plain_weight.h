@@ -1,19 +1,28 @@
 // Element access to the plain layout, for the reference kernels.
 #pragma once
+#include "engine/quantize/format.h"
 #include "engine/tensor.h"
 
 namespace qwench::cpu {
 
-/// w[row, k] as f32.
+/// w[row, k] as f32; not for quantised types.
 inline float weight_at(const WeightView& w, int64_t row, int64_t k) {
   const int64_t i = row * w.in + k;
   switch (w.dtype) {
     case DType::kF32: return static_cast<const float*>(w.plain)[i];
     case DType::kF16: return f16_to_f32(static_cast<const uint16_t*>(w.plain)[i]);
     case DType::kBF16: return bf16_to_f32(static_cast<const uint16_t*>(w.plain)[i]);
-    case DType::kI32: break;
+    default: break;
   }
   return 0;
+}
+
+/// Row `row` as f32 [in]: the row itself, or decoded into `to`, which holds `in` floats.
+inline const float* plain_row(const WeightView& w, int64_t row, float* to) {
+  const char* at = static_cast<const char*>(w.plain) + row * row_bytes(w.dtype, w.in);
+  if (w.dtype == DType::kF32) return reinterpret_cast<const float*>(at);
+  decode_row(w.dtype, at, w.in, to);
+  return to;
 }
 
 inline const char* needs_plain(const WeightView& w) {

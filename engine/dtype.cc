@@ -13,14 +13,37 @@ std::string_view name_of(DType t) {
     case DType::kF16: return "f16";
     case DType::kBF16: return "bf16";
     case DType::kI32: return "i32";
+    case DType::kQ8_0: return "q8_0";
+    case DType::kQ4_0: return "q4_0";
+    case DType::kQ4G: return "q4g";
   }
   return "?";
 }
 
+int64_t size_of(DType t) {
+  QWENCH_CHECK(!is_quantized(t));
+  return t == DType::kF32 || t == DType::kI32 ? 4 : 2;
+}
+
+int64_t row_bytes(DType t, int64_t n) {
+  if (!is_quantized(t)) return n * size_of(t);
+  QWENCH_CHECK(n % kQuantBlock == 0);
+  const int64_t blocks = n / kQuantBlock;
+  if (t == DType::kQ8_0) return blocks * 34;  // f16 scale, 32 x int8
+  if (t == DType::kQ4_0) return blocks * 18;  // f16 scale, 32 x int4
+  return 4 + blocks * 17;                     // q4g: f32 of the row; per block a byte, 32 x int4
+}
+
 DType parse_dtype(std::string_view name) {
+  for (DType t : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0, DType::kQ4G})
+    if (name == name_of(t)) return t;
+  fail_usage("dtype: expected f32, f16, bf16, q8_0, q4_0 or q4g, got '{}'", name);
+}
+
+DType parse_float_dtype(std::string_view name, std::string_view option) {
   for (DType t : {DType::kF32, DType::kF16, DType::kBF16})
     if (name == name_of(t)) return t;
-  fail_usage("dtype: expected f32, f16 or bf16, got '{}'", name);
+  fail_usage("{}: expected f32, f16 or bf16, got '{}'", option, name);
 }
 
 float f16_to_f32(uint16_t h) {
@@ -60,9 +83,9 @@ float load(const void* from, DType t, int64_t i) {
     case DType::kF32: return static_cast<const float*>(from)[i];
     case DType::kF16: return f16_to_f32(static_cast<const uint16_t*>(from)[i]);
     case DType::kBF16: return bf16_to_f32(static_cast<const uint16_t*>(from)[i]);
-    case DType::kI32: break;
+    default: break;
   }
-  QWENCH_CHECK(false && "conversion of an integer type");
+  QWENCH_CHECK(false && "conversion of an integer or quantised type");
   return 0;
 }
 }  // namespace
@@ -78,7 +101,7 @@ void convert(const void* from, DType from_type, void* to, DType to_type, int64_t
       case DType::kF32: static_cast<float*>(to)[i] = value; break;
       case DType::kF16: static_cast<uint16_t*>(to)[i] = f32_to_f16(value); break;
       case DType::kBF16: static_cast<uint16_t*>(to)[i] = f32_to_bf16(value); break;
-      case DType::kI32: QWENCH_CHECK(false && "conversion to an integer type");
+      default: QWENCH_CHECK(false && "conversion to an integer or quantised type");
     }
   }
 }

@@ -6,7 +6,7 @@ namespace qwench {
 OpCost operator+(OpCost a, OpCost b) { return {a.flops + b.flops, a.bytes + b.bytes}; }
 
 OpCost cost(const EmbedArgs& a) {
-  const int64_t read = a.x.rows() * a.w.in * size_of(a.w.dtype);
+  const int64_t read = a.x.rows() * row_bytes(a.w.dtype, a.w.in);
   return {0, a.tokens.bytes() + read + a.x.bytes()};
 }
 OpCost cost(const LinearArgs& a) {

@@ -17,7 +17,7 @@ int64_t logit_rows(const SessionOptions& o) { return std::max(o.logit_rows, o.n_
 MemoryPlan plan_memory(const ModelConfig& config, DType weight_dtype,
                        const SessionOptions& options) {
   MemoryPlan plan;
-  plan.weights = checked_mul(config.parameters(), size_of(weight_dtype), "weight bytes");
+  plan.weights = weight_bytes(config, weight_dtype);
   plan.kv_cache = KvCache::bytes(config, options.n_seq, options.capacity, options.kv_dtype);
   const int64_t rope =
       checked_mul(round_up(options.capacity, kKvBlock), config.head_dim * 4, "RoPE");

@@ -45,7 +45,7 @@ struct TensorView {
   explicit operator bool() const { return data != nullptr; }
   int64_t cols() const { return shape.rank ? shape[shape.rank - 1] : 0; }
   int64_t rows() const { return cols() ? shape.count() / cols() : 0; }
-  int64_t bytes() const { return shape.count() * size_of(dtype); }
+  int64_t bytes() const { return rows() * row_bytes(dtype, cols()); }
   template <class T>
   T* as() const {
     return static_cast<T*>(data);
@@ -56,7 +56,7 @@ struct TensorView {
   }
   /// Rows [first, first + n) of a [rows, cols] view.
   TensorView slice(int64_t first, int64_t n) const {
-    return {static_cast<char*>(data) + first * cols() * size_of(dtype), dtype, {n, cols()}};
+    return {static_cast<char*>(data) + first * row_bytes(dtype, cols()), dtype, {n, cols()}};
   }
 };
 
@@ -68,7 +68,7 @@ struct WeightView {
   const void* plain = nullptr;   // [out, in]
   const void* packed = nullptr;  // layout private to the backend
 
-  int64_t bytes() const { return out * in * size_of(dtype); }
+  int64_t bytes() const { return out * row_bytes(dtype, in); }
 };
 
 }  // namespace qwench

