@@ -3,6 +3,10 @@
 
 #include <cmath>
 
+#include "engine/quantize/q4_0.h"
+#include "engine/quantize/q4g.h"
+#include "engine/quantize/q8_0.h"
+
 namespace qwench::bench {
 
 namespace {
@@ -23,6 +27,27 @@ std::vector<char> BackendMemory::random(int64_t n, float scale, DType dtype) {
     for (int64_t i = 0; i < count; ++i)
       block[size_t(i)] = scale * (float(splitmix64(state_) >> 40) * 0x1p-23f - 1);
     convert(block.data(), DType::kF32, bytes.data() + start * size_of(dtype), dtype, count);
+  }
+  return bytes;
+}
+
+std::vector<char> BackendMemory::random_blocks(int64_t out, int64_t in, float scale, DType dtype) {
+  std::vector<char> bytes(size_t(out * row_bytes(dtype, in)));
+  for (char& byte : bytes) byte = char(splitmix64(state_) >> 56);
+  const auto set = [&](int64_t at, const void* value, size_t n) {
+    std::memcpy(bytes.data() + at, value, n);
+  };
+  if (dtype == DType::kQ4G) {  // every head byte is valid; grids reach 32, block scales 31
+    const float row_scale = scale / (32 * 31);
+    for (int64_t r = 0; r < out; ++r) set(r * row_bytes(dtype, in), &row_scale, sizeof row_scale);
+    return bytes;
+  }
+  const bool q8 = dtype == DType::kQ8_0;
+  const int64_t block = q8 ? sizeof(BlockQ8_0) : sizeof(BlockQ4_0);
+  for (int64_t at = 0; at < int64_t(bytes.size()); at += block) {
+    const float part = 0.5f + float(splitmix64(state_) >> 40) * 0x1p-25f;  // 0.5 to 1
+    const uint16_t d = f32_to_f16(part * scale / (q8 ? 127 : 8));
+    set(at, &d, sizeof d);
   }
   return bytes;
 }
@@ -51,8 +76,11 @@ TensorView BackendMemory::sequence(int64_t n, int64_t start, int64_t step, int64
 
 WeightView BackendMemory::weight(int64_t out, int64_t in, DType dtype, WeightUse use) {
   // Scaled so that a row of products adds up to about one, as in a trained model.
-  std::vector<char> host = random(out * in, float(std::sqrt(3.0 / double(in))), dtype);
-  weights_.push_back(backend_.import(TensorView{host.data(), dtype, {out, in}}, use));
+  const auto scale = float(std::sqrt(3.0 / double(in)));
+  const std::vector<char> host =
+      is_quantized(dtype) ? random_blocks(out, in, scale, dtype) : random(out * in, scale, dtype);
+  weights_.push_back(
+      backend_.import(TensorView{const_cast<char*>(host.data()), dtype, {out, in}}, use));
   return weights_.back().view;
 }
 

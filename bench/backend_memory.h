@@ -22,6 +22,8 @@ class BackendMemory : public ExampleAllocator {
  private:
   /// n numbers in [-scale, scale) as `dtype`, in host memory.
   std::vector<char> random(int64_t n, float scale, DType dtype);
+  /// Rows of random blocks of a quantised type, whose values reach about `scale`.
+  std::vector<char> random_blocks(int64_t out, int64_t in, float scale, DType dtype);
   void* store(const void* host, int64_t bytes);
 
   Backend& backend_;

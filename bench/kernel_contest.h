@@ -24,6 +24,7 @@ struct ContestRow {
   OpCost cost;
   double max_abs_error = 0, nmse = 0;  // of the output against `reference`
   bool correct = true;                 // within the tolerance; never timed when not
+  bool int8 = false;                   // multiplies integers: activations are rounded to int8
 };
 
 /// Names that --baseline may have for the op.

@@ -50,14 +50,30 @@ void apply_shape(const std::string& text, OpSizes& s) {
   s.in = s.dim = in[0];
 }
 
+/// "q4_0,bf16" -> types in this order; the model's own (bf16 without one) when nothing is asked for.
+/// UsageError unless the weights' rows are whole blocks.
+std::vector<DType> read_dtypes(const KernelsOptions& o, const OpSizes& s) {
+  std::vector<DType> types;
+  for (size_t start = 0; !o.dtype.empty() && start <= o.dtype.size();) {
+    const size_t comma = std::min(o.dtype.find(',', start), o.dtype.size());
+    types.push_back(parse_dtype(o.dtype.substr(start, comma - start)));
+    start = comma + 1;
+  }
+  if (types.empty()) types.push_back(s.dtype);
+  for (DType t : types)
+    if (is_quantized(t) && (s.in % kQuantBlock || s.dim % kQuantBlock))
+      fail_usage("--dtype {}: expected rows of a multiple of {} weights, got {}", name_of(t),
+                 kQuantBlock, s.in % kQuantBlock ? s.in : s.dim);
+  return types;
+}
+
 OpSizes read_sizes(const KernelsOptions& o, OpId op) {
   OpSizes s;
   if (!o.model.model.empty()) {
     const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
     s = sizes_of(checkpoint->config(), checkpoint->config().stored_dtype, DType::kF32);
   }
-  if (!o.dtype.empty()) s.dtype = parse_dtype(o.dtype);
-  s.kv_dtype = parse_dtype(o.kv_dtype);
+  s.kv_dtype = parse_float_dtype(o.kv_dtype, "--kv-dtype");
   if (s.kv_dtype == DType::kBF16) fail_usage("--kv-dtype: expected f32 or f16, got 'bf16'");
   if (!o.shape.empty()) apply_shape(o.shape, s);
   if (o.heads) s.n_heads = o.heads;
@@ -84,23 +100,26 @@ std::string baseline_of(const KernelsOptions& o, OpId op) {
   fail_usage("--baseline: {} has no kernel '{}'; it has {}", name_of(op), o.baseline, list);
 }
 
-/// The time that the ceilings allow, as a part of the time taken.
+/// The time that the ceilings allow, as a part of the time taken: the read bandwidth, and the peak of
+/// the arithmetic that the kernel does.
 double percent_of_roofline(const ContestRow& row, const cpu::Roofline& roofline) {
   const auto ns = int64_t(row.ns.median);
   return std::max(percent_of_bandwidth(row.cost.bytes, ns, roofline),
-                  percent_of_peak(row.cost.flops, ns, roofline));
+                  row.int8 ? percent_of_int8_peak(row.cost.flops, ns, roofline)
+                           : percent_of_peak(row.cost.flops, ns, roofline));
 }
 
-void add_row(Table& table, const ContestRow& r, int64_t tokens, const cpu::Roofline& roofline) {
-  const std::string n = std::to_string(tokens);
+void add_row(Table& table, const ContestRow& r, const OpSizes& s, const cpu::Roofline& roofline) {
+  const std::string type(name_of(s.dtype)), n = std::to_string(s.n_tokens);
   if (!r.refusal.empty())
-    return table.add({r.kernel, n, "-", "-", "-", "-", "-", "-", "-", r.refusal});
+    return table.add({type, r.kernel, n, "-", "-", "-", "-", "-", "-", "-", r.refusal});
   const std::string error = fmt::format("{:.2e}", r.max_abs_error),
                     nmse = fmt::format("{:.1e}", r.nmse);
-  if (!r.correct) return table.add({r.kernel, n, "-", "-", "-", "-", "-", error, nmse, "WRONG"});
+  if (!r.correct)
+    return table.add({type, r.kernel, n, "-", "-", "-", "-", "-", error, nmse, "WRONG"});
   if (r.ns.values.empty())
-    return table.add({r.kernel, n, "-", "-", "-", "-", "-", error, nmse, "interrupted"});
-  table.add({r.kernel, n, format_ns(r.ns.median),
+    return table.add({type, r.kernel, n, "-", "-", "-", "-", "-", error, nmse, "interrupted"});
+  table.add({type, r.kernel, n, format_ns(r.ns.median),
              r.speedup > 0 ? fmt::format("{:.2f}x", r.speedup) : "-",
              format_number(double(r.cost.bytes) / r.ns.median),
              r.cost.flops ? format_number(double(r.cost.flops) / r.ns.median) : "-",
@@ -131,10 +150,12 @@ OrderedJson row_json(const ContestRow& r, const KernelsOptions& o, const OpSizes
 }
 
 OrderedJson config_json(const KernelsOptions& o, const ContestSettings& c,
-                        const std::vector<int64_t>& tokens) {
+                        const std::vector<DType>& dtypes, const std::vector<int64_t>& tokens) {
   const OpSizes& s = c.sizes;
+  OrderedJson names = OrderedJson::array();
+  for (DType t : dtypes) names.push_back(name_of(t));
   return {{"op", o.op},
-          {"dtype", name_of(s.dtype)},
+          {"dtypes", names},
           {"kv_dtype", name_of(s.kv_dtype)},
           {"out", s.out},
           {"in", s.in},
@@ -165,45 +186,57 @@ ContestSettings read_settings(const KernelsOptions& o, OpId op) {
 std::string report_text(const KernelsOptions& o, const ContestSettings& c, const Table& table,
                         const cpu::Roofline& roofline) {
   return fmt::format(
-      "{}\n{}, {} weights, {} threads, {} inputs, error against `reference`\n\n{}\n"
-      "measured: read {}, fp32 FMA {}\n",
-      environment_line(), o.op, name_of(c.sizes.dtype), c.threads,
-      c.cold ? "cold (from memory)" : "hot (in the cache)", table.to_string(),
-      probe_text(roofline.dram_read), probe_text(roofline.fp32_fma));
+      "{}\n{}, {} threads, {} inputs, error against `reference`\n\n{}\n"
+      "measured: read {}, fp32 FMA {}, int8 {}\n",
+      environment_line(), o.op, c.threads, c.cold ? "cold (from memory)" : "hot (in the cache)",
+      table.to_string(), probe_text(roofline.dram_read), probe_text(roofline.fp32_fma),
+      probe_text(roofline.int8));
+}
+
+/// What a run of the command gathers.
+struct Results {
+  Table table;
+  OrderedJson rows = OrderedJson::array();
+  bool correct = true;
+};
+
+void run_one(const KernelsOptions& o, OpId op, const ContestSettings& settings,
+             const cpu::Roofline& roofline, Results& results) {
+  for (const ContestRow& row : run_contest(op, settings)) {
+    add_row(results.table, row, settings.sizes, roofline);
+    results.rows.push_back(row_json(row, o, settings.sizes, settings.threads, roofline));
+    results.correct = results.correct && row.correct;
+  }
 }
 
 int run_kernels(const KernelsOptions& o) {
   const OpId op = parse_op(o.op);
   ContestSettings settings = read_settings(o, op);
+  const std::vector<DType> dtypes = read_dtypes(o, settings.sizes);
   const std::vector<int64_t> tokens = parse_axis(o.tokens, "--tokens", 1, 1 << 20);
   Progress progress;
   progress.show("measuring bandwidth and peak");
   const cpu::Roofline roofline = cpu::measure_roofline(settings.threads, 1.0);
   const InterruptGuard guard;
-  Table table({"<kernel", "tokens", "time", "vs " + settings.baseline, "GB/s", "GFLOP/s",
-               "% roofline", "max |error|", "NMSE", "<note"});
-  OrderedJson rows = OrderedJson::array();
-  bool correct = true;
-  for (int64_t n : tokens) {
-    if (interrupted()) break;
-    settings.sizes.n_tokens = n;
-    progress.show(fmt::format("{}, {} tokens", o.op, n));
-    for (const ContestRow& row : run_contest(op, settings)) {
-      add_row(table, row, n, roofline);
-      rows.push_back(row_json(row, o, settings.sizes, settings.threads, roofline));
-      correct = correct && row.correct;
+  Results results{Table({"<dtype", "<kernel", "tokens", "time", "vs " + settings.baseline, "GB/s",
+                         "GFLOP/s", "% roofline", "max |error|", "NMSE", "<note"})};
+  for (DType dtype : dtypes)
+    for (int64_t n : tokens) {
+      if (interrupted()) break;
+      settings.sizes.dtype = dtype, settings.sizes.n_tokens = n;
+      progress.show(fmt::format("{}, {}, {} tokens", o.op, name_of(dtype), n));
+      run_one(o, op, settings, roofline, results);
     }
-  }
   if (o.json)
     print(to_text({{"schema_version", kSchemaVersion},
                    {"environment", environment_block()},
-                   {"config", config_json(o, settings, tokens)},
+                   {"config", config_json(o, settings, dtypes, tokens)},
                    {"roofline", to_json(roofline)},
-                   {"rows", rows}}));
+                   {"rows", results.rows}}));
   else
-    print(report_text(o, settings, table, roofline));
+    print(report_text(o, settings, results.table, roofline));
   if (interrupted()) return kExitInterrupted;
-  return correct ? kExitOk : kExitInaccurate;
+  return results.correct ? kExitOk : kExitInaccurate;
 }
 
 }  // namespace
@@ -214,7 +247,9 @@ void add_kernels_command(CLI::App& program, Action& chosen) {
       program.add_subcommand("kernels", "Compare the kernels of an op: speed and error");
   const auto size = CLI::Range(int64_t(1), int64_t(1) << 16);
   command->add_option("--op", o->op, "Which op")->capture_default_str();
-  command->add_option("--dtype", o->dtype, "Weights as f32, f16 or bf16 (default: bf16)");
+  command->add_option(
+      "--dtype", o->dtype,
+      "Weights as f32, f16, bf16, q8_0, q4_0 or q4g, several by commas\n(default: bf16)");
   command->add_option("--kv-dtype", o->kv_dtype, "Keys and values as f32 or f16")
       ->capture_default_str();
   command->add_option("--shape", o->shape, "OUTxIN of the weight (default: 4864x896)");

@@ -55,4 +55,8 @@ double percent_of_peak(int64_t flops, int64_t ns, const cpu::Roofline& r) {
   return percent(double(flops), ns, r.fp32_fma.per_second);
 }
 
+double percent_of_int8_peak(int64_t flops, int64_t ns, const cpu::Roofline& r) {
+  return percent(double(flops), ns, r.int8.per_second);
+}
+
 }  // namespace qwench::bench

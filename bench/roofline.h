@@ -22,5 +22,7 @@ std::string probe_text(const cpu::Probe& probe);
 double percent_of_bandwidth(int64_t bytes, int64_t ns, const cpu::Roofline& roofline);
 /// 0-100: the operations at the measured fp32 FMA peak as a part of the time taken.
 double percent_of_peak(int64_t flops, int64_t ns, const cpu::Roofline& roofline);
+/// The same of the measured int8 peak (maddubs + madd + add), a multiply-add being two operations.
+double percent_of_int8_peak(int64_t flops, int64_t ns, const cpu::Roofline& roofline);
 
 }  // namespace qwench::bench

@@ -26,7 +26,7 @@ void add_layout(const Backend& backend, const Args& args, bool& plain, bool& pac
 class CpuBackend final : public Backend {
  public:
   CpuBackend(KernelPolicy policy, int threads) : Backend(std::move(policy)), team_(threads) {
-    count_memory(MemoryKind::kScratch, team_.size() * Team::kScratchBytes);
+    count_memory(MemoryKind::kScratch, team_.scratch_bytes());
     check_policy();
   }
 

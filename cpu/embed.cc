@@ -4,6 +4,7 @@
 #include "cpu/ops.h"
 #include "cpu/panels.h"
 #include "cpu/plain_weight.h"
+#include "cpu/quant_panels.h"
 
 namespace qwench::cpu {
 
@@ -25,8 +26,12 @@ void embed_panel(const EmbedArgs& a, Stream&) {
     const int64_t row = a.tokens.as<const int32_t>()[t];
     const char* panel =
         static_cast<const char*>(a.w.packed) + row / kPanelRows * panel_bytes(a.w.dtype, a.w.in);
-    WeightView elements{a.w.dtype, 1, 0, panel, nullptr};
     float* x = a.x.row<float>(t);
+    if (is_quantized(a.w.dtype)) {
+      decode_quant_row(a.w.dtype, panel, row % kPanelRows, a.w.in, x);
+      continue;
+    }
+    const WeightView elements{a.w.dtype, 1, 0, panel, nullptr};
     for (int64_t k = 0; k < a.w.in; ++k)
       x[k] = weight_at(elements, 0, panel_index(a.w.dtype, row % kPanelRows, k));
   }

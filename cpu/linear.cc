@@ -39,6 +39,9 @@ constexpr Kernel<LinearArgs> kLinear[] = {
     {"f32_panel_avx2", panel_unsupported<DType::kF32>, linear_panel, Layout::kPacked},
     {"f16_panel_avx2", panel_unsupported<DType::kF16>, linear_panel, Layout::kPacked},
     {"bf16_panel_avx2", panel_unsupported<DType::kBF16>, linear_panel, Layout::kPacked},
+    {"q8_0_intdot_avx2", panel_unsupported<DType::kQ8_0>, linear_panel, Layout::kPacked},
+    {"q4_0_intdot_avx2", panel_unsupported<DType::kQ4_0>, linear_panel, Layout::kPacked},
+    {"q4g_intdot_avx2", panel_unsupported<DType::kQ4G>, linear_panel, Layout::kPacked},
     {"eigen", eigen_unsupported, linear_eigen, Layout::kPlain, /*invariant=*/false},
     {"reference", reference_unsupported, linear_reference},
 };

@@ -1,13 +1,14 @@
 // Matrix products over packed panels (AVX2): the engine room of linear, qkv_linear, gate_up_swiglu
 // and logits. One summation order everywhere: per output a chain of fused multiply-adds, k
-// ascending.
+// ascending (of quantised weights: blocks of 32 k).
 #pragma once
 #include "cpu/panels.h"
 #include "engine/op.h"
 
 namespace qwench::cpu {
 
-/// y = x @ W^T (+ bias) for each of n matrices, handed out to the team as one pool of panels.
+/// y = x @ W^T (+ bias) for each of n matrices of one type that share x, handed out to the team as
+/// one pool of panels.
 void panel_matmul_avx2(Team& team, const LinearArgs* matmuls, int n);
 
 /// h = silu(x @ Wg^T) * (x @ Wu^T): both panels of the same rows, joined before they leave the

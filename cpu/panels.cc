@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cpu/quant_panels.h"
+
 namespace qwench::cpu {
 
 namespace {
@@ -35,7 +37,9 @@ void pack_panels(Team& team, const TensorView& w, void* to) {
   team.parallel_for(ceil_div(w.rows(), kPanelRows), 4, [&](int64_t begin, int64_t end, int) {
     for (int64_t panel = begin; panel < end; ++panel) {
       void* at = static_cast<char*>(to) + panel * bytes;
-      if (size_of(w.dtype) == 4)
+      if (is_quantized(w.dtype))
+        pack_quant_panel(w, panel * kPanelRows, at);
+      else if (size_of(w.dtype) == 4)
         pack_panel(w, panel * kPanelRows, static_cast<uint32_t*>(at));
       else
         pack_panel(w, panel * kPanelRows, static_cast<uint16_t*>(at));

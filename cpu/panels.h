@@ -3,6 +3,7 @@
 //   f32, f16: [out / 32][in][32]
 //   bf16:     [out / 32][in / 2][32][2]: both k of a pair in one 32-bit lane; f32(k) = lane << 16,
 //             f32(k + 1) = lane & 0xffff0000. An odd `in` is padded with a zero column.
+//   quantised: see quant_panels.h
 // Rows past `out` in the last panel are zero.
 #pragma once
 #include <cstdint>
@@ -20,12 +21,13 @@ inline int64_t packed_in(DType dtype, int64_t in) {
   return dtype == DType::kBF16 ? round_up(in, 2) : in;
 }
 inline int64_t panel_bytes(DType dtype, int64_t in) {
+  if (is_quantized(dtype)) return kPanelRows * row_bytes(dtype, in);
   return kPanelRows * packed_in(dtype, in) * size_of(dtype);
 }
 inline int64_t packed_bytes(DType dtype, int64_t out, int64_t in) {
   return ceil_div(out, kPanelRows) * panel_bytes(dtype, in);
 }
-/// Index of element (row, k) within its panel, in elements.
+/// Index of element (row, k) within its panel, in elements; not for quantised types.
 inline int64_t panel_index(DType dtype, int64_t row, int64_t k) {
   if (dtype == DType::kBF16) return (k / 2 * kPanelRows + row) * 2 + k % 2;
   return k * kPanelRows + row;

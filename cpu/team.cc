@@ -31,7 +31,7 @@ void pause() {
 }  // namespace
 
 Team::Team(int threads) : size_(std::max(threads, 1)) {
-  scratch_storage_.reset(new char[size_t(size_ * kScratchBytes + 64)]());
+  scratch_storage_.reset(new char[size_t(scratch_bytes() + 64)]());
   const uintptr_t address = reinterpret_cast<uintptr_t>(scratch_storage_.get());
   scratch_ = scratch_storage_.get() + (64 - address % 64) % 64;
   if (size_ == 1) return;

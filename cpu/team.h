@@ -19,6 +19,8 @@ class Team final : public Stream {
  public:
   /// Per-thread scratch in bytes, 64-byte aligned.
   static constexpr int64_t kScratchBytes = 1 << 20;
+  /// Scratch that all threads share, 64-byte aligned.
+  static constexpr int64_t kSharedBytes = 2 << 20;
 
   explicit Team(int threads);
   ~Team();
@@ -44,6 +46,9 @@ class Team final : public Stream {
 
   /// Scratch memory of one thread, kScratchBytes long.
   void* scratch(int thread) { return scratch_ + thread * kScratchBytes; }
+  /// Scratch memory of all threads, kSharedBytes long: what one parallel_for makes for the next.
+  void* shared_scratch() { return scratch_ + size_ * kScratchBytes; }
+  int64_t scratch_bytes() const { return size_ * kScratchBytes + kSharedBytes; }
 
  private:
   using Call = void (*)(void* body, int64_t begin, int64_t end, int thread);

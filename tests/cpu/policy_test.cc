@@ -51,10 +51,12 @@ TEST_CASE("a composition's own time excludes its parts, and its cost is in the p
   CHECK(profiler.records(Phase::kPrefill).empty());
 }
 
-TEST_CASE("memory is counted by kind, now and at its peak; scratch is each thread's own") {
+TEST_CASE(
+    "memory is counted by kind, now and at its peak; scratch is each thread's own and a shared "
+    "part") {
   const auto backend = backend_with("", 2);
   const auto& now = backend->memory().now;
-  CHECK(now[size_t(MemoryKind::kScratch)] == 2 << 20);
+  CHECK(now[size_t(MemoryKind::kScratch)] == 2 * (1 << 20) + (2 << 20));
   {
     const Buffer a = backend->allocate(1000, MemoryKind::kKvCache);
     CHECK(reinterpret_cast<uintptr_t>(a.data()) % 64 == 0);

@@ -1,0 +1,45 @@
+// Rows of activations as int8 in blocks of 32 with a scale of their own per (row, block), so that no
+// row's numbers depend on another row: x ~ scale * a, |a| <= 127. Held in the form and order that
+// the kernel reads: chunks of K, in each all rows, in a row the integers, then scales, then sums.
+#pragma once
+#include <cstdint>
+
+#include "cpu/team.h"
+#include "engine/tensor.h"
+
+namespace qwench::cpu {
+
+enum class RowForm : uint8_t {
+  kInt8Sums,  // a as int8; after the scales int32 -zero_point * (sum of a)
+  kUint8,     // a + 128 as uint8
+  kInt16,     // a as int16
+};
+constexpr int64_t integer_bytes(RowForm f) { return f == RowForm::kInt16 ? 2 : 1; }
+/// Bytes of a block of 32 with its scale (and sum).
+constexpr int64_t block_bytes(RowForm f) {
+  return kQuantBlock * integer_bytes(f) + (f == RowForm::kInt8Sums ? 8 : 4);
+}
+
+struct QuantRows {
+  RowForm form = RowForm::kInt8Sums;
+  int64_t n_rows = 0, n_blocks = 0;
+  int64_t chunk_blocks = 0;  // 32-blocks per chunk; the last chunk may be shorter
+  char* data = nullptr;
+
+  int64_t blocks_of(int64_t chunk) const {
+    const int64_t left = n_blocks - chunk * chunk_blocks;
+    return left < chunk_blocks ? left : chunk_blocks;
+  }
+  /// Bytes of one row's part of a chunk: the distance to the next row.
+  int64_t stride(int64_t chunk) const { return blocks_of(chunk) * block_bytes(form); }
+  char* at(int64_t chunk, int64_t row) const {
+    return data + chunk * chunk_blocks * n_rows * block_bytes(form) + row * stride(chunk);
+  }
+};
+
+/// Fills `to.data` from to.n_rows rows of x, 32 * to.n_blocks floats each: scale = max|x| / 127, a =
+/// x * (127 / max|x|) rounded to nearest even. A block with NaN or Inf gets the scale NaN, so that
+/// every product with it is NaN; one whose max|x| is below 2^-119 counts as zero.
+void quantize_rows_avx2(Team& team, const float* x, int zero_point, const QuantRows& to);
+
+}  // namespace qwench::cpu

@@ -1,0 +1,305 @@
+// Every kernel that multiplies quantised weights, against plain scalar steps of the same arithmetic
+// (equal bits) and against the exact product (within the rounding of the activations).
+#include <doctest/doctest.h>
+
+#include "tests/support/op_check.h"
+#include "tests/support/quant_matrix.h"
+
+using namespace qwench;
+using namespace qwench::test;
+
+namespace {
+
+const DType kDTypes[] = {DType::kQ8_0, DType::kQ4_0, DType::kQ4G};
+
+struct Size {
+  int64_t out, in;
+};
+// One block, chunk - 1, chunk, chunk + 1; rows 1, primes, panel - 1, panel, panel + 1; real slices.
+const Size kSizes[] = {{1, 32},  {7, 64},   {31, 96},   {32, 128}, {33, 160},
+                       {13, 32}, {37, 544}, {128, 896}, {64, 4864}};
+const int64_t kTokens[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 17};
+
+std::string own_kernel(DType t) { return std::string(name_of(t)) + "_intdot_avx2"; }
+bool has_avx2() {
+  const auto backend = backend_with("", 1);
+  const QuantMatrix m(DType::kQ8_0, 1, 32, 1);
+  return backend->import(m.view(), WeightUse::kLinear).view.packed != nullptr;
+}
+
+/// The bits that every row of y must have.
+std::vector<float> model(const QuantMatrix& w, Poisoned& x, const Poisoned* bias, int64_t n) {
+  std::vector<float> y;
+  for (int64_t t = 0; t < n; ++t) {
+    const QuantVector q(x.view().row<float>(t), w.in);
+    for (int64_t o = 0; o < w.out; ++o) y.push_back(w.dot(o, q) + (bias ? bias->at(o) : 0));
+  }
+  return y;
+}
+
+bool same_bits(Poisoned& y, const std::vector<float>& expected) {
+  return y.size() == int64_t(expected.size()) &&
+         std::memcmp(y.view().data, expected.data(), expected.size() * sizeof(float)) == 0;
+}
+
+/// y = W x with the given kernel ("": the default).
+Poisoned product(const std::string& choice, const QuantMatrix& w, Poisoned& x, int64_t n,
+                 const TensorView& bias = {}, int threads = 1) {
+  const auto backend = backend_with(choice, threads);
+  const Weight weight = backend->import(w.view(), WeightUse::kLinear);
+  Poisoned y({n, w.out});
+  backend->run(LinearArgs{x.view(), weight.view, bias, y.view()});
+  CHECK(y.guards_intact());
+  return y;
+}
+
+}  // namespace
+
+TEST_CASE("every int8 kernel of linear gives the bits of the scalar model") {
+  if (!has_avx2()) return;
+  for (DType t : kDTypes)
+    for (const Size& size : kSizes) {
+      const QuantMatrix w(t, size.out, size.in, 7);
+      Poisoned bias({size.out}, 3);
+      for (int64_t n : kTokens) {
+        CAPTURE(name_of(t));
+        CAPTURE(size.out);
+        CAPTURE(size.in);
+        CAPTURE(n);
+        Poisoned x({n, size.in}, uint64_t(n));
+        const std::string kernel = "linear=" + own_kernel(t);
+        Poisoned plain = product(kernel, w, x, n), biased = product(kernel, w, x, n, bias.view());
+        CHECK(same_bits(plain, model(w, x, nullptr, n)));
+        CHECK(same_bits(biased, model(w, x, &bias, n)));
+      }
+    }
+}
+
+TEST_CASE("more tokens than one block of scratch holds give the bits of the scalar model") {
+  if (!has_avx2()) return;
+  for (DType t : kDTypes)
+    for (const Size& size : {Size{33, 896}, Size{5, 4864}}) {
+      const QuantMatrix w(t, size.out, size.in, 7);
+      Poisoned x({515, size.in}, 5);
+      Poisoned y = product("", w, x, 515, {}, 3);
+      CHECK(same_bits(y, model(w, x, nullptr, 515)));
+    }
+}
+
+TEST_CASE("every kernel of linear is within the rounding of the activations of the exact product") {
+  int ran = 0;
+  for (const std::string& choice : choices_of<LinearArgs>())
+    for (DType t : kDTypes)
+      for (const Size& size : {Size{33, 160}, Size{128, 896}, Size{64, 4864}})
+        for (int64_t n : {1, 7}) {
+          CAPTURE(choice);
+          CAPTURE(name_of(t));
+          const bool rounds = choice == "linear=" + own_kernel(t);
+          const bool exact = choice == "linear=reference" || choice == "linear=eigen";
+          if (!rounds && !exact) continue;
+          if (!has_avx2() && choice != "linear=reference") continue;
+          const QuantMatrix w(t, size.out, size.in, 7);
+          Poisoned x({n, size.in}, 2);
+          Poisoned y = product(choice, w, x, n);
+          double worst = 0;
+          for (int64_t i = 0; i < n * size.out; ++i) {
+            double norm, rounding;
+            const float* row = x.view().row<float>(i / size.out);
+            const double expected = w.exact_dot(i % size.out, row, norm, rounding);
+            const double tolerance = tolerance_of_sum(size.in + 1, norm) + (rounds ? rounding : 0);
+            worst = std::max(worst, std::fabs(double(y.at(i)) - expected) / tolerance);
+          }
+          CHECK(worst <= 1);
+          ++ran;
+        }
+  CHECK(ran >= 3 * 3 * 2);
+}
+
+TEST_CASE("no pair of products saturates, whatever extreme all weights and activations are at") {
+  if (!has_avx2()) return;
+  const int64_t in = 256, out = 35;
+  for (DType t : kDTypes)
+    for (int low : {0, 128})       // q8_0: -128 (no encoder writes it, a file may); nibble 0
+      for (int high : {127, 255})  // q8_0: 127 or -1; nibble 15
+        for (int pattern = 0; pattern < 4; ++pattern)
+          for (int64_t n : {1, 4, 9}) {
+            CAPTURE(name_of(t));
+            CAPTURE(low);
+            CAPTURE(high);
+            CAPTURE(pattern);
+            CAPTURE(n);
+            const auto integer = [&](int64_t row, int64_t k) {
+              const bool up = pattern == 0   ? row % 2 == 0
+                              : pattern == 1 ? k % 2 == 0
+                              : pattern == 2 ? k % 4 < 2
+                                             : (row + k / 16) % 2 == 0;
+              return up ? high : low;
+            };
+            const auto scale = [](int64_t row, int64_t b) { return int(b * 37 + row) & 255; };
+            const QuantMatrix w(t, out, in, 1, integer, scale);
+            Poisoned x({n, in});
+            for (int64_t i = 0; i < n * in; ++i) {
+              const int64_t token = i / in, k = i % in;
+              const bool up = token % 3 == 0 ? true : token % 3 == 1 ? k % 2 == 0 : k % 4 < 2;
+              x.at(i) = up ? 3.0f : -3.0f;
+            }
+            Poisoned y = product("", w, x, n);
+            CHECK(same_bits(y, model(w, x, nullptr, n)));
+          }
+}
+
+TEST_CASE("int8 kernels give the same bits for any batch, thread count and block of tokens") {
+  if (!has_avx2()) return;
+  for (DType t : kDTypes) {
+    const QuantMatrix w(t, 100, 288, 9);
+    Poisoned x({515, 288}, 5);
+    Poisoned all = product("", w, x, 515, {}, 3);
+    const auto backend = backend_with("", 1);
+    const Weight weight = backend->import(w.view(), WeightUse::kLinear);
+    for (int64_t step : {1, 2, 3, 4, 5, 8, 64}) {
+      Poisoned parts({515, 100});
+      for (int64_t first = 0; first < 515; first += step) {
+        const int64_t n = std::min(step, 515 - first);
+        backend->run(
+            LinearArgs{x.view().slice(first, n), weight.view, {}, parts.view().slice(first, n)});
+      }
+      CHECK(std::memcmp(all.view().data, parts.view().data, size_t(515 * 100 * 4)) == 0);
+    }
+  }
+}
+
+TEST_CASE("a NaN or Inf among the activations reaches every output of its token and no other") {
+  if (!has_avx2()) return;
+  const float inf = std::numeric_limits<float>::infinity();
+  for (DType t : kDTypes)
+    for (float bad : {std::nanf(""), -std::nanf(""), inf, -inf})
+      for (int64_t n : {1, 3, 8})
+        for (int64_t k = 0; k < 96; k += 5) {
+          const QuantMatrix w(t, 33, 96, 7);
+          Poisoned x({n, 96}, 4);
+          const std::vector<float> expected = model(w, x, nullptr, n);
+          x.at((n - 1) * 96 + k) = bad;
+          Poisoned y = product("", w, x, n);
+          int64_t finite = 0;
+          for (int64_t o = 0; o < 33; ++o) finite += std::isfinite(y.at((n - 1) * 33 + o));
+          CHECK(finite == 0);
+          CHECK(std::memcmp(y.view().data, expected.data(), size_t((n - 1) * 33 * 4)) == 0);
+        }
+}
+
+TEST_CASE("blocks of zeros, of subnormal numbers and of the largest numbers follow the model") {
+  if (!has_avx2()) return;
+  for (DType t : kDTypes)
+    for (float size : {0.0f, 1e-40f, 1e-36f, 1e-35f, 1e-20f, 1e20f})
+      for (int64_t n : {1, 6}) {
+        const QuantMatrix w(t, 9, 64, 7);
+        Poisoned x({n, 64}, 4);
+        for (int64_t i = 0; i < n * 64; i += 2) x.at(i) *= size, x.at(i + 1) *= size;
+        Poisoned y = product("", w, x, n);
+        CHECK(same_bits(y, model(w, x, nullptr, n)));
+      }
+}
+
+TEST_CASE(
+    "qkv_linear of quantised weights gives the bits of its parts, also when types are mixed") {
+  if (!has_avx2()) return;
+  for (DType t : kDTypes)
+    for (DType v_type : kDTypes)
+      for (const std::string& choice : choices_of<QkvLinearArgs>())
+        for (int64_t n : {1, 2, 5, 17}) {
+          const bool own = choice == "qkv_linear=" + own_kernel(t) && v_type == t;
+          if (!own && choice != "qkv_linear=composed") continue;
+          CAPTURE(choice);
+          CAPTURE(n);
+          const QuantMatrix q(t, 48, 96, 1), k(t, 16, 96, 2), v(v_type, 17, 96, 3);
+          Poisoned x({n, 96}, 6), bias({48}, 4), yq({n, 48}), yk({n, 16}), yv({n, 17});
+          const auto backend = backend_with(choice);
+          const Weight wq = backend->import(q.view(), WeightUse::kLinear);
+          const Weight wk = backend->import(k.view(), WeightUse::kLinear);
+          const Weight wv = backend->import(v.view(), WeightUse::kLinear);
+          QkvLinearArgs a{x.view(), wq.view, wk.view, wv.view, bias.view(), {}, {}, {}, {}, {}};
+          a.q = yq.view(), a.k = yk.view(), a.v = yv.view();
+          backend->run(a);
+          CHECK(same_bits(yq, model(q, x, &bias, n)));
+          CHECK(same_bits(yk, model(k, x, nullptr, n)));
+          CHECK(same_bits(yv, model(v, x, nullptr, n)));
+          CHECK((yq.guards_intact() && yk.guards_intact() && yv.guards_intact()));
+        }
+}
+
+TEST_CASE("gate_up_swiglu and logits of quantised weights are made of the model's products") {
+  if (!has_avx2()) return;
+  for (DType t : kDTypes)
+    for (int64_t n : {1, 2, 5, 17}) {
+      const QuantMatrix gate(t, 75, 96, 1), up(t, 75, 96, 2);
+      Poisoned x({n, 96}, 3);
+      const std::vector<float> g = model(gate, x, nullptr, n), u = model(up, x, nullptr, n);
+      for (const std::string& choice :
+           {"gate_up_swiglu=" + own_kernel(t), std::string("gate_up_swiglu=composed")}) {
+        CAPTURE(choice);
+        const auto backend = backend_with(choice);
+        const Weight wg = backend->import(gate.view(), WeightUse::kLinear);
+        const Weight wu = backend->import(up.view(), WeightUse::kLinear);
+        Poisoned scratch({n, 75}), h({n, 75});
+        backend->run(GateUpSwiGluArgs{x.view(), wg.view, wu.view, scratch.view(), h.view()});
+        double worst = 0;
+        for (size_t i = 0; i < g.size(); ++i) {
+          const double expected = double(g[i]) / (1 + std::exp(-double(g[i]))) * double(u[i]);
+          worst = std::max(
+              worst, std::fabs(double(h.at(int64_t(i))) - expected) / tolerance_of_value(expected));
+        }
+        CHECK(worst <= 1);
+        CHECK(h.guards_intact());
+      }
+      const auto backend = backend_with("logits=" + own_kernel(t));
+      const Weight w = backend->import(gate.view(), WeightUse::kLinear);
+      Poisoned y({n, 75});
+      backend->run(LogitsArgs{x.view(), w.view, y.view()});
+      CHECK(same_bits(y, g));
+    }
+}
+
+TEST_CASE("every embed kernel of a quantised table returns the decoded row") {
+  for (DType t : kDTypes)
+    for (WeightUse use : {WeightUse::kEmbedding, WeightUse::kTiedEmbedding})
+      for (const std::string& choice : choices_of<EmbedArgs>())
+        for (int64_t in : {32, 96, 128, 288}) {
+          const QuantMatrix w(t, 70, in, 5);
+          const auto backend = backend_with(choice);
+          const Weight weight = backend->import(w.view(), use);
+          int32_t ids[5] = {0, 69, 32, 31, 4};
+          Poisoned x({5, in});
+          backend->run(EmbedArgs{{ids, DType::kI32, {5}}, weight.view, x.view()});
+          for (int64_t i = 0; i < 5; ++i)
+            CHECK(std::memcmp(x.view().row<float>(i), &w.exact[size_t(ids[i] * in)],
+                              size_t(in) * 4) == 0);
+          CHECK(x.guards_intact());
+        }
+}
+
+TEST_CASE("one changed bit of a quantised weight is seen") {
+  if (!has_avx2()) return;
+  for (DType t : kDTypes)
+    for (int64_t n : {1, 6}) {
+      const QuantMatrix w(t, 33, 160, 7);
+      Poisoned x({n, 160}, 1);
+      const std::vector<float> expected = model(w, x, nullptr, n);
+      for (size_t back : {size_t(1), size_t(16)}) {
+        QuantMatrix wrong = w;
+        wrong.stored[wrong.stored.size() - back] ^= 0x10;
+        Poisoned y = product("", wrong, x, n);
+        CHECK(!same_bits(y, expected));
+      }
+    }
+}
+
+TEST_CASE("packed quantised weights take the bytes of their rows, a multiple of 32 of them") {
+  if (!has_avx2()) return;
+  for (DType t : kDTypes) {
+    const auto backend = backend_with("");
+    const QuantMatrix w(t, 33, 160, 7);
+    const Weight weight = backend->import(w.view(), WeightUse::kTiedEmbedding);
+    CHECK((weight.view.packed && !weight.view.plain));
+    CHECK(backend->memory().now[size_t(MemoryKind::kWeights)] == 64 * row_bytes(t, 160));
+  }
+}
