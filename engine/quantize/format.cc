@@ -23,7 +23,7 @@ void decode_row(DType type, const void* from, int64_t n, float* to) {
 void encode_row(DType type, const float* from, int64_t n, const float* importance, void* to) {
   switch (type) {
     case DType::kQ8_0: return encode_q8_0(from, n, static_cast<BlockQ8_0*>(to));
-    case DType::kQ4_0: return encode_q4_0(from, n, static_cast<BlockQ4_0*>(to));
+    case DType::kQ4_0: return encode_q4_0(from, n, importance, static_cast<BlockQ4_0*>(to));
     case DType::kQ4G: return encode_q4g(from, n, importance, to);
     default: convert(from, DType::kF32, to, type, n);
   }

@@ -12,8 +12,14 @@ struct BlockQ4_0 {
 };
 static_assert(sizeof(BlockQ4_0) == 18);
 
-/// n weights of a row (a multiple of 32) <-> blocks.
-void encode_q4_0(const float* w, int64_t n, BlockQ4_0* to);
+/// n weights of a row (a multiple of 32) to blocks.
+/// importance: null for ggml's reference rounding, bit for bit; or n weights >= 0 of the squared
+/// errors, for the scale that a search finds best by them (never worse than without).
+/// Finite weights beyond 8 * 65504 overflow the scale to infinity, as they do in ggml; a block with
+/// a weight that is not finite gets the scale NaN.
+void encode_q4_0(const float* w, int64_t n, const float* importance, BlockQ4_0* to);
+
+/// Blocks to n weights of a row (a multiple of 32).
 void decode_q4_0(const BlockQ4_0* from, int64_t n, float* to);
 
 }  // namespace qwench

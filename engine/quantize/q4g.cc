@@ -1,22 +1,23 @@
-// The encoder: per block the best of four tables with the best scale, then the row's scale again by
-// least squares.
+// The grids and the decoder; the search for the best encoding is in q4g_encoder.cc.
 #include "engine/quantize/q4g.h"
 
 #include <cstring>
 
 #include "engine/dtype.h"
+#include "engine/quantize/q4g_encoder.h"
 
 namespace qwench {
 
 const int8_t kQ4GGrid[4][16] = {
-    {-32, -26, -21, -17, -13, -9, -6, -3, 0, 3, 6, 9, 13, 17, 22, 31},
-    {-29, -23, -18, -14, -11, -7, -4, -2, 1, 4, 7, 10, 13, 17, 21, 32},
-    {-32, -24, -19, -15, -11, -8, -5, -2, 0, 3, 6, 9, 12, 16, 21, 26},
-    {-31, -25, -20, -16, -12, -8, -5, -2, 1, 4, 7, 10, 14, 18, 25, 32},
+    {-32, -18, -14, -11, -8, -6, -4, -2, 0, 2, 4, 6, 8, 11, 15, 26},
+    {-27, -21, -17, -13, -10, -7, -4, -1, 1, 3, 6, 9, 12, 16, 22, 32},
+    {-31, -25, -20, -16, -12, -9, -6, -3, 0, 3, 6, 9, 12, 15, 19, 23},
+    {-30, -24, -19, -15, -11, -8, -5, -2, 1, 4, 7, 10, 13, 17, 22, 30},
 };
 
 void encode_q4g(const float* w, int64_t n, const float* importance, void* to) {
-  (void)w, (void)n, (void)importance, (void)to;
+  static const Q4GEncoder encoder(kQ4GGrid);
+  encoder.encode(w, n, importance, to);
 }
 
 void decode_q4g(const void* from, int64_t n, float* to) {
