@@ -15,6 +15,7 @@ struct TensorInfo {
   std::string name;
   DType dtype = DType::kF32;
   Shape shape;
+  std::string stored = {};  // how the file holds it where that is no DType ("Q6_K"); "": as dtype
   int64_t cols() const { return shape.rank ? shape[shape.rank - 1] : 1; }
   int64_t rows() const { return cols() ? shape.count() / cols() : 0; }
   int64_t bytes() const { return rows() * row_bytes(dtype, cols()); }
@@ -42,8 +43,9 @@ struct OpenOptions {
   DType random_dtype = DType::kBF16;  // random weights
 };
 
-/// A Hugging Face folder, or the name of a shape card ("qwen3-0.6b") for random weights of that
-/// shape. UsageError when it is neither, naming near card names.
+/// A Hugging Face folder, a GGUF file (of a split one the first shard), or the name of a shape card
+/// ("qwen3-0.6b") for random weights of that shape. UsageError when it is none of them, naming near
+/// card names.
 std::unique_ptr<Checkpoint> open_checkpoint(const std::string& path, const OpenOptions& options);
 
 /// Names of all shape cards, sorted.

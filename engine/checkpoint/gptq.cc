@@ -1,0 +1,174 @@
+// GPTQ: integers packed along the inputs, a scale and a zero point for each group of inputs.
+//   qweight I32 [in * bits / 32, out]    qzeros I32 [groups, out * bits / 32]
+//   scales  float [groups, out]          g_idx  I32 [in], the group of each input (optional)
+//   weight[o, i] = scales[g, o] * (q[i, o] - zero[g, o]),  low bits of a word first
+// Sources: AutoGPTQ and GPTQModel (TorchLinear.dequantize_weight).
+#include <algorithm>
+
+#include "engine/checked.h"
+#include "engine/checkpoint/exact_q4_0.h"
+#include "engine/checkpoint/weight_scheme.h"
+
+namespace qwench {
+namespace {
+
+struct GptqOptions {
+  int bits = 4;
+  int64_t group_size = -1;
+  bool zeros_minus_one = true;  // "gptq" (v1) stores zero points less one, "gptq_v2" as they are
+  int per_word() const { return 32 / bits; }
+  uint32_t mask() const { return (1u << bits) - 1; }
+};
+
+class GptqWeight : public PackedWeight {
+ public:
+  GptqWeight(const GptqOptions& options, const PackedModule& module, int64_t in, int64_t out,
+             const std::string& stored)
+      : PackedWeight(out, in, stored),
+        options_(options),
+        group_(group_columns(options.group_size, in)),
+        groups_(ceil_div(in, group_)),
+        qweight_(module.required("qweight")),
+        qzeros_(module.required("qzeros")),
+        scales_(module.required("scales")) {
+    qzeros_.expect_dtype({"I32"});
+    qzeros_.expect_shape({groups_, out / options.per_word()});
+    scales_.expect_dtype({"F16", "BF16", "F32"});
+    scales_.expect_shape({groups_, out});
+    if (const Part* g_idx = module.optional("g_idx")) {
+      group_of_ = read_group_index(*g_idx, in, groups_);
+      if (group_of_ == ascending_groups()) group_of_ = {};
+    }
+    if (is_q4_0()) hold_as_q4_0();
+  }
+
+  void decode(int64_t first, int64_t n, float* to) const override {
+    const std::vector<float> scales = scales_.read_float_block(0, groups_, first, n);
+    const std::vector<int32_t> zeros = read_zeros(first, n);  // both [groups, n]
+    const std::vector<int32_t> group_of = group_of_.empty() ? ascending_groups() : group_of_;
+    const int64_t words = cols() / options_.per_word();
+    const int64_t step = std::max<int64_t>(1, kDecodeBytes / 4 / std::max<int64_t>(1, n));
+    for (int64_t w = 0; w < words; w += step) {
+      const int64_t n_words = std::min(step, words - w);
+      const std::vector<uint32_t> packed = qweight_.read_word_block(w, n_words, first, n);
+      for (int64_t o = 0; o < n; ++o)
+        for (int64_t k = 0; k < n_words; ++k) {
+          const int64_t i = (w + k) * options_.per_word();
+          decode_word(packed[size_t(k * n + o)], &group_of[size_t(i)], scales.data() + o,
+                      zeros.data() + o, n, to + o * cols() + i);
+        }
+    }
+  }
+
+ protected:
+  std::vector<float> block_scales(int64_t first, int64_t n) const override {
+    const std::vector<float> scales = scales_.read_float_block(0, groups_, first, n);
+    std::vector<float> blocks;
+    for (int64_t o = 0; o < n; ++o)
+      for (int64_t i = 0; i < cols(); i += kQuantBlock)
+        blocks.push_back(scales[size_t(i / group_ * n + o)]);
+    return blocks;
+  }
+
+ private:
+  /// Symmetric (every zero point is the middle), in whole blocks of consecutive inputs.
+  bool is_q4_0() const {
+    if (options_.bits != 4 || !group_of_.empty() || group_ % kQuantBlock || cols() % kQuantBlock)
+      return false;
+    for (const int32_t zero : read_zeros(0, rows()))
+      if (zero != 8) return false;
+    return scales_.dtype() == "F16" || all_in_f16(scales_.read_floats(0, groups_ * rows()));
+  }
+
+  /// scales and zeros: of one output, `stride` apart.
+  void decode_word(uint32_t word, const int32_t* group_of, const float* scales,
+                   const int32_t* zeros, int64_t stride, float* to) const {
+    for (int j = 0; j < options_.per_word(); ++j, word >>= options_.bits) {
+      const int64_t at = group_of[j] * stride;
+      to[j] = float(int32_t(word & options_.mask()) - zeros[at]) * scales[at];
+    }
+  }
+
+  std::vector<int32_t> ascending_groups() const {
+    std::vector<int32_t> group_of(static_cast<size_t>(cols()));
+    for (int64_t i = 0; i < cols(); ++i) group_of[size_t(i)] = int32_t(i / group_);
+    return group_of;
+  }
+
+  /// [groups, n]
+  std::vector<int32_t> read_zeros(int64_t first, int64_t n) const {
+    const int per_word = options_.per_word();
+    const int64_t w0 = first / per_word, n_words = ceil_div(first + n, per_word) - w0;
+    const std::vector<uint32_t> packed = qzeros_.read_word_block(0, groups_, w0, n_words);
+    // v1 writers subtract one from every field of a word at once, borrows included, so that one is
+    // added back to the word as a whole
+    const uint32_t one_each = options_.bits == 4 ? 0x11111111u : 0x01010101u;
+    std::vector<int32_t> zeros(size_t(groups_ * n));
+    for (int64_t g = 0; g < groups_; ++g)
+      for (int64_t o = 0; o < n; ++o) {
+        const int64_t at = first + o;
+        uint32_t word = packed[size_t(g * n_words + at / per_word - w0)];
+        if (options_.zeros_minus_one) word += one_each;
+        zeros[size_t(g * n + o)] =
+            int32_t(word >> (options_.bits * (at % per_word)) & options_.mask());
+      }
+    return zeros;
+  }
+
+  GptqOptions options_;
+  int64_t group_, groups_;
+  Part qweight_, qzeros_, scales_;
+  std::vector<int32_t> group_of_;  // empty: ascending
+};
+
+class Gptq : public WeightScheme {
+ public:
+  Gptq(const GptqOptions& options, std::string stored)
+      : options_(options), stored_(std::move(stored)) {}
+  std::string_view name() const override { return "GPTQ"; }
+  const std::vector<std::string_view>& part_names() const override {
+    static const std::vector<std::string_view> names = {"qweight", "qzeros", "scales", "g_idx"};
+    return names;
+  }
+  std::unique_ptr<PackedWeight> assemble(const PackedModule& module) const override {
+    const Part& qweight = module.required("qweight");
+    qweight.expect_dtype({"I32"});
+    qweight.expect_matrix();
+    const int64_t in = checked_mul(qweight.shape()[0], options_.per_word(), qweight.name);
+    const int64_t out = qweight.shape()[1];
+    if (out % options_.per_word() != 0)
+      qweight.refuse("expected a multiple of {} outputs, got {}", options_.per_word(), out);
+    return std::make_unique<GptqWeight>(options_, module, in, out, stored_);
+  }
+
+ private:
+  GptqOptions options_;
+  std::string stored_;
+};
+
+}  // namespace
+
+std::unique_ptr<WeightScheme> make_gptq(const Json& options, const std::string& where) {
+  GptqOptions o;
+  const int64_t bits = read_int(options, "bits", 1, 32, where);
+  if (bits != 4 && bits != 8) refuse_option(where, "bits", std::to_string(bits), "4 or 8 for GPTQ");
+  o.bits = int(bits);
+  o.group_size = read_group_size(options, "group_size", where);
+  for (const char* key : {"checkpoint_format", "format"}) {
+    const std::string format = option_word(options, key, where);
+    if (format.empty()) continue;
+    if (format != "gptq" && format != "gptq_v2")
+      refuse_option(where, key, in_quotes(format), "gptq or gptq_v2");
+    o.zeros_minus_one = format == "gptq";
+    break;
+  }
+  if (has(options, "pack_dtype") && option_word(options, "pack_dtype", where) != "int32")
+    refuse_option(where, "pack_dtype", option_text(options, "pack_dtype"), "int32");
+  const bool symmetric =
+      read_bool(options, "sym", true, where);  // the zeros say it, this is a label
+  return std::make_unique<Gptq>(
+      o, fmt::format("gptq int{} {}{}{}", o.bits, group_text(o.group_size),
+                     symmetric ? "" : " asymmetric", o.zeros_minus_one ? "" : " v2"));
+}
+
+}  // namespace qwench
