@@ -17,6 +17,22 @@ struct InspectOptions {
   bool json = false;
 };
 
+/// How the file holds a tensor.
+std::string stored_as(const TensorInfo& t) {
+  return t.stored.empty() ? std::string(name_of(t.dtype)) : t.stored;
+}
+
+/// "Q4_K as f32, Q6_K as f32": what is held in another form than it is stored in, "" when nothing is.
+std::string decoded_types(const Checkpoint& checkpoint) {
+  std::string list;
+  for (const TensorInfo& t : checkpoint.tensors()) {
+    const std::string one = fmt::format("{} as {}", t.stored, name_of(t.dtype));
+    if (t.stored.empty() || list.find(one) != list.npos) continue;
+    list += fmt::format("{}{}", list.empty() ? "" : ", ", one);
+  }
+  return list;
+}
+
 int64_t counted_parameters(const Checkpoint& checkpoint) {
   int64_t n = 0;
   for (const TensorInfo& t : checkpoint.tensors()) n += t.shape.count();
@@ -54,10 +70,21 @@ OrderedJson tensors_json(const Checkpoint& checkpoint) {
   for (const TensorInfo& t : checkpoint.tensors()) {
     OrderedJson shape = OrderedJson::array();
     for (int i = 0; i < t.shape.rank; ++i) shape.push_back(t.shape[i]);
-    list.push_back(
-        {{"name", t.name}, {"dtype", name_of(t.dtype)}, {"shape", shape}, {"bytes", t.bytes()}});
+    list.push_back({{"name", t.name},
+                    {"stored", stored_as(t)},
+                    {"dtype", name_of(t.dtype)},
+                    {"shape", shape},
+                    {"bytes", t.bytes()}});
   }
   return list;
+}
+
+/// Bytes of the weights as they are held without --dtype: matrices in their own types, vectors f32.
+int64_t held_bytes(const Checkpoint& checkpoint) {
+  int64_t bytes = 0;
+  for (const TensorInfo& t : checkpoint.tensors())
+    bytes += t.shape.rank == 1 ? 4 * t.shape.count() : t.bytes();
+  return bytes;
 }
 
 std::string config_text(const OrderedJson& config) {
@@ -68,10 +95,10 @@ std::string config_text(const OrderedJson& config) {
 }
 
 std::string tensors_text(const Checkpoint& checkpoint) {
-  Table table({"<tensor", "<dtype", "<shape", "bytes"});
+  Table table({"<tensor", "<stored", "<held", "<shape", "bytes"});
   for (const TensorInfo& t : checkpoint.tensors())
-    table.add(
-        {t.name, std::string(name_of(t.dtype)), to_string(t.shape), std::to_string(t.bytes())});
+    table.add({t.name, stored_as(t), std::string(name_of(t.dtype)), to_string(t.shape),
+               std::to_string(t.bytes())});
   return table.to_string();
 }
 
@@ -81,9 +108,11 @@ int run_inspect(const InspectOptions& o) {
   const DType dtype = weight_dtype(o.model, config);
   int64_t capacity = o.model.capacity;
   if (!capacity) capacity = config.max_positions > 0 ? config.max_positions : 4096;
-  const MemoryPlan plan = plan_memory(config, dtype, session_options(o.model, 1, capacity));
+  MemoryPlan plan = plan_memory(config, dtype, session_options(o.model, 1, capacity));
+  if (o.model.dtype.empty()) plan.weights = held_bytes(*checkpoint);
   const int64_t available = cpu::available_memory_bytes(),
                 counted = counted_parameters(*checkpoint);
+  const std::string decoded = o.model.dtype.empty() ? decoded_types(*checkpoint) : "";
   if (o.json) {
     print(to_text({{"model", model_name(o.model.model)},
                    {"config", config_json(config)},
@@ -104,12 +133,13 @@ int run_inspect(const InspectOptions& o) {
   print(fmt::format(
       "{}{}\n\n{}\nparameters: {} by the formula, {} counted in {} tensors\n\n{}\n"
       "memory for {} tokens of context, {} weights, {} keys and values:\n"
-      "  weights {}, kv_cache {}, activations {}: {} of {} available{}\n",
+      "  weights {}{}, kv_cache {}, activations {}: {} of {} available{}\n",
       o.model.model, checkpoint->is_random() ? " (shape card: random weights)" : "",
       config_text(config_json(config)), config.parameters(), counted, checkpoint->tensors().size(),
       tensors_text(*checkpoint), capacity, name_of(dtype), o.model.kv_dtype,
-      format_bytes(plan.weights), format_bytes(plan.kv_cache), format_bytes(plan.activations),
-      format_bytes(plan.total()), format_bytes(available),
+      format_bytes(plan.weights), decoded.empty() ? "" : fmt::format(" ({})", decoded),
+      format_bytes(plan.kv_cache), format_bytes(plan.activations), format_bytes(plan.total()),
+      format_bytes(available),
       plan.total() <= available ? "" : ": DOES NOT FIT, choose a smaller --ctx"));
   return kExitOk;
 }

@@ -27,7 +27,8 @@ std::string megabytes_per_second(int64_t bytes, int64_t ns) {
 }  // namespace
 
 void add_model_options(CLI::App& command, ModelOptions& o) {
-  command.add_option("-m,--model", o.model, "Model folder, or a shape card such as qwen3-0.6b");
+  command.add_option("-m,--model", o.model,
+                     "Model folder, GGUF file, or a shape card such as qwen3-0.6b");
   command.add_option("--dtype", o.dtype,
                      "Weights in memory as f32, f16, bf16, q8_0, q4_0 or q4g (default: as stored)");
   command.add_option("--kv-dtype", o.kv_dtype, "Keys and values as f32 or f16")
@@ -89,7 +90,9 @@ std::unique_ptr<Backend> make_backend(const ModelOptions& options, int64_t threa
 
 std::unique_ptr<Checkpoint> open_model(const ModelOptions& options) {
   if (options.model.empty())
-    fail_usage("-m: expected a model folder or a shape card such as qwen2.5-0.5b, got nothing");
+    fail_usage(
+        "-m: expected a model folder, a GGUF file or a shape card such as qwen2.5-0.5b, got "
+        "nothing");
   if (options.kv_dtype != "f32" && options.kv_dtype != "f16")
     fail_usage("--kv-dtype: expected f32 or f16, got '{}'", options.kv_dtype);
   check_backend(options.backend);

@@ -1,4 +1,5 @@
-// Precedence: command line, then generation_config.json, then "off".
+// Precedence: command line, then the model (generation_config.json, or the keys of a GGUF file), then
+// "off".
 #include "bench/text_options.h"
 
 #include <algorithm>
@@ -49,7 +50,7 @@ void add_template_options(CLI::App& command, TemplateOptions& o) {
   command.add_option("--thinking", o.thinking, "on or off (default: what the template does)")
       ->check(CLI::IsMember({"on", "off"}));
   command.add_option("--chat-template", o.chat_template,
-                     "qwen2.5, qwen3 or chatml (default: the folder's)");
+                     "qwen2, qwen2.5, qwen3 or chatml (default: the model's)");
 }
 
 const Tokenizer& TextModel::require_tokenizer(const std::string& option,
@@ -57,7 +58,8 @@ const Tokenizer& TextModel::require_tokenizer(const std::string& option,
   if (!tokenizer)
     fail_usage(
         "{}: expected a tokenizer in {}, found none (tokenizer.json, vocab.json + merges.txt, "
-        "qwen.tiktoken or tokenizer.model); use --tokens with token ids",
+        "qwen.tiktoken or tokenizer.model; tokenizer.ggml.* in a GGUF file); use --tokens with "
+        "token ids",
         option, model);
   return *tokenizer;
 }

@@ -26,14 +26,14 @@ struct SamplingOptions {
 void add_sampling_options(CLI::App& command, SamplingOptions& options);
 
 struct TemplateOptions {
-  std::string thinking, chat_template;  // "": what the template does without, the folder's template
+  std::string thinking, chat_template;  // "": what the template does without, the model's template
 };
 
 /// --thinking on|off and --chat-template.
 void add_template_options(CLI::App& command, TemplateOptions& options);
 
 struct TextModel {
-  std::unique_ptr<Tokenizer> tokenizer;  // null: the folder has none
+  std::unique_ptr<Tokenizer> tokenizer;  // null: the model has none
   SamplerOptions sampling;
   std::vector<int32_t> stop_ids;  // empty with --ignore-eos
   int64_t emit_limit = 0;         // only ids below may be chosen

@@ -1,9 +1,11 @@
-// One name from the command line -> a checkpoint: an existing folder first, then a shape card.
+// One name from the command line -> a checkpoint: an existing folder or GGUF file first, then a shape
+// card.
 #include <filesystem>
 
 #include "engine/check.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/folder.h"
+#include "engine/checkpoint/gguf_checkpoint.h"
 #include "engine/checkpoint/random.h"
 #include "engine/checkpoint/shape_card.h"
 
@@ -13,12 +15,25 @@ namespace {
 namespace fs = std::filesystem;
 
 [[noreturn]] void refuse_file(const std::string& path) {
-  if (fs::path(path).extension() == ".gguf")
-    fail("{}: GGUF is not supported yet; expected a folder with config.json and safetensors files",
-         path);
   const std::string parent = fs::path(path).parent_path().string();
-  fail("{}: expected the folder that holds config.json and the weights, got a file; try {}", path,
-       parent.empty() ? "." : parent);
+  fail(
+      "{}: expected a GGUF file or the folder that holds config.json and the weights, got another "
+      "file; try {}",
+      path, parent.empty() ? "." : parent);
+}
+
+/// A folder that holds GGUF files and no config.json: which of them is for the user to say.
+void refuse_gguf_folder(const std::string& path) {
+  std::error_code error;
+  if (fs::exists(fs::path(path) / "config.json", error)) return;
+  std::string first;
+  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().string();
+    if (it->path().extension() == ".gguf" && (first.empty() || name < first)) first = name;
+  }
+  if (!first.empty())
+    fail("{}: expected config.json or one GGUF file, got a folder of GGUF files; try -m {}", path,
+         first);
 }
 
 [[noreturn]] void refuse_unknown(const std::string& path) {
@@ -26,7 +41,7 @@ namespace fs = std::filesystem;
   for (const std::string& name : near_shape_cards(path))
     near += fmt::format("{}{}", near.empty() ? "; did you mean " : " or ", name);
   fail_usage(
-      "model: expected a model folder or the name of a shape card, got {}{}; "
+      "model: expected a model folder, a GGUF file or the name of a shape card, got {}{}; "
       "'qwench models' lists the cards",
       in_quotes(path), near);
 }
@@ -36,7 +51,9 @@ namespace fs = std::filesystem;
 std::unique_ptr<Checkpoint> open_checkpoint(const std::string& path, const OpenOptions& options) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
+  if (fs::is_directory(status)) refuse_gguf_folder(path);
   if (fs::is_directory(status)) return std::make_unique<FolderCheckpoint>(path, options);
+  if (is_gguf_file(path)) return std::make_unique<GgufCheckpoint>(path, options);
   if (const ShapeCard* card = find_shape_card(path))
     return std::make_unique<RandomCheckpoint>(card->name, read_shape_card(*card), options);
   if (fs::exists(status)) refuse_file(path);

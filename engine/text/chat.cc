@@ -7,6 +7,7 @@ namespace qwench {
 namespace {
 
 constexpr size_t kMaxMessages = 100000;
+constexpr const char* kQwen2System = "You are a helpful assistant.";
 constexpr const char* kQwen25System =
     "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.";
 
@@ -36,9 +37,9 @@ std::string render_chatml(const std::vector<Message>& messages) {
   return out;
 }
 
-std::string render_qwen25(const std::vector<Message>& messages) {
+std::string render_with_system(const std::vector<Message>& messages, const char* system) {
   std::string out;
-  if (messages[0].role != "system") put_turn(out, "system", kQwen25System);
+  if (messages[0].role != "system") put_turn(out, "system", system);
   return out + render_chatml(messages);
 }
 
@@ -96,7 +97,8 @@ std::string render_qwen3(const std::vector<Message>& messages) {
 
 std::string render_turns(ChatTemplate form, const std::vector<Message>& messages) {
   switch (form) {
-    case ChatTemplate::kQwen25: return render_qwen25(messages);
+    case ChatTemplate::kQwen2: return render_with_system(messages, kQwen2System);
+    case ChatTemplate::kQwen25: return render_with_system(messages, kQwen25System);
     case ChatTemplate::kQwen3: return render_qwen3(messages);
     case ChatTemplate::kChatMl: return render_chatml(messages);
   }

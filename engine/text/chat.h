@@ -18,8 +18,8 @@ struct Message {
   std::optional<std::string> reasoning_content;  // the thoughts of an assistant turn (Qwen3)
 };
 
-enum class ChatTemplate { kQwen25, kQwen3, kChatMl };  // ChatML: the turns and nothing else
-enum class Thinking { kDefault, kOn, kOff };           // means something to Qwen3 only
+enum class ChatTemplate { kQwen2, kQwen25, kQwen3, kChatMl };  // ChatML: the turns and nothing else
+enum class Thinking { kDefault, kOn, kOff };                   // means something to Qwen3 only
 
 /// The prompt. Qwen3 keeps the thoughts of assistant turns only after the last question of the
 /// user. Error without messages or on a role other than the three.
@@ -30,12 +30,15 @@ std::string render_chat(ChatTemplate form, const std::vector<Message>& messages,
 /// supported.
 std::vector<Message> read_messages(const Json& array, const std::string& where);
 
-/// The form of a model folder: chat_template.jinja, else `chat_template` in tokenizer_config.json,
+/// The form of a GGUF file (tokenizer.chat_template) or of a model folder: chat_template.jinja, else `chat_template` in tokenizer_config.json,
 /// else chat_template.json; without any of them model_type decides. Error when it is not a known
 /// one.
 ChatTemplate detect_chat_template(const std::string& folder, const std::string& model_type);
 
-/// "qwen2.5", "qwen3" or "chatml"; UsageError otherwise.
+/// The text of that template, "" where there is none.
+std::string read_chat_template(const std::string& model);
+
+/// "qwen2", "qwen2.5", "qwen3" or "chatml"; UsageError otherwise.
 ChatTemplate parse_chat_template(std::string_view name);
 
 }  // namespace qwench

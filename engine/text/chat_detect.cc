@@ -5,6 +5,7 @@
 #include "engine/check.h"
 #include "engine/file.h"
 #include "engine/text/chat.h"
+#include "engine/text/load_gguf.h"
 
 namespace qwench {
 namespace {
@@ -18,6 +19,7 @@ struct KnownTemplate {
   ChatTemplate form;
 };
 constexpr KnownTemplate kKnown[] = {
+    {0x8a87094e0e1e24c5, ChatTemplate::kQwen2},   // Qwen2-7B-Instruct, 328 bytes
     {0xe642ce246d7f2e3d, ChatTemplate::kQwen25},  // Qwen2.5-7B-Instruct, 2506 bytes
     {0x2bfdb7aa9754484e, ChatTemplate::kQwen3},   // Qwen3-0.6B, 4116 bytes
     {0x8c04ce7f2fac0095, ChatTemplate::kChatMl},  // models/qwench-tiny, 198 bytes
@@ -36,9 +38,10 @@ ChatTemplate recognise(std::string_view text, const std::string& where) {
     if (known.hash == hash) return known.form;
   }
   fail(
-      "chat template: expected the one of Qwen2.5, Qwen3 or plain ChatML, got another one, {} "
+      "chat template: expected the one of Qwen2, Qwen2.5, Qwen3 or plain ChatML, got another one, "
+      "{} "
       "bytes, hash {:016x} ({}); "
-      "choose a built-in form with --chat-template qwen2.5|qwen3|chatml",
+      "choose a built-in form with --chat-template qwen2|qwen2.5|qwen3|chatml",
       text.size(), hash, where);
 }
 
@@ -57,31 +60,52 @@ std::string template_in(const std::string& path) {
   fail("chat_template: expected one named \"default\" in the list, got none ({})", path);
 }
 
-}  // namespace
+struct FoundTemplate {
+  std::string text, where;
+};
 
-ChatTemplate detect_chat_template(const std::string& folder, const std::string& model_type) {
-  const fs::path at(folder);
+/// Of a GGUF file its key; of a folder chat_template.jinja, then the JSON files.
+std::optional<FoundTemplate> find_template(const std::string& model) {
+  if (is_gguf_file(model)) {
+    const std::string text = gguf_chat_template(read_gguf_header(model));
+    return text.empty() ? std::nullopt : std::optional(FoundTemplate{text, model});
+  }
+  const fs::path at(model);
   const std::string jinja = (at / "chat_template.jinja").string();
   std::error_code ignored;
-  if (fs::exists(jinja, ignored)) return recognise(read_file(jinja, kMaxTemplate), jinja);
+  if (fs::exists(jinja, ignored)) return FoundTemplate{read_file(jinja, kMaxTemplate), jinja};
   for (const char* name : {"tokenizer_config.json", "chat_template.json"}) {
     const std::string path = (at / name).string();
     const std::string text = template_in(path);
-    if (!text.empty()) return recognise(text, path);
+    if (!text.empty()) return FoundTemplate{text, path};
   }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string read_chat_template(const std::string& model) {
+  const std::optional<FoundTemplate> found = find_template(model);
+  return found ? found->text : "";
+}
+
+ChatTemplate detect_chat_template(const std::string& folder, const std::string& model_type) {
+  if (const std::optional<FoundTemplate> found = find_template(folder))
+    return recognise(found->text, found->where);
   if (model_type == "qwen2") return ChatTemplate::kQwen25;
   if (model_type == "qwen3" || model_type == "qwen3_moe") return ChatTemplate::kQwen3;
   fail(
       "chat template: {} has none and model type {} implies none; choose --chat-template "
-      "qwen2.5|qwen3|chatml",
+      "qwen2|qwen2.5|qwen3|chatml",
       folder, in_quotes(model_type));
 }
 
 ChatTemplate parse_chat_template(std::string_view name) {
+  if (name == "qwen2") return ChatTemplate::kQwen2;
   if (name == "qwen2.5") return ChatTemplate::kQwen25;
   if (name == "qwen3") return ChatTemplate::kQwen3;
   if (name == "chatml") return ChatTemplate::kChatMl;
-  fail_usage("--chat-template: expected qwen2.5, qwen3 or chatml, got {}", in_quotes(name));
+  fail_usage("--chat-template: expected qwen2, qwen2.5, qwen3 or chatml, got {}", in_quotes(name));
 }
 
 }  // namespace qwench

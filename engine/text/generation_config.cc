@@ -3,6 +3,7 @@
 
 #include "engine/check.h"
 #include "engine/json.h"
+#include "engine/text/load_gguf.h"
 #include "engine/text/sampler.h"
 
 namespace qwench {
@@ -23,6 +24,7 @@ int32_t read_eos(const Json& value, const std::string& where) {
 }  // namespace
 
 GenerationConfig read_generation_config(const std::string& folder) {
+  if (is_gguf_file(folder)) return read_gguf_generation_config(read_gguf_header(folder));
   const auto path = std::filesystem::path(folder) / "generation_config.json";
   GenerationConfig out;
   std::error_code ignored;

@@ -49,6 +49,13 @@ void add_merge(const TokenIds& ids, std::string_view left, std::string_view righ
 void add_merge(const TokenIds& ids, std::string_view line, uint32_t rank, std::string_view where,
                BpeParts& parts);
 
+/// The bytes of a token spelled in the GPT-2 byte alphabet (each byte one printable character).
+/// False when a character is outside it. Precondition: valid UTF-8.
+bool from_byte_alphabet(std::string_view spelled, std::string& bytes);
+
+/// The letter of that alphabet that stands for a byte, as UTF-8.
+std::string byte_as_letter(uint8_t byte);
+
 /// Error unless 1 <= bytes <= kMaxTokenBytes.
 void check_token_length(size_t bytes, int64_t id, std::string_view where);
 

@@ -28,7 +28,8 @@ struct GenerationConfig {
 };
 
 /// generation_config.json of the folder; the defaults when there is none. As transformers reads it:
-/// a file that does not say do_sample true means greedy. Error on a value out of range.
+/// a file that does not say do_sample true means greedy. Of a GGUF file: what its keys say. Error on
+/// a value out of range.
 GenerationConfig read_generation_config(const std::string& folder);
 
 /// The ids so far. The first n_prompt are the prompt. Borrowed.

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "engine/check.h"
+#include "engine/text/load_gguf.h"
 #include "engine/text/load_tokenizer.h"
 #include "engine/text/utf8.h"
 
@@ -51,8 +52,11 @@ std::unique_ptr<Tokenizer> open_tokenizer(const std::string& path) {
   if (kind == ".json") return load_tokenizer_json_file(path);
   if (kind == ".tiktoken") return load_tiktoken(path);
   if (kind == ".model") return load_sentencepiece(path);
-  fail("tokenizer: expected a folder, tokenizer.json, vocab.json, *.tiktoken or *.model, got {}",
-       path);
+  if (is_gguf_file(path)) return load_gguf_tokenizer(read_gguf_header(path));
+  fail(
+      "tokenizer: expected a folder, tokenizer.json, vocab.json, *.tiktoken, *.model or a GGUF "
+      "file, got {}",
+      path);
 }
 
 std::string Tokenizer::decode(const std::vector<int32_t>& ids, bool skip_special) const {

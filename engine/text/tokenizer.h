@@ -36,7 +36,8 @@ class Tokenizer {
 };
 
 /// A folder (looked for in this order: tokenizer.json, vocab.json + merges.txt, qwen.tiktoken,
-/// tokenizer.model) or one such file. Null when a folder has none of them; Error otherwise.
+/// tokenizer.model), one such file, or a GGUF file. Null when a folder or GGUF file has none; Error
+/// otherwise.
 std::unique_ptr<Tokenizer> open_tokenizer(const std::string& path);
 
 /// decode() one token at a time: never hands out half a character, and what it hands out, joined,

@@ -1,4 +1,4 @@
-// What tokenizer.json and vocab.json + merges.txt have in common: tokens spelled in the GPT-2 byte
+// What tokenizer.json, vocab.json + merges.txt and GGUF files have in common: tokens spelled in the GPT-2 byte
 // alphabet (each byte is one printable character), merges of such spellings, added tokens.
 #include <array>
 
@@ -23,7 +23,16 @@ std::array<int16_t, kAlphabetEnd> byte_alphabet() {
   return bytes;
 }
 
-/// False when a character is outside the alphabet. Precondition: valid UTF-8 (it comes from JSON).
+int32_t token_id(const TokenIds& ids, std::string_view token, uint32_t rank,
+                 std::string_view where) {
+  const auto found = ids.find(token);
+  if (found == ids.end())
+    fail("merge {}: {} is not in the vocabulary ({})", rank, in_quotes(token), where);
+  return found->second;
+}
+
+}  // namespace
+
 bool from_byte_alphabet(std::string_view spelled, std::string& bytes) {
   static const auto kBytes = byte_alphabet();
   bytes.clear();
@@ -36,15 +45,13 @@ bool from_byte_alphabet(std::string_view spelled, std::string& bytes) {
   return true;
 }
 
-int32_t token_id(const TokenIds& ids, std::string_view token, uint32_t rank,
-                 std::string_view where) {
-  const auto found = ids.find(token);
-  if (found == ids.end())
-    fail("merge {}: {} is not in the vocabulary ({})", rank, in_quotes(token), where);
-  return found->second;
+std::string byte_as_letter(uint8_t byte) {
+  const auto letters = byte_alphabet();
+  std::string out;
+  for (size_t letter = 0; letter < letters.size(); ++letter)
+    if (letters[letter] == byte) append_utf8(out, char32_t(letter));
+  return out;
 }
-
-}  // namespace
 
 void check_token_length(size_t bytes, int64_t id, std::string_view where) {
   if (bytes < 1 || bytes > kMaxTokenBytes)

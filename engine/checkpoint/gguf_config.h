@@ -1,0 +1,24 @@
+// The keys of a GGUF file as a ModelConfig, and back.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "engine/checkpoint/gguf.h"
+#include "engine/model/config.h"
+
+namespace qwench {
+
+/// What the tensors say and the keys do not.
+struct GgufTensorFacts {
+  int64_t vocab = 0;                 // rows of token_embd.weight
+  bool tied_embeddings = false;      // there is no output.weight
+  DType stored_dtype = DType::kF32;  // of most of the layers' weights
+};
+
+/// "qwen2" or "qwen3"; Error naming what is supported for any other architecture.
+std::string read_gguf_architecture(const GgufHeader& header);
+
+/// Error naming key and byte on anything missing, out of range or not supported.
+ModelConfig read_gguf_config(const GgufHeader& header, const GgufTensorFacts& facts);
+
+}  // namespace qwench

@@ -1,0 +1,15 @@
+// Tokenizer, chat template and sampling defaults of a model as the keys of a GGUF file.
+#pragma once
+#include <string>
+
+#include "engine/checkpoint/gguf_keys.h"
+#include "engine/model/config.h"
+
+namespace qwench {
+
+/// source: a GGUF file (its keys are copied), a Hugging Face folder with tokenizer.json, or the name
+/// of neither. Without a tokenizer the file gets one of single bytes and unused tokens, so that
+/// other programs open it. Error when the folder's tokenizer has no form in GGUF.
+GgufKeys gguf_text_keys(const std::string& source, const ModelConfig& config);
+
+}  // namespace qwench

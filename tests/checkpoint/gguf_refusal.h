@@ -1,0 +1,50 @@
+// What opening bytes as a GGUF model says, with a bound on the time and memory that saying it takes.
+#pragma once
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+
+#include <chrono>
+#include <string>
+
+#include "engine/check.h"
+#include "engine/checkpoint/gguf_checkpoint.h"
+#include "tests/checkpoint/gguf_bytes.h"
+#include "tests/checkpoint/scratch.h"
+
+namespace qwench::test {
+
+/// What opening the bytes as a model says; "" when it works. Checks time and memory on the way.
+inline std::string said(const std::string& bytes) {
+  const ScratchFolder folder;
+  const std::string path = folder.write("f.gguf", bytes);
+  const auto peak_kib = [] {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+#ifdef __APPLE__
+    return int64_t(usage.ru_maxrss) / 1024;  // bytes there
+#else
+    return int64_t(usage.ru_maxrss);
+#endif
+  };
+  const int64_t before = peak_kib();
+  const auto start = std::chrono::steady_clock::now();
+  std::string message;
+  try {
+    GgufCheckpoint(path, {});
+  } catch (const Error& error) {
+    message = error.what();
+    CHECK(message.find(path) == 0);
+  }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  CHECK(took.count() < 1);  // 0.1 s when optimised and alone on the machine
+  CHECK(peak_kib() - before < 64 * 1024);
+  return message;
+}
+
+#define CHECK_SAYS(bytes, words)                                                  \
+  do {                                                                            \
+    const std::string message = ::qwench::test::said(bytes);                      \
+    CHECK_MESSAGE(message.find(words) != std::string::npos, "said: " << message); \
+  } while (false)
+
+}  // namespace qwench::test

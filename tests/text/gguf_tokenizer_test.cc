@@ -1,0 +1,213 @@
+// The text side of GGUF files: token ids of the golden cases, defaults and turn ends from the keys, and
+// every way in which the keys can be wrong.
+#include "engine/text/load_gguf.h"
+
+#include "engine/text/chat.h"
+#include "tests/checkpoint/gguf_bytes.h"
+#include "tests/checkpoint/gguf_folders.h"
+#include "tests/text/support.h"
+
+using namespace qwench;
+using namespace qwench::text_test;
+using test::kv;
+using test::kv_f32;
+using test::kv_i32s;
+using test::kv_text;
+using test::kv_texts;
+using test::kv_u32;
+
+namespace {
+
+GgufHeader parse(const std::vector<std::string>& values) {
+  test::GgufBytes f;
+  f.values = values;
+  const std::string bytes = f.file();
+  const auto read = [&](int64_t offset, int64_t n, char* to) {
+    std::copy_n(bytes.data() + offset, n, to);
+  };
+  return GgufHeader(read, int64_t(bytes.size()), "f.gguf");
+}
+
+struct Tokens {
+  std::vector<std::string> tokens, merges = {"a b"};
+  std::vector<int32_t> types;
+
+  /// The 256 bytes in the alphabet of GPT-2, "ab", two special tokens, one user-defined, padding.
+  Tokens() {
+    int next = 0x100;
+    for (int byte = 0; byte < 256; ++byte) {
+      const bool printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte != 173);
+      const int letter = printable ? byte : next++;
+      if (letter < 0x80)
+        add(std::string(1, char(letter)), kGgufNormal);
+      else
+        add({char(0xC0 | letter >> 6), char(0x80 | (letter & 0x3F))}, kGgufNormal);
+    }
+    add("ab", kGgufNormal);
+    add("<|endoftext|>", kGgufControl);
+    add("<|im_end|>", kGgufControl);
+    add("<think>", kGgufUserDefined);
+    add("[PAD260]", kGgufUnused);
+    add("[PAD261]", kGgufUnused);
+  }
+  void add(const std::string& token, int64_t type) {
+    tokens.push_back(token);
+    types.push_back(int32_t(type));
+  }
+  std::vector<std::string> values() const {
+    return {kv_text("tokenizer.ggml.model", "gpt2"), kv_text("tokenizer.ggml.pre", "qwen2"),
+            kv_texts("tokenizer.ggml.tokens", tokens), kv_i32s("tokenizer.ggml.token_type", types),
+            kv_texts("tokenizer.ggml.merges", merges)};
+  }
+};
+
+std::unique_ptr<Tokenizer> load(const std::vector<std::string>& values) {
+  return load_gguf_tokenizer(parse(values));
+}
+std::unique_ptr<Tokenizer> load(const Tokens& tokens) { return load(tokens.values()); }
+
+}  // namespace
+
+TEST_CASE("token ids of every golden GGUF file are those of Hugging Face's tokenizers") {
+  for (const std::string& folder : test::gguf_folders()) {
+    CAPTURE(folder);
+    const auto tokenizer = open_tokenizer(test::gguf_in(folder));
+    REQUIRE(tokenizer != nullptr);
+    const Json meta = parse_json_file(folder + "/meta.json");
+    CHECK(meta.at("tokenizer_cases").size() > 5);
+    for (const Json& row : meta.at("tokenizer_cases")) {
+      const std::string text = row.at("text").get<std::string>();
+      CAPTURE(text);
+      const auto ids = row.at("ids").get<std::vector<int32_t>>();
+      CHECK(tokenizer->encode(text) == ids);
+      if (text.find("e\xcc\x81") == text.npos) CHECK(tokenizer->decode(ids, false) == text);
+    }
+  }
+}
+
+TEST_CASE("turn ends, sampling and chat template of the golden files come from the file alone") {
+  for (const std::string& folder : test::gguf_folders()) {
+    CAPTURE(folder);
+    const std::string path = test::gguf_in(folder);
+    const Json keys = parse_json_file(folder + "/meta.json").at("gguf_keys");
+    const GenerationConfig config = read_generation_config(path);
+    REQUIRE(config.eos_ids.size() == 2);  // <|im_end|>, then <|endoftext|> by its name
+    CHECK(config.eos_ids[0] == keys.at("tokenizer.ggml.eos_token_id"));
+    CHECK(config.eos_ids[1] == keys.at("tokenizer.ggml.padding_token_id"));
+    const bool samples = keys.contains("general.sampling.temp");
+    CHECK(config.sampling.greedy == !samples);
+    if (samples) {
+      CHECK(config.sampling.temperature == 0.7);
+      CHECK(config.sampling.top_p == 0.8);
+      CHECK(config.sampling.top_k == 20);
+      CHECK(config.sampling.repetition_penalty == 1.05);
+    }
+    CHECK(detect_chat_template(path, "") == ChatTemplate::kQwen2);
+  }
+}
+
+TEST_CASE("the form of Qwen2 differs from that of Qwen2.5 in its system message") {
+  const std::vector<Message> messages = {{"user", "hi", {}}};
+  CHECK(render_chat(ChatTemplate::kQwen2, messages, true, Thinking::kDefault) ==
+        "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
+        "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n");
+  CHECK(render_chat(ChatTemplate::kQwen2, {{"system", "s", {}}, {"user", "hi", {}}}, false,
+                    Thinking::kDefault) ==
+        "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n");
+  CHECK(parse_chat_template("qwen2") == ChatTemplate::kQwen2);
+}
+
+TEST_CASE("types of tokens: control is special, user-defined is text, unused is no token") {
+  const auto tokenizer = load(Tokens());
+  CHECK(tokenizer->size() == 260);
+  CHECK(tokenizer->is_special(257));
+  CHECK_FALSE(tokenizer->is_special(259));
+  CHECK(tokenizer->find("<think>") == 259);
+  CHECK(tokenizer->encode("ab<|im_end|>") == std::vector<int32_t>{256, 258});
+  CHECK(tokenizer->encode("[PAD260]").size() == 8);
+  CHECK(tokenizer->encode("e\xcc\x81") == tokenizer->encode("\xc3\xa9"));  // NFC
+  CHECK(tokenizer->decode({256, 258, 259}, true) == "ab<think>");
+}
+
+TEST_CASE("an unused token among the others is never encoded") {
+  Tokens t;
+  t.add("<|late|>", kGgufControl);
+  const auto tokenizer = load(t);
+  CHECK(tokenizer->size() == 263);
+  CHECK(tokenizer->encode("[PAD260]").size() == 8);
+  CHECK(tokenizer->encode("<|late|>") == std::vector<int32_t>{262});
+}
+
+TEST_CASE("a file without tokenizer has none; without pre and types it is Qwen2's") {
+  CHECK(load(std::vector<std::string>{}) == nullptr);
+  CHECK(load({kv_text("tokenizer.ggml.model", "none")}) == nullptr);
+  Tokens t;
+  t.tokens.resize(257);
+  t.types.resize(257);
+  std::vector<std::string> values = t.values();
+  values.erase(values.begin() + 3);
+  values.erase(values.begin() + 1);
+  CHECK(load(values)->encode("ab") == std::vector<int32_t>{256});
+}
+
+TEST_CASE("keys of a tokenizer that are missing or of another kind name key and byte") {
+  const auto replaced = [](size_t index, const std::string& value) {
+    std::vector<std::string> values = Tokens().values();
+    values[index] = value;
+    return load(values);
+  };
+  CHECK_ERROR(replaced(0, kv_text("tokenizer.ggml.model", "llama")), "expected 'gpt2'");
+  CHECK_ERROR(replaced(0, kv_u32("tokenizer.ggml.model", 1)), "got a value of type u32");
+  CHECK_ERROR(replaced(1, kv_text("tokenizer.ggml.pre", "llama-bpe")), "got 'llama-bpe'");
+  CHECK_ERROR(replaced(2, kv_text("x", "y")), "key 'tokenizer.ggml.tokens' is missing");
+  CHECK_ERROR(replaced(2, kv_i32s("tokenizer.ggml.tokens", {1})), "expected an array of strings");
+  CHECK_ERROR(replaced(3, kv_i32s("tokenizer.ggml.token_type", {1})), "expected 262 types");
+  CHECK_ERROR(replaced(3, kv_texts("tokenizer.ggml.token_type", {"1"})), "an array of integers");
+  CHECK_ERROR(replaced(4, kv_text("x", "y")), "key 'tokenizer.ggml.merges' is missing");
+  CHECK_ERROR(replaced(4, kv_text("tokenizer.ggml.merges", "a b")), "expected an array");
+  CHECK_ERROR(replaced(4, kv_texts("tokenizer.ggml.merges", {"a b", "a b"})), "there twice");
+  CHECK_ERROR(replaced(4, kv_texts("tokenizer.ggml.merges", {"a  b"})), "one space between");
+  CHECK_ERROR(replaced(4, kv_texts("tokenizer.ggml.merges", {"a c"})), "is not in the vocabulary");
+}
+
+TEST_CASE("tokens that are none name the token and the file") {
+  const auto with = [](size_t id, const std::string& token, int32_t type) {
+    Tokens t;
+    t.tokens[id] = token;
+    t.types[id] = type;
+    return load(t);
+  };
+  CHECK_ERROR(with(256, "a b", 1), "token 256: not spelled in the byte alphabet");
+  CHECK_ERROR(with(256, "\xff\xfe", 1), "token 256: expected UTF-8");
+  CHECK_ERROR(with(256, "", 1), "token 256: expected 1 to 512 bytes, got 0");
+  CHECK_ERROR(with(256, std::string(1 << 20, 'a'), 1), "expected 1 to 512 bytes, got 1048576");
+  CHECK_ERROR(with(256, "a", 1), "there twice");
+  CHECK_ERROR(with(257, "<|im_end|>", 3), "there twice");
+  CHECK_ERROR(with(256, "ab", 6), "expected type 1 to 5");
+  CHECK_ERROR(with(0, "zzz", 1), "got none for byte 0x00");
+  CHECK_ERROR(with(256, "ab", -1), "expected an integer from 0");
+}
+
+TEST_CASE("sampling keys out of range are refused; none of them means greedy") {
+  const auto of = [](const std::string& value) {
+    return read_gguf_generation_config(parse({value}));
+  };
+  CHECK(of(kv_u32("k", 1)).sampling.greedy);
+  CHECK_FALSE(of(kv_f32("general.sampling.temp", 0.5f)).sampling.greedy);
+  CHECK(of(kv("general.sampling.top_k", 5, test::le(int32_t(-1)))).sampling.top_k == 0);
+  CHECK_ERROR(of(kv_f32("general.sampling.temp", -1)), "temperature");
+  CHECK_ERROR(of(kv_f32("general.sampling.top_p", 2)), "top_p");
+  CHECK_ERROR(of(kv_text("general.sampling.temp", "hot")), "expected a number");
+  CHECK_ERROR(of(kv("general.sampling.top_k", 10, test::le(UINT64_MAX))), "expected an integer");
+  CHECK_ERROR(of(kv("tokenizer.ggml.eos_token_id", 11, test::le(int64_t(-1)))), "from 0");
+}
+
+TEST_CASE("a template that is not known is refused with its hash, not run") {
+  const TempFolder folder;
+  test::GgufBytes f;
+  f.values = {kv_text("tokenizer.chat_template", "{% for x in range(10**9) %}x{% endfor %}")};
+  const std::string path = folder.write("m.gguf", f.file());
+  CHECK_ERROR(detect_chat_template(path, "qwen3"), "hash");
+  f.values = {kv_u32("k", 1)};
+  CHECK(detect_chat_template(folder.write("n.gguf", f.file()), "qwen3") == ChatTemplate::kQwen3);
+}
