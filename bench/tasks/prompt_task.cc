@@ -68,6 +68,14 @@ int64_t same_texts(const PromptResult& a, const PromptResult& b) {
   return same;
 }
 
+/// Without white space at its ends: a continuation starts with a blank, a reference does not.
+std::string_view trimmed(std::string_view text) {
+  constexpr const char* kBlank = " \t\r\n";
+  const size_t first = text.find_first_not_of(kBlank);
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlank) + 1 - first);
+}
+
 }  // namespace
 
 std::vector<PromptItem> read_prompts(const std::string& path, int64_t limit) {
@@ -147,7 +155,7 @@ void PromptTask::run_metrics(PromptResult& result) const {
 int64_t PromptTask::exact_matches(const PromptResult& result) const {
   int64_t exact = 0;
   for (size_t i = 0; i < result.predictions.size(); ++i)
-    exact += int64_t(result.predictions[i] == items_[i].reference);
+    exact += int64_t(trimmed(result.predictions[i]) == trimmed(items_[i].reference));
   return exact;
 }
 
