@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "bench/commands.h"
+#include "bench/default_model.h"
 #include "bench/exit_code.h"
 #include "bench/generate.h"
 #include "bench/interrupt.h"
@@ -94,8 +95,9 @@ SessionOptions plan_session(const ChatOptions& o, const ModelConfig& config) {
   return session_options(o.model, 1, capacity);
 }
 
-int run_chat(const ChatOptions& o) {
+int run_chat(ChatOptions o) {
   if (wants_kernel_list(o.model)) return print_kernel_list(o.model);
+  use_default_model(o.model);
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
   const TextModel text = open_text(o.model, *checkpoint, o.sampling);
   text.require_tokenizer("chat", o.model.model);

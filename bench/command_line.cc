@@ -23,9 +23,11 @@ void declare(CLI::App& program, Action& chosen) {
   add_run_command(program, chosen);
   add_chat_command(program, chosen);
   add_bench_command(program, chosen);
+  add_accuracy_command(program, chosen);
   add_kernels_command(program, chosen);
   add_inspect_command(program, chosen);
   add_models_command(program, chosen);
+  add_score_command(program, chosen);
   add_tokenize_command(program, chosen);
   add_doctor_command(program, chosen);
 }

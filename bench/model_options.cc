@@ -84,7 +84,7 @@ std::unique_ptr<Backend> make_backend(const ModelOptions& options, int64_t threa
   cpu.threads = int(threads);
   cpu.policy = read_policy(options);
   std::unique_ptr<Backend> backend = cpu::make_cpu_backend(cpu);
-  backend->check_finite = options.check_finite;
+  if (options.check_finite) backend->observers.push_back(require_finite);
   return backend;
 }
 

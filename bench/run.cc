@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "bench/commands.h"
+#include "bench/default_model.h"
 #include "bench/exit_code.h"
 #include "bench/generate.h"
 #include "bench/interrupt.h"
@@ -95,9 +96,10 @@ OrderedJson result_json(const Generated& g, const TextModel& text) {
   return {{"prompt_ids", prompt}, {"ids", g.ids}, {"text", plain}, {"stats", stats_json(g)}};
 }
 
-int run_prompt(const RunOptions& o) {
+int run_prompt(RunOptions o) {
   if (wants_kernel_list(o.model)) return print_kernel_list(o.model);
   check_options(o);
+  use_default_model(o.model);
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
   const ModelConfig& config = checkpoint->config();
   const TextModel text = open_text(o.model, *checkpoint, o.sampling);

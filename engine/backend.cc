@@ -5,7 +5,7 @@ namespace qwench {
 
 namespace {
 
-// What an op leaves behind, for the finite check.
+// What an op leaves behind, for the observers.
 using Outputs = std::array<TensorView, 3>;
 Outputs outputs_of(const EmbedArgs& a) { return {a.x}; }
 Outputs outputs_of(const LinearArgs& a) { return {a.y}; }
@@ -90,12 +90,14 @@ Selection<Args> Backend::select(const Args& args) const {
   return {};
 }
 
-void Backend::require_finite(OpId op, std::string_view kernel, const TensorView& output) {
-  if (!output) return;
-  if (const int64_t bad = count_nonfinite(output))
-    fail("nonfinite: expected finite numbers, got {} NaN or Inf of {} (op {}, kernel {}, {})", bad,
-         output.shape.count(), name_of(op), kernel,
-         layer_ < 0 ? std::string("outside the layers") : fmt::format("layer {}", layer_));
+void require_finite(Backend& backend, const OpOutput& output) {
+  const int64_t bad = backend.count_nonfinite(output.tensor);
+  if (bad == 0) return;
+  throw NonfiniteError(fmt::format(
+      "nonfinite: expected finite numbers, got {} NaN or Inf of {} (op {}, kernel {}, {})", bad,
+      output.tensor.shape.count(), name_of(output.op), output.kernel,
+      output.layer < 0 ? std::string("outside the layers")
+                       : fmt::format("layer {}", output.layer)));
 }
 
 template <class Args>
@@ -116,8 +118,11 @@ void Backend::run(const Args& args) {
     profiler->record(phase_, Args::kId, chosen.place, kernel, own_ns,
                      chosen.kernel ? cost(args) : OpCost{});
   }
-  if (check_finite && chosen.kernel)
-    for (const TensorView& output : outputs_of(args)) require_finite(Args::kId, kernel, output);
+  if (observers.empty() || !chosen.kernel) return;
+  for (const TensorView& output : outputs_of(args))
+    if (output)
+      for (const OpObserver& observe : observers)
+        observe(*this, {Args::kId, kernel, layer_, output});
 }
 
 #define QWENCH_INSTANTIATE(Args)                                    \

@@ -2,7 +2,9 @@
 // `run` is the only way an op is executed: it validates, selects, times and accounts, so that no
 // kernel can forget a counter. An op without a usable kernel of its own runs as its composition.
 #pragma once
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "engine/kernel.h"
 #include "engine/kernel_policy.h"
@@ -27,6 +29,26 @@ struct Selection {
   const Kernel<Args>* kernel = nullptr;
   int place = Profiler::kComposed;
 };
+
+class Backend;
+
+/// What one kernel has just left behind. An op with several outputs gives one of these for each.
+struct OpOutput {
+  OpId op;
+  std::string_view kernel;
+  int layer = -1;     // -1 outside the layers
+  TensorView tensor;  // f32, in the backend's memory
+};
+using OpObserver = std::function<void(Backend&, const OpOutput&)>;
+
+/// A run made NaN or Inf: its numbers went wrong, not its inputs.
+class NonfiniteError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// An observer that throws NonfiniteError, which names the first op that made a NaN or Inf.
+void require_finite(Backend& backend, const OpOutput& output);
 
 class Backend {
  public:
@@ -85,7 +107,9 @@ class Backend {
   void run(const Args& args);
 
   Profiler* profiler = nullptr;  // not owned; null: nothing is recorded
-  bool check_finite = false;  // examine every op's output; Error names the first op with NaN or Inf
+  /// Called in this order with every output of every kernel that ran; a composition's outputs are
+  /// those of its parts. An observer may read the tensor, through download() or count_nonfinite().
+  std::vector<OpObserver> observers;
 
  protected:
   friend class Buffer;
@@ -98,7 +122,6 @@ class Backend {
 
  private:
   void release(void* data, int64_t bytes, MemoryKind kind);
-  void require_finite(OpId op, std::string_view kernel, const TensorView& output);
 
   KernelPolicy policy_;
   MemoryCounters memory_;

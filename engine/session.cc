@@ -55,7 +55,8 @@ Session::Session(const Model& model, const SessionOptions& options)
       rope_(*model.backend, model.config, round_up(options.capacity, kKvBlock)),
       lengths_(size_t(options.n_seq), 0),
       logit_rows_(logit_rows(options)),
-      prefill_chunk_(options.prefill_chunk) {
+      prefill_chunk_(options.prefill_chunk),
+      layer_hooks_(model.layer_hooks) {
   QWENCH_CHECK(options.n_seq > 0 && options.capacity > 0 && options.prefill_chunk > 0);
   host_tokens_.resize(size_t(act_.max_tokens));
   host_positions_.resize(size_t(act_.max_tokens));
@@ -86,8 +87,8 @@ void Session::forward(Phase phase, int64_t n_tokens, int64_t first_logit) {
   int64_t n_keys = 0;
   for (int64_t i = 0; i < n_tokens; ++i) n_keys += host_positions_[size_t(i)] + 1;
   backend.begin(phase);
-  qwench::forward(
-      backend, {model_.config, model_.weights, cache_, rope_, act_, n_tokens, n_keys, first_logit});
+  qwench::forward(backend, {model_.config, model_.weights, cache_, rope_, act_, n_tokens, n_keys,
+                            first_logit, layer_hooks_.empty() ? nullptr : &layer_hooks_});
   backend.end();
   const int64_t n_logits = n_tokens - first_logit;
   if (n_logits == 0) return;
@@ -95,10 +96,10 @@ void Session::forward(Phase phase, int64_t n_tokens, int64_t first_logit) {
   n_logits_ = n_logits;
   on_host_ = false;
   if (const int64_t bad = backend.count_nonfinite(logits))
-    fail(
-        "nonfinite: expected finite logits, got {} NaN or Inf; --check-finite names the first op "
-        "that made it",
-        bad);
+    throw NonfiniteError(fmt::format(
+        "nonfinite: expected finite logits, got {} NaN or Inf; --check-finite names the "
+        "first op that made it",
+        bad));
 }
 
 void Session::prefill(int64_t seq, const int32_t* tokens, int64_t n, const OnLogits* on_logits) {

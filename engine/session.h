@@ -11,7 +11,8 @@ namespace qwench {
 struct Model {
   ModelConfig config;
   Weights weights;
-  Backend* backend = nullptr;  // not owned; outlives the model
+  Backend* backend = nullptr;          // not owned; outlives the model
+  std::vector<LayerHook> layer_hooks;  // of every session, before the session's own
 };
 
 struct SessionOptions {
@@ -44,6 +45,9 @@ class Session {
   int64_t capacity() const { return capacity_; }
   int64_t n_seq() const { return int64_t(lengths_.size()); }
 
+  /// Calls the hook after every layer of every pass from now on, after the hooks added before.
+  void add_layer_hook(LayerHook hook) { layer_hooks_.push_back(std::move(hook)); }
+
   /// Called after each forward pass with logits [n, vocab] of the tokens from index `first` on.
   using OnLogits = std::function<void(int64_t first, int64_t n, const float* logits)>;
 
@@ -55,7 +59,8 @@ class Session {
   /// Appends one token to each of the sequences 0..n_seq-1; logits(i) are those of sequence i.
   void decode(const int32_t* tokens);
 
-  /// Logits [vocab] in host memory, valid until the next call. Finite, or the call threw.
+  /// Logits [vocab] in host memory, valid until the next call. Finite, or the call threw a
+  /// NonfiniteError.
   const float* logits(int64_t row) const;
   /// Arg max of logits(row) over the ids that the tokenizer knows (`limit`).
   int32_t argmax(int64_t row, int64_t limit);
@@ -79,6 +84,7 @@ class Session {
   std::vector<int64_t> lengths_;
   int64_t logit_rows_;
   int64_t prefill_chunk_;
+  std::vector<LayerHook> layer_hooks_;
   std::vector<int32_t> host_tokens_, host_positions_, host_sequences_;  // [max tokens of a pass]
   int64_t n_logits_ = 0;                    // rows of logits that the last pass left
   mutable bool on_host_ = false;            // host_logits_ holds them: fetched when first asked for

@@ -136,7 +136,8 @@ TensorInfo StoredTensor::info(const std::string& where) const {
 }
 
 std::vector<StoredTensor> parse_safetensors_header(std::string_view header_bytes,
-                                                   int64_t data_bytes, const std::string& where) {
+                                                   int64_t data_bytes, const std::string& where,
+                                                   SafetensorsMetadata* metadata) {
   if (header_bytes.empty() || header_bytes[0] != '{')
     fail(
         "{}: expected a safetensors header that starts with '{{'; the file is not safetensors or "
@@ -146,10 +147,12 @@ std::vector<StoredTensor> parse_safetensors_header(std::string_view header_bytes
   const Json json = parse_json(header_bytes, where, {kMaxHeaderBytes, 3});
   std::vector<StoredTensor> tensors;
   for (const auto& [name, entry] : json.items()) {
-    if (name == "__metadata__")
-      check_metadata(entry, where);
-    else
+    if (name != "__metadata__") {
       tensors.push_back(parse_entry(name, entry, data_bytes, where));
+      continue;
+    }
+    check_metadata(entry, where);
+    if (metadata) *metadata = entry.get<SafetensorsMetadata>();
   }
   check_tiling(tensors, data_bytes, where);
   return tensors;  // sorted: Json keeps its keys in order
@@ -175,7 +178,7 @@ SafetensorsFile::SafetensorsFile(const std::string& path, bool mmap) {
   std::string header(size_t(length), '\0');
   file().read_at(8, int64_t(length), header.data());
   data_start_ = 8 + int64_t(length);
-  tensors_ = parse_safetensors_header(header, size - data_start_, path);
+  tensors_ = parse_safetensors_header(header, size - data_start_, path, &metadata_);
 }
 
 const std::string& SafetensorsFile::path() const { return file().path(); }
@@ -200,24 +203,32 @@ void SafetensorsFile::read(const StoredTensor& tensor, int64_t first, int64_t by
   file().check_unchanged();  // after the copy: what was copied is what was opened
 }
 
-void write_safetensors(const std::string& path, const std::vector<TensorToWrite>& tensors) {
+std::string safetensors_header(const std::vector<TensorInfo>& tensors,
+                               const SafetensorsMetadata& metadata) {
   OrderedJson header = OrderedJson::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
   int64_t end = 0;
-  for (const TensorToWrite& t : tensors) {
-    QWENCH_CHECK(!header.contains(t.info.name));
-    const int64_t begin = std::exchange(end, checked_add(end, t.info.bytes(), t.info.name));
+  for (const TensorInfo& t : tensors) {
+    QWENCH_CHECK(!header.contains(t.name));
+    const int64_t begin = std::exchange(end, checked_add(end, t.bytes(), t.name));
     OrderedJson shape = OrderedJson::array();
-    for (int i = 0; i < t.info.shape.rank; ++i) shape.push_back(t.info.shape[i]);
-    header[t.info.name] = {
-        {"dtype", format_name(t.info.dtype)}, {"shape", shape}, {"data_offsets", {begin, end}}};
+    for (int i = 0; i < t.shape.rank; ++i) shape.push_back(t.shape[i]);
+    header[t.name] = {
+        {"dtype", format_name(t.dtype)}, {"shape", shape}, {"data_offsets", {begin, end}}};
   }
-  std::string text = header.dump();
-  text.resize(size_t(round_up(int64_t(text.size()), 8)), ' ');  // data starts 8-byte aligned
-  std::array<uint8_t, 8> length;
-  for (size_t i = 0; i < 8; ++i) length[i] = uint8_t(uint64_t(text.size()) >> (8 * i));
+  std::string text = header.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+  text.resize(size_t(round_up(int64_t(text.size()), 8)), ' ');
+  std::string length;
+  for (size_t i = 0; i < 8; ++i) length += char(uint8_t(uint64_t(text.size()) >> (8 * i)));
+  return length + text;
+}
+
+void write_safetensors(const std::string& path, const std::vector<TensorToWrite>& tensors) {
+  std::vector<TensorInfo> infos;
+  for (const TensorToWrite& t : tensors) infos.push_back(t.info);
+  const std::string header = safetensors_header(infos);
   FileWriter file(path);
-  file.write(length.data(), 8);
-  file.write(text.data(), int64_t(text.size()));
+  file.write(header.data(), int64_t(header.size()));
   for (const TensorToWrite& t : tensors) file.write(t.data, t.info.bytes());
   file.close();
 }

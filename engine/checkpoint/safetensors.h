@@ -1,6 +1,7 @@
 // The safetensors format: a length, a JSON header, then data. The header is believed only when its
 // tensors tile the data exactly: from byte 0, without hole or overlap, to the last byte.
 #pragma once
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,9 +26,14 @@ struct StoredTensor {
   TensorInfo info(const std::string& where) const;
 };
 
-/// Entries sorted by name. Error (prefixed with `where`) on anything the format forbids.
+/// `__metadata__`: any words the writer wanted to keep beside the tensors.
+using SafetensorsMetadata = std::map<std::string, std::string>;
+
+/// Entries sorted by name. Error (prefixed with `where`) on anything the format forbids. The
+/// metadata goes to `metadata` unless that is null.
 std::vector<StoredTensor> parse_safetensors_header(std::string_view header_bytes,
-                                                   int64_t data_bytes, const std::string& where);
+                                                   int64_t data_bytes, const std::string& where,
+                                                   SafetensorsMetadata* metadata = nullptr);
 
 /// An open safetensors file. Thread-safe.
 class SafetensorsFile {
@@ -37,6 +43,7 @@ class SafetensorsFile {
 
   const std::string& path() const;
   const std::vector<StoredTensor>& tensors() const { return tensors_; }
+  const SafetensorsMetadata& metadata() const { return metadata_; }
   /// Null when absent.
   const StoredTensor* find(std::string_view name) const;
   /// Bytes [first, first + bytes) of a tensor of this file. Error when the file has changed.
@@ -48,8 +55,15 @@ class SafetensorsFile {
   std::optional<File> file_;
   std::unique_ptr<MappedFile> mapped_;
   std::vector<StoredTensor> tensors_;
+  SafetensorsMetadata metadata_;
   int64_t data_start_ = 0;
 };
+
+/// The first bytes of a file that holds these tensors one after the other: the header's length, then
+/// the header, padded so that the data starts 8-byte aligned. Error when the sizes exceed 64 bits.
+/// Bytes of the metadata that are not UTF-8 become U+FFFD. Contract: names are distinct.
+std::string safetensors_header(const std::vector<TensorInfo>& tensors,
+                               const SafetensorsMetadata& metadata = {});
 
 /// A tensor to write: its description and its elements, row-major.
 struct TensorToWrite {

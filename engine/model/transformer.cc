@@ -71,6 +71,8 @@ void forward(Backend& backend, const ForwardArgs& a) {
     const LayerWeights& w = a.weights.layers[size_t(i)];
     attention_block(backend, a, w, a.cache.view(i), i ? s.delta : TensorView{}, s);
     ffn_block(backend, a, w, s);
+    if (!a.layer_hooks) continue;
+    for (const LayerHook& hook : *a.layer_hooks) hook(backend, {i, s.x, s.delta, s.positions});
   }
   backend.set_layer(-1);
   const int64_t n_logits = a.n_tokens - a.first_logit;

@@ -1,11 +1,23 @@
 // The model, written once for all backends. Reads like the paper: a layer is eight ops.
 #pragma once
+#include <functional>
+#include <vector>
+
 #include "engine/model/activations.h"
 #include "engine/model/kv_cache.h"
 #include "engine/model/rope_table.h"
 #include "engine/model/weights.h"
 
 namespace qwench {
+
+/// A layer has just run; its output is x + delta. A hook may read and alter both, through the
+/// backend's download() and upload().
+struct LayerOutput {
+  int64_t layer = 0;
+  TensorView x, delta;   // [n_tokens, dim]
+  TensorView positions;  // [n_tokens] i32
+};
+using LayerHook = std::function<void(Backend&, const LayerOutput&)>;
 
 /// One forward pass: n_tokens tokens (act.tokens, .positions, .sequences are filled), each of which
 /// attends to the positions up to its own. Logits are computed for the tokens from first_logit on.
@@ -16,8 +28,9 @@ struct ForwardArgs {
   const RopeTable& rope;
   Activations& act;
   int64_t n_tokens = 0;
-  int64_t n_keys = 0;       // sum over tokens of position + 1
-  int64_t first_logit = 0;  // in [0, n_tokens]; n_tokens: no logits
+  int64_t n_keys = 0;                                   // sum over tokens of position + 1
+  int64_t first_logit = 0;                              // in [0, n_tokens]; n_tokens: no logits
+  const std::vector<LayerHook>* layer_hooks = nullptr;  // called in this order after each layer
 };
 
 /// Leaves the logits in act.logits [n_tokens - first_logit, vocab].

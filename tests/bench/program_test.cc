@@ -1,59 +1,16 @@
 // The program as scripts see it: exit codes, what is said, and what goes to which stream.
 #include <doctest/doctest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstdio>
+#include <cstdlib>
 #include <string>
 
-#include "engine/file.h"
 #include "engine/json.h"
+#include "tests/bench/program.h"
+
+using namespace qwench::test;
 
 namespace {
-
-struct Outcome {
-  int code = -1;
-  std::string out, err;
-};
-
-#ifdef QWENCH_PROGRAM
-const char* const kProgram = QWENCH_PROGRAM;
-#else
-const char* const kProgram = nullptr;
-#endif
 const std::string kTiny = QWENCH_SOURCE_DIR "/tests/data/text/qwen2-untied-f32";
-
-/// Runs the program with a shell's words; stdin is empty unless a pipe feeds it.
-Outcome run(const std::string& arguments) {
-  const std::string err = "/tmp/qwench_program_test_" + std::to_string(getpid()) + ".err";
-  const std::string command = std::string(kProgram) + " " + arguments + " 2>" + err + " </dev/null";
-  Outcome outcome;
-  FILE* pipe = popen(command.c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  char buffer[4096];
-  for (size_t n; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;)
-    outcome.out.append(buffer, n);
-  const int status = pclose(pipe);
-  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  outcome.err = qwench::read_file(err, 1 << 20);
-  std::remove(err.c_str());
-  return outcome;
-}
-
-bool available() {
-  if (!kProgram) MESSAGE("skipped: the program is not part of this build");
-  return kProgram != nullptr;
-}
-
-void check_usage_error(const std::string& arguments, const std::string& said) {
-  const Outcome o = run(arguments);
-  INFO(arguments);
-  INFO(o.err);
-  CHECK(o.code == 2);
-  CHECK(o.err.find(said) != std::string::npos);
-  CHECK(o.out.empty());
-}
-
 }  // namespace
 
 TEST_CASE("help and version succeed and print to stdout") {
@@ -69,7 +26,11 @@ TEST_CASE("anything wrong with the command line exits with 2 and says what would
   check_usage_error("run --tokns 1", "did you mean --tokens?");
   check_usage_error("run -m " + kTiny, "--tokens, --prompt and --messages");
   check_usage_error("run -m " + kTiny + " --tokens 1 --prompt x", "several");
+  setenv("QWENCH_MODELS", "/no/such/folder", 1);
   check_usage_error("run --tokens 1", "-m");
+  check_usage_error("chat", "/no/such/folder");
+  check_usage_error("accuracy", "QWENCH_MODELS");
+  unsetenv("QWENCH_MODELS");
   check_usage_error("run -m " + kTiny + " --tokens 1,x", "'x'");
   check_usage_error("run -m " + kTiny + " --tokens ''", "at least one token");
   check_usage_error("run -m " + kTiny + " --tokens 1,99999", "99999");

@@ -137,7 +137,7 @@ TEST_CASE("NaN becomes an error that names the first op that made it") {
   const int32_t token = 1;
   CHECK_THROWS_WITH_AS(session.prefill(0, &token, 1), doctest::Contains("--check-finite"), Error);
   session.truncate(0, 0);
-  m.backend->check_finite = true;
+  m.backend->observers.push_back(require_finite);
   CHECK_THROWS_WITH_AS(session.prefill(0, &token, 1),
                        doctest::Contains("add_rms_norm, kernel f32_fused_avx2, layer 1"), Error);
 }

@@ -1,0 +1,172 @@
+// `qwench accuracy`: proves that a configuration still computes what the reference computes. Each
+// section (text, tasks, gradients, golden folders) adds its part to one report and one exit code.
+#include "bench/accuracy/golden.h"
+#include "bench/accuracy/plan.h"
+#include "bench/accuracy/text_run.h"
+#include "bench/commands.h"
+#include "bench/environment.h"
+#include "bench/exit_code.h"
+#include "bench/gradients/gradient_section.h"
+#include "bench/interrupt.h"
+#include "bench/kernel_command.h"
+#include "bench/output.h"
+
+namespace qwench::bench {
+
+namespace {
+
+constexpr int kAccuracySchemaVersion = 1;
+
+using Models = std::vector<std::unique_ptr<ConfiguredModel>>;
+
+/// The model of a configuration that the text section left in memory; null when it left none.
+ConfiguredModel* find(const Models& loaded, const Configuration& configuration) {
+  for (const auto& model : loaded)
+    if (model->configuration().text == configuration.text) return model.get();
+  return nullptr;
+}
+
+/// On models in memory, else on one after the other.
+void run_tasks(Plan& plan, const Models& loaded, Findings& findings) {
+  if (plan.tasks.empty()) return;
+  const InterruptGuard guard;
+  for (const Configuration& c : plan.configurations) {
+    if (interrupted()) break;
+    std::unique_ptr<ConfiguredModel> own;
+    ConfiguredModel* model = find(loaded, c);
+    if (!model) {
+      own = std::make_unique<ConfiguredModel>(open_configured(c, 1, 1));
+      model = own.get();
+    }
+    model->stop_watching();
+    SamplingOptions greedy;
+    greedy.greedy = true;
+    plan.tasks.run(c.name, model->loaded(), open_text(c.model, model->checkpoint(), greedy),
+                   c.model);
+  }
+  findings.document["tasks"] = plan.tasks.to_json();
+  findings.add(plan.tasks.to_string(), true);
+  findings.interrupted = findings.interrupted || interrupted();
+}
+
+void run_gradients(const Plan& plan, Findings& findings) {
+  const AccuracyOptions& o = plan.options;
+  if (!o.gradients) return;
+  const std::unique_ptr<Checkpoint> reference = open_model(plan.reference().model);
+  GradientArgs args{*reference, weight_dtype(plan.reference().model, reference->config())};
+  std::vector<std::unique_ptr<Checkpoint>> checkpoints;
+  for (size_t i = 1; i < plan.configurations.size(); ++i) {
+    const Configuration& c = plan.configurations[i];
+    checkpoints.push_back(open_model(c.model));
+    const Checkpoint& checkpoint = *checkpoints.back();
+    args.candidates.push_back({c.name, &checkpoint, weight_dtype(c.model, checkpoint.config())});
+  }
+  args.layer = o.gradient_layer, args.seed = o.model.seed;
+  args.golden_files = o.gradient_golden;
+  const GradientReport report = compare_gradients(args);
+  findings.document["gradients"] = to_json(report);
+  findings.add(to_string(report), passed(report));
+}
+
+/// Every configuration on every golden folder.
+void run_golden(const Plan& plan, Findings& findings) {
+  if (plan.options.golden.empty()) return;
+  OrderedJson rows = OrderedJson::array();
+  std::string said;
+  bool pass = true;
+  for (const std::string& folder : golden_folders(plan.options.golden))
+    for (Configuration c : plan.configurations) {
+      c.model.model = folder;
+      const ConfiguredModel model(open_configured(c, 1, 1));
+      GoldenOptions options;
+      options.kv_dtype = parse_dtype(c.model.kv_dtype);
+      options.prefill_chunk = c.model.prefill_chunk;
+      const GoldenResult result = check_golden(folder, model.loaded().model, options);
+      OrderedJson row = {{"configuration", c.name}};
+      row.update(to_json(result));
+      rows.push_back(std::move(row));
+      said += c.name + ": " + to_string(result);
+      pass = pass && result.passed();
+    }
+  findings.document["golden"] = rows;
+  findings.add(said, pass);
+}
+
+int run_accuracy(const AccuracyOptions& o) {
+  if (wants_kernel_list(o.model)) return print_kernel_list(o.model);
+  Plan plan = make_plan(o);
+  Findings findings;
+  findings.document = {{"schema_version", kAccuracySchemaVersion},
+                       {"environment", environment_block()},
+                       {"config", config_json(plan)}};
+  Models models;
+  if (plan.with_text) models = run_text(plan, findings);
+  if (!findings.interrupted) run_tasks(plan, models, findings);
+  models.clear();
+  if (!findings.interrupted) run_gradients(plan, findings);
+  if (!findings.interrupted) run_golden(plan, findings);
+  findings.document["pass"] = findings.pass;
+  findings.document["interrupted"] = findings.interrupted;
+  const std::string json = to_text(findings.document);
+  if (!o.output.empty()) write_text_file(o.output, json);
+  print(o.json ? json : environment_line() + "\n" + findings.text);
+  if (findings.interrupted) return kExitInterrupted;
+  return findings.pass ? kExitOk : kExitInaccurate;
+}
+
+void add_text_options(CLI::App& command, AccuracyOptions& o) {
+  command.add_option("--text", o.text, "Text to compare over (default: the model's heldout.txt)");
+  command.add_option("--window", o.window, "Tokens that see each other")
+      ->check(CLI::Range(int64_t(2), int64_t(1) << 20))
+      ->capture_default_str();
+  command.add_option("--max-tokens", o.max_tokens, "Only the first tokens of the text; 0: all")
+      ->check(CLI::Range(int64_t(0), int64_t(1) << 40));
+  command
+      .add_option(
+          "--tolerance", o.tolerances,
+          fmt::format("NAME=LIMIT, repeatable; names: {}", fmt::join(Tolerances::names(), ", ")))
+      ->allow_extra_args(false);
+  command.add_option("--generate", o.generate, "Tokens of each greedy continuation; 0: none")
+      ->check(CLI::Range(int64_t(0), int64_t(1) << 16))
+      ->capture_default_str();
+  command.add_option("--generate-prompts", o.prompts, "Documents whose beginnings are continued")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 16))
+      ->capture_default_str();
+}
+
+void add_section_options(CLI::App& command, AccuracyOptions& o) {
+  command.add_flag("--no-floor", o.no_floor, "Do not run the reference a second time");
+  command.add_option("--dump", o.dump, "Write the reference's distributions to this file");
+  command.add_option("--against", o.against, "Compare with such a file, one model in memory");
+  command.add_option("--golden", o.golden, "Compare with golden folders of other software");
+  command.add_flag("--gradients", o.gradients, "Compare gradients through one layer");
+  command.add_option("--gradient-layer", o.gradient_layer, "Which layer, from 0")
+      ->check(CLI::Range(int64_t(0), int64_t(1) << 20));
+  command.add_option("--gradient-golden", o.gradient_golden, "Files of expected gradients");
+  add_task_options(command, o.tasks);
+}
+
+}  // namespace
+
+void add_accuracy_command(CLI::App& program, Action& chosen) {
+  auto o = std::make_shared<AccuracyOptions>();
+  CLI::App* command =
+      program.add_subcommand("accuracy", "Compare configurations with the reference");
+  add_model_options(*command, o->model);
+  add_threads_option(*command, o->model);
+  command
+      ->add_option("--reference", o->reference,
+                   "NAME:key=value,key=value; keys: " + configuration_keys())
+      ->capture_default_str();
+  command
+      ->add_option("--candidate", o->candidates,
+                   "The same, repeatable (default: `default:`, the options as they are)")
+      ->allow_extra_args(false);
+  add_text_options(*command, *o);
+  add_section_options(*command, *o);
+  command->add_flag("--json", o->json, "One JSON document on stdout");
+  command->add_option("--output", o->output, "Write the JSON document to this file besides");
+  command->callback([o, &chosen] { chosen = [o] { return run_accuracy(*o); }; });
+}
+
+}  // namespace qwench::bench

@@ -1,0 +1,86 @@
+// Resampling with a counter-based generator: draw i of a seed is a pure function of both.
+#include "bench/accuracy/bootstrap.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/check.h"
+
+namespace qwench::bench {
+namespace {
+
+/// splitmix64 of seed + i * golden ratio (Steele, Lea, Flood 2014).
+class Draws {
+ public:
+  explicit Draws(uint64_t seed) : state_(seed) {}
+  /// Uniform in [0, n), n < 2^31: the high half of a product, biased by less than n / 2^32.
+  size_t below(size_t n) { return size_t(((next() >> 32) * uint64_t(n)) >> 32); }
+
+ private:
+  uint64_t next() {
+    uint64_t x = state_ += 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+  }
+  uint64_t state_;
+};
+
+double ratio_of(double sum, int64_t count) { return sum / double(count); }
+
+/// The quantile of ascending values, interpolated between the closest ranks.
+double quantile(const std::vector<double>& sorted, double fraction) {
+  const double rank = double(sorted.size() - 1) * fraction;
+  const auto below = size_t(rank);
+  const size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (rank - double(below)) * (sorted[above] - sorted[below]);
+}
+
+double standard_deviation(const std::vector<double>& values) {
+  double mean = 0, squares = 0;
+  for (const double v : values) mean += v;
+  mean /= double(values.size());
+  for (const double v : values) squares += (v - mean) * (v - mean);
+  return std::sqrt(squares / double(values.size() - 1));
+}
+
+}  // namespace
+
+std::optional<BootstrapInterval> bootstrap_ratio(const std::vector<ClusterSum>& clusters,
+                                                 const BootstrapOptions& options) {
+  QWENCH_CHECK(options.resamples >= 2 && options.confidence > 0 && options.confidence < 1);
+  std::vector<ClusterSum> used;
+  ClusterSum all;
+  for (const ClusterSum& c : clusters) {
+    if (c.count == 0) continue;
+    used.push_back(c);
+    all.sum += c.sum;
+    all.count += c.count;
+  }
+  if (used.size() < 2) return std::nullopt;
+  QWENCH_CHECK(used.size() < size_t(1) << 31);
+  Draws draws(options.seed);
+  std::vector<double> ratios(size_t(options.resamples));
+  for (double& ratio : ratios) {
+    ClusterSum drawn;
+    for (size_t i = 0; i < used.size(); ++i) {
+      const ClusterSum& c = used[draws.below(used.size())];
+      drawn.sum += c.sum;
+      drawn.count += c.count;
+    }
+    ratio = ratio_of(drawn.sum, drawn.count);
+  }
+  BootstrapInterval out;
+  out.se = standard_deviation(ratios);
+  std::sort(ratios.begin(), ratios.end());
+  const double outside = (1 - options.confidence) / 2;
+  out.estimate = ratio_of(all.sum, all.count);
+  out.lo = quantile(ratios, outside);
+  out.hi = quantile(ratios, 1 - outside);
+  out.clusters = int64_t(used.size());
+  out.resamples = options.resamples;
+  out.seed = options.seed;
+  return out;
+}
+
+}  // namespace qwench::bench

@@ -1,0 +1,59 @@
+// A configuration of `qwench accuracy` in memory. First every one of them is opened (headers only)
+// and all are known to fit together, then they are loaded.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bench/accuracy/stability.h"
+#include "bench/configuration.h"
+
+namespace qwench::bench {
+
+/// Files found, kernels known, nothing loaded.
+struct OpenedModel {
+  Configuration configuration;
+  std::unique_ptr<Checkpoint> checkpoint;
+  std::unique_ptr<Backend> backend;
+  SessionOptions session;
+
+  MemoryPlan plan() const;
+};
+
+/// Plans one sequence of `capacity` positions and logits of up to `rows` tokens a pass. UsageError
+/// on a wrong model, kernel or a layer to damage that the model does not have.
+OpenedModel open_configured(const Configuration& configuration, int64_t capacity, int64_t rows);
+
+/// Error with every configuration's bytes unless all of them and `shared` bytes fit together.
+void require_memory_together(const std::vector<OpenedModel>& models, int64_t shared,
+                             int64_t available);
+
+/// A loaded model. Every op's output is watched, and the configuration's damage is done to whatever
+/// session runs it.
+class ConfiguredModel {
+ public:
+  explicit ConfiguredModel(OpenedModel opened);
+  ConfiguredModel(const ConfiguredModel&) = delete;
+
+  const std::string& name() const { return opened_.configuration.name; }
+  const Configuration& configuration() const { return opened_.configuration; }
+  const ModelConfig& config() const { return loaded_.model.config; }
+  const LoadedModel& loaded() const { return loaded_; }
+  /// As planned when it was opened.
+  const SessionOptions& session_options() const { return opened_.session; }
+  const Checkpoint& checkpoint() const { return *opened_.checkpoint; }
+  /// Nothing is counted from here on: for runs whose speed matters and values do not.
+  void stop_watching();
+  const Stability& stability() const { return watch_.seen(); }
+
+  /// {"configuration", "model", "dtype", "kv_dtype", "backend", "threads", "kernel_policy",
+  /// "memory"}: what the numbers were computed with.
+  OrderedJson to_json() const;
+
+ private:
+  OpenedModel opened_;
+  LoadedModel loaded_;
+  StabilityWatch watch_;
+};
+
+}  // namespace qwench::bench

@@ -1,0 +1,143 @@
+// The same ids go in on both sides only as the prompt; from there each follows its own choices.
+#include "bench/accuracy/generation.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+namespace qwench::bench {
+
+namespace {
+
+/// logits[id] minus the largest of the others below `limit`; Inf when there is no other.
+float margin_of(const float* logits, int32_t id, int64_t limit) {
+  float next = -std::numeric_limits<float>::infinity();
+  for (int64_t i = 0; i < limit; ++i)
+    if (i != id) next = std::max(next, logits[i]);
+  return logits[id] - next;
+}
+
+Continuation continue_one(Session& session, const std::vector<int32_t>& prompt, int64_t n,
+                          int64_t limit) {
+  Continuation c;
+  c.prompt = prompt;
+  session.truncate(0, 0);
+  session.prefill(0, prompt.data(), int64_t(prompt.size()));
+  while (int64_t(c.ids.size()) < n) {
+    c.ids.push_back(session.argmax(0, limit));
+    c.margins.push_back(margin_of(session.logits(0), c.ids.back(), limit));
+    if (int64_t(c.ids.size()) < n) session.decode(&c.ids.back());
+  }
+  return c;
+}
+
+/// Levenshtein's distance of two id sequences.
+int64_t token_distance(const std::vector<int32_t>& a, const std::vector<int32_t>& b) {
+  std::vector<int64_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (size_t i = 0; i < a.size(); ++i) {
+    int64_t diagonal = row[0];
+    row[0] = int64_t(i) + 1;
+    for (size_t k = 0; k < b.size(); ++k) {
+      const int64_t replaced = diagonal + (a[i] != b[k]);
+      diagonal = row[k + 1];
+      row[k + 1] = std::min({replaced, row[k] + 1, row[k + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+GenerationMatch match(const Continuation& reference, const Continuation& candidate) {
+  GenerationMatch m;
+  m.prompt_tokens = int64_t(reference.prompt.size());
+  m.n = int64_t(reference.ids.size());
+  const auto parted = std::mismatch(reference.ids.begin(), reference.ids.end(),
+                                    candidate.ids.begin(), candidate.ids.end())
+                          .first;
+  m.exact_prefix = parted - reference.ids.begin();
+  if (m.exact_prefix < m.n) m.margin = reference.margins[size_t(m.exact_prefix)];
+  m.edit_distance = token_distance(reference.ids, candidate.ids);
+  return m;
+}
+
+/// The sum of a field over all matches as a part of the tokens generated.
+double part_of_tokens(const std::vector<GenerationMatch>& matches,
+                      int64_t GenerationMatch::*field) {
+  int64_t sum = 0, tokens = 0;
+  for (const GenerationMatch& m : matches) sum += m.*field, tokens += m.n;
+  return tokens ? double(sum) / double(tokens) : 0;
+}
+
+}  // namespace
+
+std::vector<std::vector<int32_t>> document_prefixes(const ScoredText& text, int64_t n_prompts) {
+  std::vector<std::vector<int32_t>> prefixes;
+  std::vector<int64_t> starts = text.document_starts();
+  starts.push_back(int64_t(text.ids.size()));
+  for (size_t i = 0; i + 1 < starts.size() && int64_t(prefixes.size()) < n_prompts; ++i) {
+    const int64_t half = (starts[i + 1] - starts[i]) / 2;
+    if (half == 0) continue;
+    const auto begin = text.ids.begin() + starts[i];
+    prefixes.emplace_back(begin, begin + std::min(half, kLongestPrefix));
+  }
+  return prefixes;
+}
+
+std::vector<Continuation> continue_all(const ConfiguredModel& model,
+                                       const std::vector<std::vector<int32_t>>& prompts, int64_t n,
+                                       int64_t limit) {
+  SessionOptions options = model.session_options();
+  options.capacity = kLongestPrefix + n;
+  options.logit_rows = 1;
+  Session session(model.loaded().model, options);
+  std::vector<Continuation> continuations;
+  for (const std::vector<int32_t>& prompt : prompts)
+    continuations.push_back(continue_one(session, prompt, n, limit));
+  return continuations;
+}
+
+int64_t GenerationSimilarity::identical() const {
+  return std::count_if(matches.begin(), matches.end(),
+                       [](const GenerationMatch& m) { return m.exact_prefix == m.n; });
+}
+double GenerationSimilarity::mean_exact_prefix() const {
+  return part_of_tokens(matches, &GenerationMatch::exact_prefix);
+}
+double GenerationSimilarity::mean_edit_distance() const {
+  return part_of_tokens(matches, &GenerationMatch::edit_distance);
+}
+
+GenerationSimilarity compare_continuations(const std::vector<Continuation>& reference,
+                                           const std::vector<Continuation>& candidate) {
+  QWENCH_CHECK(reference.size() == candidate.size());
+  GenerationSimilarity similarity;
+  for (size_t i = 0; i < reference.size(); ++i)
+    similarity.matches.push_back(match(reference[i], candidate[i]));
+  return similarity;
+}
+
+OrderedJson to_json(const GenerationSimilarity& similarity) {
+  OrderedJson matches = OrderedJson::array();
+  int64_t tokens = 0;
+  for (const GenerationMatch& m : similarity.matches) {
+    const bool parted = m.exact_prefix < m.n;
+    OrderedJson first = nullptr, margin = nullptr;
+    if (parted) first = m.exact_prefix;
+    if (m.margin) margin = *m.margin;
+    matches.push_back({{"prompt_tokens", m.prompt_tokens},
+                       {"tokens", m.n},
+                       {"first_divergent_token", first},
+                       {"reference_margin", margin},
+                       {"exact_prefix", m.exact_prefix},
+                       {"edit_distance", m.edit_distance}});
+    tokens += m.n;
+  }
+  return {{"prompts", similarity.matches.size()},
+          {"tokens", tokens},
+          {"identical", similarity.identical()},
+          {"exact_prefix", similarity.mean_exact_prefix()},
+          {"edit_distance", similarity.mean_edit_distance()},
+          {"matches", matches}};
+}
+
+}  // namespace qwench::bench

@@ -1,0 +1,53 @@
+// How long a candidate's greedy continuation stays the reference's: reported beside the accuracy
+// figures, because two nearly equal logits are enough to part two good models for ever.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/accuracy/configured_model.h"
+#include "bench/accuracy/scored_text.h"
+
+namespace qwench::bench {
+
+constexpr int64_t kLongestPrefix = 32;  // tokens of a prompt
+
+/// A greedy continuation of the reference and how clear each of its choices was.
+struct Continuation {
+  std::vector<int32_t> prompt, ids;
+  std::vector<float> margins;  // of each id: its logit minus the next largest
+};
+
+/// The first `n_prompts` documents' beginnings: half a document, at most
+/// kLongestPrefix tokens.
+std::vector<std::vector<int32_t>> document_prefixes(const ScoredText& text, int64_t n_prompts);
+
+/// The model's own n ids after each prompt; `limit`: only ids below may be chosen. End-of-text
+/// tokens do not end it. NonfiniteError as a session's.
+std::vector<Continuation> continue_all(const ConfiguredModel& model,
+                                       const std::vector<std::vector<int32_t>>& prompts, int64_t n,
+                                       int64_t limit);
+
+/// A candidate's continuation of one prompt beside the reference's.
+struct GenerationMatch {
+  int64_t prompt_tokens = 0, n = 0;
+  int64_t exact_prefix = 0;     // ids before the first that differs; n when none does
+  std::optional<float> margin;  // of the reference where they part
+  int64_t edit_distance = 0;    // insertions, deletions and replacements of tokens
+};
+
+struct GenerationSimilarity {
+  std::vector<GenerationMatch> matches;
+
+  int64_t identical() const;          // continuations without a difference
+  double mean_exact_prefix() const;   // as a part of n
+  double mean_edit_distance() const;  // as a part of n
+};
+
+GenerationSimilarity compare_continuations(const std::vector<Continuation>& reference,
+                                           const std::vector<Continuation>& candidate);
+
+/// {"prompts", "tokens", "identical", "exact_prefix", "edit_distance", "matches": [...]}.
+OrderedJson to_json(const GenerationSimilarity& similarity);
+
+}  // namespace qwench::bench

@@ -1,0 +1,292 @@
+// One pass over input_ids, watched from outside: logits chunk by chunk, hidden states through the
+// session's layer hooks and the backend's observers, then the greedy ids.
+#include "bench/accuracy/golden.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+
+#include "engine/check.h"
+#include "engine/checkpoint/safetensors.h"
+
+namespace qwench::bench {
+namespace {
+
+constexpr const char* kFile = "expected.safetensors";
+constexpr int64_t kMaxTokens = 1 << 20;
+
+std::string shape_text(const std::vector<int64_t>& shape) {
+  std::string text;
+  for (const int64_t dim : shape) text += (text.empty() ? "" : ", ") + std::to_string(dim);
+  return "[" + text + "]";
+}
+
+/// expected.safetensors with every tensor that is asked for checked first.
+class Expected {
+ public:
+  explicit Expected(const std::string& folder) : file_(folder + "/" + kFile) {}
+
+  bool has(const char* name) const { return file_.find(name) != nullptr; }
+
+  /// The ids of a rank-1 tensor, I32 or I64, each in [0, vocab).
+  std::vector<int32_t> ids(const char* name, int64_t vocab) const {
+    const StoredTensor& t = at(name);
+    const int64_t size = t.dtype == "I64" ? 8 : 4;
+    if ((t.dtype != "I32" && t.dtype != "I64") || t.shape.size() != 1 || t.shape[0] < 1 ||
+        t.shape[0] > kMaxTokens)
+      fail("{}: tensor {}: expected I32 or I64 [1 to {}], got {} {}", file_.path(), name,
+           kMaxTokens, t.dtype, shape_text(t.shape));
+    std::vector<char> bytes(size_t(t.end - t.begin));
+    file_.read(t, 0, int64_t(bytes.size()), bytes.data());
+    std::vector<int32_t> out;
+    for (int64_t i = 0; i < t.shape[0]; ++i) {
+      int64_t wide = 0;
+      int32_t narrow = 0;
+      if (size == 8) std::memcpy(&wide, &bytes[size_t(i * size)], 8);
+      if (size == 4) std::memcpy(&narrow, &bytes[size_t(i * size)], 4);
+      const int64_t id = size == 8 ? wide : narrow;
+      if (id < 0 || id >= vocab)
+        fail("{}: tensor {}: expected ids from 0 to {}, got {} at [{}]", file_.path(), name,
+             vocab - 1, id, i);
+      out.push_back(int32_t(id));
+    }
+    return out;
+  }
+
+  void require_floats(const char* name, const std::vector<int64_t>& shape) const {
+    const StoredTensor& t = at(name);
+    if (t.dtype != "F32" || t.shape != shape)
+      fail("{}: tensor {}: expected F32 {}, got {} {}", file_.path(), name, shape_text(shape),
+           t.dtype, shape_text(t.shape));
+  }
+
+  /// Elements [first, first + count) of a tensor that require_floats() has passed.
+  std::vector<float> floats(const char* name, int64_t first, int64_t count) const {
+    std::vector<float> out(size_t(count), 0.0f);
+    file_.read(at(name), first * 4, count * 4, out.data());
+    for (const float v : out)
+      if (!std::isfinite(v))
+        fail("{}: tensor {}: expected finite numbers, got {}", file_.path(), name, v);
+    return out;
+  }
+
+ private:
+  const StoredTensor& at(const char* name) const {
+    const StoredTensor* found = file_.find(name);
+    if (!found) fail("{}: tensor {} is missing", file_.path(), name);
+    return *found;
+  }
+
+  SafetensorsFile file_;
+};
+
+/// Rows of `cols` numbers; the first of ours is token `first`.
+void compare(const std::vector<float>& expected, const float* ours, int64_t first, int64_t cols,
+             GoldenTensor& out) {
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const double difference = std::fabs(double(ours[i]) - double(expected[i]));
+    out.max_expected = std::max(out.max_expected, std::fabs(double(expected[i])));
+    if (difference <= out.max_difference) continue;
+    out.max_difference = difference;
+    out.worst_row = first + int64_t(i) / cols;
+  }
+}
+
+std::vector<float> download(Backend& backend, const TensorView& tensor) {
+  std::vector<float> out(size_t(tensor.shape.count()));
+  backend.download(out.data(), tensor.data, tensor.bytes());
+  return out;
+}
+
+/// The residual stream of one pass as transformers reports it: [0] the embedding, [i] after layer
+/// i, except that the last has been through the final norm.
+class HiddenWatch {
+ public:
+  HiddenWatch(Backend& backend, Session& session, int64_t n_layers)
+      : backend_(backend), rows_(size_t(n_layers) + 1) {
+    backend.observers.push_back([this](Backend& from, const OpOutput& out) {
+      if (out.layer >= 0) return;
+      if (out.op == OpId::kEmbed) rows_.front() = download(from, out.tensor);
+      if (out.op == OpId::kAddRmsNorm || out.op == OpId::kRmsNorm)  // the norm is its last output
+        rows_.back() = download(from, out.tensor);
+    });
+    session.add_layer_hook([this](Backend& from, const LayerOutput& out) {
+      std::vector<float>& to = rows_[size_t(out.layer) + 1];
+      to = download(from, out.x);
+      const std::vector<float> delta = download(from, out.delta);
+      for (size_t i = 0; i < to.size(); ++i) to[i] += delta[i];
+    });
+  }
+  HiddenWatch(const HiddenWatch&) = delete;
+  ~HiddenWatch() { backend_.observers.pop_back(); }
+
+  const std::vector<std::vector<float>>& rows() const { return rows_; }  // each [n of pass, dim]
+
+ private:
+  Backend& backend_;
+  std::vector<std::vector<float>> rows_;
+};
+
+/// Greedy ids that follow the input, whose last logits are in the session.
+std::vector<int32_t> decode_greedily(Session& session, int64_t vocab, size_t n) {
+  std::vector<int32_t> ids;
+  while (ids.size() < n) {
+    if (!ids.empty()) session.decode(&ids.back());
+    ids.push_back(session.argmax(0, vocab));
+  }
+  return ids;
+}
+
+void check_shapes(const Expected& expected, const ModelConfig& config, GoldenResult& result) {
+  const int64_t n = result.n_tokens;
+  expected.require_floats("logits", {n, config.vocab});
+  if (expected.has("hidden_states"))
+    expected.require_floats("hidden_states", {config.n_layers + 1, n, config.dim});
+  else
+    result.hidden_skipped = "the file has no hidden_states";
+  const auto n_greedy = int64_t(result.expected_ids.size());
+  if (!expected.has("greedy_margins")) return;
+  expected.require_floats("greedy_margins", {n_greedy});
+  result.margins = expected.floats("greedy_margins", 0, n_greedy);
+}
+
+/// What one forward pass left of the tokens [first, first + n).
+struct Pass {
+  int64_t first = 0, n = 0;
+  const float* logits = nullptr;                  // [n, vocab]
+  const std::vector<std::vector<float>>& hidden;  // [n_layers + 1] of [n, dim]
+};
+
+void compare_pass(const Expected& expected, const Pass& pass, const ModelConfig& config,
+                  GoldenResult& result) {
+  const int64_t first_logit = pass.first * config.vocab, n_logits = pass.n * config.vocab;
+  compare(expected.floats("logits", first_logit, n_logits), pass.logits, pass.first, config.vocab,
+          result.logits);
+  if (!expected.has("hidden_states")) return;
+  result.hidden.resize(pass.hidden.size());
+  for (size_t i = 0; i < pass.hidden.size(); ++i) {
+    const int64_t start = (int64_t(i) * result.n_tokens + pass.first) * config.dim;
+    const std::vector<float> rows = expected.floats("hidden_states", start, pass.n * config.dim);
+    QWENCH_CHECK(pass.hidden[i].size() == rows.size());
+    compare(rows, pass.hidden[i].data(), pass.first, config.dim, result.hidden[i]);
+  }
+}
+
+}  // namespace
+
+double GoldenTensor::relative() const {
+  return max_expected > 0 ? max_difference / max_expected : max_difference;
+}
+
+int64_t GoldenResult::first_divergent() const {
+  const size_t n = std::min(ids.size(), expected_ids.size());
+  for (size_t i = 0; i < n; ++i)
+    if (ids[i] != expected_ids[i]) return int64_t(i);
+  return ids.size() == expected_ids.size() ? -1 : int64_t(n);
+}
+
+bool GoldenResult::passed() const {
+  for (const GoldenTensor& layer : hidden)
+    if (!(layer.relative() <= bound)) return false;
+  return logits.relative() <= bound && first_divergent() < 0;
+}
+
+std::vector<std::string> golden_folders(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code failed;
+  if (fs::is_regular_file(fs::path(path) / kFile, failed)) return {path};
+  std::vector<std::string> folders;
+  for (fs::directory_iterator entry(path, failed), end; !failed && entry != end;
+       entry.increment(failed)) {
+    std::error_code ignored;
+    if (fs::is_regular_file(entry->path() / kFile, ignored))
+      folders.push_back(entry->path().string());
+  }
+  if (failed) fail("{}: {}", path, failed.message());
+  if (folders.empty())
+    fail(
+        "{}: expected {} in it or in a folder below, got neither; make one with "
+        "models/reference/make_golden.py",
+        path, kFile);
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
+GoldenResult check_golden(const std::string& folder, const Model& model,
+                          const GoldenOptions& options) {
+  const ModelConfig& config = model.config;
+  const Expected expected(folder);
+  const std::vector<int32_t> input = expected.ids("input_ids", config.vocab);
+  GoldenResult result;
+  result.folder = folder;
+  result.n_tokens = int64_t(input.size());
+  result.vocab = config.vocab;
+  result.bound = options.bound;
+  result.expected_ids = expected.ids("greedy_ids", config.vocab);
+  check_shapes(expected, config, result);
+
+  SessionOptions session_options;
+  session_options.capacity = result.n_tokens + int64_t(result.expected_ids.size());
+  session_options.kv_dtype = options.kv_dtype;
+  session_options.prefill_chunk = session_options.logit_rows = options.prefill_chunk;
+  Session session(model, session_options);
+  const HiddenWatch watch(*model.backend, session, config.n_layers);
+  const Session::OnLogits on_logits = [&](int64_t first, int64_t n, const float* logits) {
+    compare_pass(expected, {first, n, logits, watch.rows()}, config, result);
+  };
+  session.prefill(0, input.data(), result.n_tokens, &on_logits);
+  result.ids = decode_greedily(session, config.vocab, result.expected_ids.size());
+  return result;
+}
+
+std::string to_string(const GoldenResult& r) {
+  std::string text =
+      fmt::format("{} {}: {} tokens\n", r.passed() ? "pass" : "FAIL", r.folder, r.n_tokens);
+  const auto line = [&](const std::string& what, const GoldenTensor& t) {
+    text += fmt::format("  {:<16} max difference {:.3g} of {:.3g} = {:.2e} (bound {:.0e}{})\n",
+                        what, t.max_difference, t.max_expected, t.relative(), r.bound,
+                        t.relative() <= r.bound ? "" : fmt::format(", token {}", t.worst_row));
+  };
+  line("logits", r.logits);
+  for (size_t i = 0; i < r.hidden.size(); ++i)
+    line(i == 0                     ? std::string("embedding")
+         : i + 1 == r.hidden.size() ? std::string("final norm")
+                                    : fmt::format("after layer {}", i - 1),
+         r.hidden[i]);
+  if (!r.hidden_skipped.empty())
+    text += fmt::format("  hidden states    skipped: {}\n", r.hidden_skipped);
+  const int64_t at = r.first_divergent();
+  if (at < 0)
+    return text +
+           fmt::format("  greedy ids       {} of {} equal\n", r.ids.size(), r.expected_ids.size());
+  text += fmt::format("  greedy ids       differ at {} of {}: expected {}, got {}", at,
+                      r.expected_ids.size(), r.expected_ids[size_t(at)], r.ids[size_t(at)]);
+  if (!r.margins.empty()) text += fmt::format(" (expected margin {:.3g})", r.margins[size_t(at)]);
+  return text + "\n";
+}
+
+OrderedJson to_json(const GoldenResult& r) {
+  const auto tensor = [](const GoldenTensor& t) {
+    return OrderedJson{{"max_difference", t.max_difference},
+                       {"max_expected", t.max_expected},
+                       {"relative", t.relative()},
+                       {"worst_token", t.worst_row}};
+  };
+  OrderedJson hidden = OrderedJson::array();
+  for (const GoldenTensor& layer : r.hidden) hidden.push_back(tensor(layer));
+  const int64_t at = r.first_divergent();
+  return {{"folder", r.folder},
+          {"passed", r.passed()},
+          {"n_tokens", r.n_tokens},
+          {"bound", r.bound},
+          {"logits", tensor(r.logits)},
+          {"hidden_states", r.hidden.empty() ? OrderedJson(nullptr) : hidden},
+          {"greedy_ids", r.ids},
+          {"expected_ids", r.expected_ids},
+          {"first_divergent", at < 0 ? OrderedJson(nullptr) : OrderedJson(at)},
+          {"margin_there", at < 0 || r.margins.empty() ? OrderedJson(nullptr)
+                                                       : OrderedJson(r.margins[size_t(at)])}};
+}
+
+}  // namespace qwench::bench

@@ -1,0 +1,54 @@
+// Normal numbers by Box-Muller from a hash of where they go.
+#include "bench/accuracy/injection.h"
+
+#include <cmath>
+
+namespace qwench::bench {
+
+namespace {
+
+/// splitmix64's finaliser: neighbouring inputs give unrelated outputs.
+uint64_t mix(uint64_t x) {
+  x += 0x9e3779b97f4a7c15u;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+/// In (0, 1].
+double uniform(uint64_t bits) { return double((bits >> 11) + 1) * 0x1p-53; }
+
+double normal(uint64_t key, int64_t i) {
+  const uint64_t at = mix(key + uint64_t(i));
+  return std::sqrt(-2 * std::log(uniform(at))) * std::cos(2 * M_PI * uniform(mix(at)));
+}
+
+double rms_of_sum(const float* x, const float* delta, int64_t n) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += (double(x[i]) + delta[i]) * (double(x[i]) + delta[i]);
+  return std::sqrt(sum / double(n));
+}
+
+}  // namespace
+
+LayerHook noise_hook(const Injection& injection, uint64_t seed) {
+  return [injection, seed](Backend& backend, const LayerOutput& output) {
+    if (output.layer != injection.layer) return;
+    const int64_t rows = output.x.rows(), dim = output.x.cols();
+    std::vector<float> x(size_t(rows * dim)), delta(x.size());
+    std::vector<int32_t> positions(static_cast<size_t>(rows));
+    backend.download(x.data(), output.x.data, output.x.bytes());
+    backend.download(delta.data(), output.delta.data, output.delta.bytes());
+    backend.download(positions.data(), output.positions.data, output.positions.bytes());
+    for (int64_t t = 0; t < rows; ++t) {
+      float* d = delta.data() + t * dim;
+      const double scale = injection.noise * rms_of_sum(x.data() + t * dim, d, dim);
+      const uint64_t key =
+          mix(mix(seed ^ mix(uint64_t(output.layer))) + uint64_t(positions[size_t(t)]));
+      for (int64_t i = 0; i < dim; ++i) d[i] = float(d[i] + scale * normal(key, i));
+    }
+    backend.upload(output.delta.data, delta.data(), output.delta.bytes());
+  };
+}
+
+}  // namespace qwench::bench

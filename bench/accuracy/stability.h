@@ -1,0 +1,53 @@
+// Numerical stability, op by op: NaN, Inf, the largest value, and how far from overflow it would be
+// if it were kept as fp16.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "engine/backend.h"
+#include "engine/json.h"
+
+namespace qwench::bench {
+
+constexpr double kLargestF16 = 65504;
+
+struct OpRange {
+  OpId op;
+  std::string kernel;
+  int64_t outputs = 0;  // tensors seen
+  int64_t nan = 0, inf = 0;
+  double max_abs = 0;  // of the finite values
+  int layer = -1;      // where max_abs was; -1: outside the layers
+  /// 65504 / max|x|: below 1, fp16 storage would overflow. Inf when everything was 0.
+  double f16_headroom() const { return kLargestF16 / max_abs; }
+};
+
+/// What was seen of one model, in the order in which its ops ran first.
+struct Stability {
+  std::vector<OpRange> ranges;
+  std::string first_nonfinite;  // "op linear, kernel eigen, layer 3": where from; "" when none
+
+  int64_t nonfinite() const;
+  /// The op nearest to fp16 overflow; null when nothing was seen.
+  const OpRange* largest() const;
+};
+
+/// Not moved once its observer is in use.
+class StabilityWatch {
+ public:
+  /// An observer for Backend::observers; refers to this object.
+  OpObserver observer();
+  const Stability& seen() const { return seen_; }
+
+ private:
+  void add(Backend& backend, const OpOutput& output);
+
+  Stability seen_;
+  std::vector<float> host_;
+};
+
+/// {"nan", "inf", "max_abs", "f16_headroom", "first_nonfinite", "ops": [{"op", "kernel", "outputs",
+/// "nan", "inf", "max_abs", "layer", "f16_headroom"}]}.
+OrderedJson to_json(const Stability& stability);
+
+}  // namespace qwench::bench

@@ -1,0 +1,231 @@
+// The table of metrics, and reading from the layers' errors alone where a candidate went wrong.
+#include "bench/accuracy/tolerance.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "bench/suggest.h"
+#include "bench/table.h"
+
+namespace qwench::bench {
+
+namespace {
+
+using Value = std::optional<double>;
+
+struct Metric {
+  std::string_view name;
+  bool at_least;
+  Value fallback;  // the default limit; none: only judged when asked for
+  Value (*value)(const CandidateResult&);
+};
+
+/// A figure of the summary, where there is one.
+template <class F>
+Value of_summary(const CandidateResult& c, const F& figure) {
+  return c.divergence ? Value(figure(*c.divergence)) : Value();
+}
+
+Value nonfinite(const CandidateResult& c) { return double(c.stability.nonfinite()); }
+
+Value layer_relative_l2(const CandidateResult& c) {
+  Value most;
+  for (const Similarity& layer : c.score.layers) {
+    const double error = layer.relative_l2();
+    if (!most || !(error <= *most)) most = error;
+    if (std::isnan(error)) break;
+  }
+  return most;
+}
+
+Value layer_cosine(const CandidateResult& c) {
+  Value least;
+  for (const Similarity& layer : c.score.layers) {
+    const double cosine = layer.cosine();
+    if (!least || !(cosine >= *least)) least = cosine;
+    if (std::isnan(cosine)) break;
+  }
+  return least;
+}
+
+Value logits_nmse(const CandidateResult& c) {
+  return c.divergence ? Value(c.score.logits.nmse()) : Value();
+}
+Value kld_mean(const CandidateResult& c) {
+  return of_summary(c, [](const auto& s) { return s.mean_kl; });
+}
+Value kld_median(const CandidateResult& c) {
+  return of_summary(c, [](const auto& s) { return s.median_kl; });
+}
+Value kld_p99(const CandidateResult& c) {
+  return of_summary(c, [](const auto& s) { return s.p99.value; });
+}
+Value kld_p999(const CandidateResult& c) {
+  return of_summary(c, [](const auto& s) { return s.p99_9.value; });
+}
+Value kld_max(const CandidateResult& c) {
+  return of_summary(c, [](const auto& s) { return s.max_kl; });
+}
+Value top1(const CandidateResult& c) {
+  return of_summary(c, [](const auto& s) { return s.top1; });
+}
+Value delta_p_rms(const CandidateResult& c) {
+  return of_summary(c, [](const auto& s) { return s.rms_delta_p; });
+}
+// Better than the reference is as far from it as worse.
+Value ppl_ratio(const CandidateResult& c) {
+  return of_summary(c, [](const auto& s) { return std::exp(std::fabs(s.ln_ppl_ratio)); });
+}
+Value generation_prefix(const CandidateResult& c) {
+  return c.generation ? Value(c.generation->mean_exact_prefix()) : Value();
+}
+
+// Defaults: the layers and logits within 1 % of the reference (relative L2; 1e-4 squared), the mean
+// KLD at which 8-bit weights raise an alarm, and the consequences of both.
+const Metric kMetrics[] = {
+    {"nonfinite", false, 0, nonfinite},
+    {"layer_relative_l2", false, 0.01, layer_relative_l2},
+    {"layer_cosine", true, {}, layer_cosine},
+    {"logits_nmse", false, 1e-4, logits_nmse},
+    {"kld_mean", false, 0.002, kld_mean},
+    {"kld_median", false, {}, kld_median},
+    {"kld_p99", false, {}, kld_p99},
+    {"kld_p999", false, {}, kld_p999},
+    {"kld_max", false, 0.1, kld_max},
+    {"top1", true, 0.99, top1},
+    {"delta_p_rms", false, {}, delta_p_rms},
+    {"ppl_ratio", false, 1.01, ppl_ratio},
+    {"generation_prefix", true, {}, generation_prefix},
+};
+
+const char* sign(const Metric& metric) { return metric.at_least ? ">=" : "<="; }
+
+/// Errors as they are read best: 0.000003, 0.050.
+std::string error_text(double error) {
+  if (!std::isfinite(error)) return "not a number";
+  if (error == 0) return "0";
+  return error < 1e-6 ? fmt::format("{:.1e}", error)
+                      : fmt::format("{:.{}f}", error, error < 0.001 ? 6 : 3);
+}
+
+double limit_of_layers(const std::vector<Verdict>& verdicts) {
+  for (const Verdict& v : verdicts)
+    if (v.metric == "layer_relative_l2") return v.limit;
+  return 0;
+}
+
+/// What the layers say about a failure.
+std::string layers_sentence(const CandidateResult& c, const std::vector<Verdict>& verdicts) {
+  if (c.score.layers.empty()) return c.score.layers_note;
+  const ErrorTrace trace = trace_error(c.score.layers, limit_of_layers(verdicts));
+  const std::string jump = fmt::format("layer {}: relative error {} -> {}", trace.largest_jump,
+                                       error_text(trace.before), error_text(trace.after));
+  if (trace.first_beyond < 0)
+    return fmt::format("every layer within tolerance, the error grows most in {}", jump);
+  if (trace.first_beyond == trace.largest_jump) return jump;
+  return fmt::format("layer {} is the first beyond tolerance, the error grows most in {}",
+                     trace.first_beyond, jump);
+}
+
+}  // namespace
+
+Tolerances::Tolerances() {
+  for (const Metric& metric : kMetrics) limits_.push_back(metric.fallback);
+}
+
+std::vector<std::string> Tolerances::names() {
+  std::vector<std::string> names;
+  for (const Metric& metric : kMetrics) names.emplace_back(metric.name);
+  return names;
+}
+
+void Tolerances::set(std::string_view text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string_view::npos)
+    fail_usage("--tolerance: expected name=value, got '{}'; names are {}", text,
+               fmt::join(names(), ", "));
+  const std::string name(text.substr(0, equals));
+  const std::string_view number = text.substr(equals + 1);
+  double limit = 0;
+  const auto [stop, error] = std::from_chars(number.data(), number.data() + number.size(), limit);
+  if (error != std::errc() || stop != number.data() + number.size() || !(limit >= 0) ||
+      std::isinf(limit))
+    fail_usage("--tolerance {}: expected a number from 0 on, got '{}'", name, number);
+  for (size_t i = 0; i < std::size(kMetrics); ++i)
+    if (kMetrics[i].name == name) {
+      limits_[i] = limit;
+      return;
+    }
+  const std::string near = nearest(name, names());
+  fail_usage("--tolerance: unknown name '{}'{}; names are {}", name,
+             near.empty() ? "" : "; did you mean " + near + "?", fmt::join(names(), ", "));
+}
+
+std::vector<Verdict> Tolerances::judge(const CandidateResult& candidate) const {
+  std::vector<Verdict> verdicts;
+  for (size_t i = 0; i < limits_.size(); ++i) {
+    const Value value = limits_[i] ? kMetrics[i].value(candidate) : Value();
+    if (!value) continue;
+    const double limit = *limits_[i];
+    const bool pass = kMetrics[i].at_least ? *value >= limit : *value <= limit;
+    verdicts.push_back({std::string(kMetrics[i].name), *value, limit, kMetrics[i].at_least, pass});
+  }
+  return verdicts;
+}
+
+OrderedJson Tolerances::to_json() const {
+  OrderedJson json = OrderedJson::object();
+  for (size_t i = 0; i < limits_.size(); ++i)
+    if (limits_[i]) json[std::string(kMetrics[i].name)] = *limits_[i];
+  return json;
+}
+
+std::string Tolerances::to_string() const {
+  std::vector<std::string> parts;
+  for (size_t i = 0; i < limits_.size(); ++i)
+    if (limits_[i])
+      parts.push_back(fmt::format("{} {} {}", kMetrics[i].name, sign(kMetrics[i]), *limits_[i]));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+bool all_pass(const std::vector<Verdict>& verdicts) {
+  return std::all_of(verdicts.begin(), verdicts.end(), [](const Verdict& v) { return v.pass; });
+}
+
+ErrorTrace trace_error(const std::vector<Similarity>& layers, double limit) {
+  constexpr double kRounding = 1e-7;  // of fp32: what is below it is noise, not error
+  ErrorTrace trace;
+  double before = 0, strongest = -1;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const double after = layers[i].relative_l2();
+    const int64_t layer = int64_t(i);
+    if (trace.first_beyond < 0 && !(after <= limit)) trace.first_beyond = layer;
+    // A small error that grew a thousandfold and a large one that grew by half are both carried on
+    // from a cause before them; the cause is where much was added and little had been there.
+    const double growth = (after - before) * std::log((after + kRounding) / (before + kRounding));
+    const double strength = after > before ? growth : 0;
+    const bool broken = !std::isfinite(after);
+    if (broken || strength > strongest)
+      trace.largest_jump = layer, trace.before = before, trace.after = after;
+    if (broken) break;
+    strongest = std::max(strongest, strength);
+    before = after;
+  }
+  return trace;
+}
+
+std::string verdict_sentence(const CandidateResult& candidate, const Tolerances& tolerances) {
+  const std::vector<Verdict> verdicts = tolerances.judge(candidate);
+  if (all_pass(verdicts)) return candidate.name + ": PASS";
+  std::string text = candidate.name + ": FAIL, " + layers_sentence(candidate, verdicts);
+  if (!candidate.stability.first_nonfinite.empty())
+    text += "; NaN or Inf first made by " + candidate.stability.first_nonfinite;
+  for (const Verdict& v : verdicts)
+    if (!v.pass && v.metric != "nonfinite")
+      text += fmt::format("; {} {} {} {}", v.metric, format_number(v.value), v.at_least ? "<" : ">",
+                          v.limit);
+  return text;
+}
+
+}  // namespace qwench::bench

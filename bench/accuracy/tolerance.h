@@ -1,0 +1,67 @@
+// What a candidate must keep to. Every figure that can be demanded is a row of one table in
+// tolerance.cc; those with a default are demanded always.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bench/accuracy/generation.h"
+#include "bench/accuracy/lockstep.h"
+
+namespace qwench::bench {
+
+/// Everything known about one candidate.
+struct CandidateResult {
+  std::string name;
+  OrderedJson description;  // ConfiguredModel::to_json()
+  CandidateScore score;
+  std::optional<DivergenceSummary> divergence;  // none when nothing was compared
+  std::optional<GenerationSimilarity> generation;
+  Stability stability;
+};
+
+struct Verdict {
+  std::string metric;
+  double value = 0, limit = 0;
+  bool at_least = false;  // the value must not be below the limit; else not above it
+  bool pass = false;      // never with a NaN
+};
+
+/// The limits in force, by metric.
+class Tolerances {
+ public:
+  Tolerances();  // the defaults
+
+  /// "name=value". UsageError on an unknown name (with the nearest and the list) or a bad number.
+  void set(std::string_view text);
+
+  /// One verdict for each limit whose figure the candidate has.
+  std::vector<Verdict> judge(const CandidateResult& candidate) const;
+
+  /// {"kld_mean": 0.002, ...}: the limits in force.
+  OrderedJson to_json() const;
+  /// "kld_mean <= 0.002, ...".
+  std::string to_string() const;
+  /// The names of all metrics.
+  static std::vector<std::string> names();
+
+ private:
+  std::vector<std::optional<double>> limits_;  // by row of the table
+};
+
+bool all_pass(const std::vector<Verdict>& verdicts);
+
+/// Where in the stack a candidate leaves the reference, from its relative L2 errors after each
+/// layer alone.
+struct ErrorTrace {
+  int64_t first_beyond = -1;     // first layer above the limit or not a number; -1: none
+  int64_t largest_jump = -1;     // layer that adds the most error for its size; -1: no layers
+  double before = 0, after = 0;  // relative L2 before and after the layer of largest_jump
+};
+ErrorTrace trace_error(const std::vector<Similarity>& layers, double limit);
+
+/// "damaged: FAIL, layer 2: relative error 0.000003 -> 0.050; kld_mean 0.01 > 0.002".
+std::string verdict_sentence(const CandidateResult& candidate, const Tolerances& tolerances);
+
+}  // namespace qwench::bench

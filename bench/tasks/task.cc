@@ -1,0 +1,48 @@
+// What every kind of task asks of a model.
+#include "bench/tasks/task.h"
+
+#include <algorithm>
+
+#include "bench/generate.h"
+#include "bench/output.h"
+#include "cpu/cpu_info.h"
+#include "engine/check.h"
+
+namespace qwench::bench {
+
+TaskTables::TaskTables()
+    : accuracy({"<task", "<file", "<model", "n", "acc", "acc_norm_char", "acc_norm_token", "flips",
+                "p", "n for 1 %"}),
+      groups({"<task", "<file", "<group", "<model", "n", "acc"}),
+      texts({"<task", "<file", "<model", "n", "ROUGE-1", "ROUGE-2", "ROUGE-L", "BLEU", "exact",
+             "<other metrics"}) {}
+
+const Tokenizer& require_tokenizer(const TaskRun& run, const Task& task) {
+  if (!run.text.tokenizer)
+    fail_usage(
+        "{} {}: expected a tokenizer in {}, found none (tokenizer.json, vocab.json + merges.txt, "
+        "qwen.tiktoken or tokenizer.model); tasks are text, so leave them out for this model",
+        task.task(), task.file(), run.options.model);
+  return *run.text.tokenizer;
+}
+
+void note_long_items(const TaskRun& run, const Task& task, int64_t n_tokens) {
+  const std::string said = position_note(run.loaded.model.config, n_tokens);
+  if (!said.empty()) note(task.file() + ": " + said);
+}
+
+void require_session_memory(const Model& model, const SessionOptions& options) {
+  const MemoryPlan plan = plan_memory(model.config, DType::kF32, options);
+  const int64_t needed = plan.kv_cache + plan.activations;  // the weights are there already
+  const int64_t available = cpu::available_memory_bytes();
+  if (needed > available)
+    fail("memory: expected {} for items of up to {} tokens, got {}; use --limit or --kv-dtype f16",
+         format_bytes(needed), options.capacity, format_bytes(available));
+}
+
+int64_t emit_limit(const TaskRun& run) {
+  const int64_t vocab = run.loaded.model.config.vocab;
+  return run.text.emit_limit > 0 ? std::min(run.text.emit_limit, vocab) : vocab;
+}
+
+}  // namespace qwench::bench
