@@ -16,5 +16,6 @@ void add_doctor_command(CLI::App& program, Action& chosen);
 void add_bench_command(CLI::App& program, Action& chosen);
 void add_kernels_command(CLI::App& program, Action& chosen);
 void add_models_command(CLI::App& program, Action& chosen);
+void add_quantize_command(CLI::App& program, Action& chosen);
 
 }  // namespace qwench::bench

@@ -113,9 +113,8 @@ std::string_view format_name(DType dtype) {
     case DType::kF16: return "F16";
     case DType::kBF16: return "BF16";
     case DType::kI32: return "I32";
-    default: break;
+    default: return "U8";  // rows of blocks, as bytes
   }
-  return "?";
 }
 
 }  // namespace
@@ -208,6 +207,7 @@ void write_safetensors(const std::string& path, const std::vector<TensorToWrite>
     const int64_t begin = std::exchange(end, checked_add(end, t.info.bytes(), t.info.name));
     OrderedJson shape = OrderedJson::array();
     for (int i = 0; i < t.info.shape.rank; ++i) shape.push_back(t.info.shape[i]);
+    if (is_quantized(t.info.dtype)) shape.back() = row_bytes(t.info.dtype, t.info.cols());
     header[t.info.name] = {
         {"dtype", format_name(t.info.dtype)}, {"shape", shape}, {"data_offsets", {begin, end}}};
   }
