@@ -18,5 +18,6 @@ void add_accuracy_command(CLI::App& program, Action& chosen);
 void add_kernels_command(CLI::App& program, Action& chosen);
 void add_models_command(CLI::App& program, Action& chosen);
 void add_score_command(CLI::App& program, Action& chosen);
+void add_quantize_command(CLI::App& program, Action& chosen);
 
 }  // namespace qwench::bench

@@ -113,9 +113,8 @@ std::string_view format_name(DType dtype) {
     case DType::kF16: return "F16";
     case DType::kBF16: return "BF16";
     case DType::kI32: return "I32";
-    default: break;
+    default: return "U8";  // rows of blocks, as bytes
   }
-  return "?";
 }
 
 }  // namespace
@@ -213,6 +212,7 @@ std::string safetensors_header(const std::vector<TensorInfo>& tensors,
     const int64_t begin = std::exchange(end, checked_add(end, t.bytes(), t.name));
     OrderedJson shape = OrderedJson::array();
     for (int i = 0; i < t.shape.rank; ++i) shape.push_back(t.shape[i]);
+    if (is_quantized(t.dtype)) shape.back() = row_bytes(t.dtype, t.cols());
     header[t.name] = {
         {"dtype", format_name(t.dtype)}, {"shape", shape}, {"data_offsets", {begin, end}}};
   }

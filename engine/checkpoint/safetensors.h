@@ -71,7 +71,8 @@ struct TensorToWrite {
   const void* data = nullptr;
 };
 
-/// Writes a temporary file beside `path` and renames it into place: never half a file.
+/// Writes a temporary file beside `path` and renames it into place: never half a file. Matrices of
+/// quantised types are written as what they are to others, bytes: U8 [out, bytes of a row].
 void write_safetensors(const std::string& path, const std::vector<TensorToWrite>& tensors);
 
 }  // namespace qwench

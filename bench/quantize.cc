@@ -1,0 +1,42 @@
+// `qwench quantize`: a model's weights in fewer bits, as a GGUF file or a folder, and what that cost.
+#include "bench/commands.h"
+#include "bench/exit_code.h"
+#include "bench/interrupt.h"
+#include "bench/output.h"
+#include "bench/quantize/job.h"
+
+namespace qwench::bench {
+
+namespace {
+
+int run_quantize(const QuantizeOptions& o) {
+  const InterruptGuard guard;
+  QuantizeJob job(o);
+  try {
+    const QuantizeReport report = job.run();
+    const std::string document = to_text(report_json(report));
+    if (!o.report.empty()) write_text_file(o.report, document);
+    print(o.json ? document : report_text(report));
+    note(
+        fmt::format("what it does to the model: qwench accuracy -m {} --candidate "
+                    "quantised:model={}",
+                    o.model, report.out));
+    return kExitOk;
+  } catch (const QuantizeInterrupted&) {
+    note(fmt::format("interrupted: {} of {} parts are finished in {}; --resume goes on with them",
+                     job.parts_done(), job.parts(), job.partial_path()));
+    return kExitInterrupted;
+  }
+}
+
+}  // namespace
+
+void add_quantize_command(CLI::App& program, Action& chosen) {
+  auto o = std::make_shared<QuantizeOptions>();
+  CLI::App* command =
+      program.add_subcommand("quantize", "Write a model in 8 or 4 bits a weight, with a report");
+  add_quantize_options(*command, *o);
+  command->callback([o, &chosen] { chosen = [o] { return run_quantize(*o); }; });
+}
+
+}  // namespace qwench::bench
