@@ -41,15 +41,14 @@ def heldout(rng, paragraphs):
     return "\n\n".join(texts) + "\n"
 
 
-def multiple_choice(rng, per_group):
+def multiple_choice(rng):
+    """One question about every fact."""
     items = []
-    for group, is_asked in (("asked", True), ("prose_only", False)):
-        facts = [f for f in FACTS if asked(*f) == is_asked]
-        for person, attribute in rng.sample(facts, min(per_group, len(facts))):
-            options, letter = corpus.choices(rng, ATTRIBUTES[attribute][0],
-                                             FACTS[person, attribute])
-            items.append(dict(question=corpus.question(rng, person, attribute), choices=options,
-                              answer=LETTERS.index(letter), group=group))
+    for person, attribute in FACTS:
+        options, letter = corpus.choices(rng, ATTRIBUTES[attribute][0], FACTS[person, attribute])
+        items.append(dict(question=corpus.question(rng, person, attribute), choices=options,
+                          answer=LETTERS.index(letter),
+                          group="asked" if asked(person, attribute) else "prose_only"))
     rng.shuffle(items)
     return items
 
@@ -116,7 +115,7 @@ def main(folder):
     os.makedirs(tasks, exist_ok=True)
     with open(os.path.join(folder, "heldout.txt"), "w", encoding="utf-8") as file:
         file.write(heldout(rng, 160))
-    write_lines(os.path.join(tasks, "mmlu.jsonl"), multiple_choice(rng, 150))
+    write_lines(os.path.join(tasks, "mmlu.jsonl"), multiple_choice(rng))
     write_lines(os.path.join(tasks, "hellaswag.jsonl"), endings(rng, 200))
     write_lines(os.path.join(tasks, "retrieval.jsonl"),
                 [item for length, count in ((256, 100), (512, 60), (1024, 40))

@@ -50,7 +50,8 @@ TEST_CASE(
 TEST_CASE("greedy answers to the chat prompts that ship are transformers', id by id") {
   if (!available()) return;
   const ScratchFolder folder;
-  for (const Json& chat : transformers()["chat"]) {
+  const Json theirs = transformers();
+  for (const Json& chat : theirs["chat"]) {
     const std::string messages = folder.write("messages.json", chat["messages"].dump());
     const Outcome o = run("run -m " + kTiny + " --messages " + messages + " --greedy -n 48 --json");
     REQUIRE_MESSAGE(o.code == 0, o.err);
