@@ -49,7 +49,8 @@ float f16_to_f32(uint16_t h);
 /// Round to nearest even; above 65504 becomes infinity, as IEEE 754 has it.
 uint16_t f32_to_f16(float f);
 
-/// Converts n elements between floating types (rows of quantised ones: engine/quantize/format.h). Source and destination must not overlap.
+/// Converts n elements between floating types (rows of quantised ones: engine/quantize/format.h).
+/// Source and destination must not overlap.
 void convert(const void* from, DType from_type, void* to, DType to_type, int64_t n);
 
 }  // namespace qwench

@@ -84,7 +84,8 @@ TEST_CASE("an unknown key is refused with the nearest one and the list") {
 }
 
 TEST_CASE("a value that its key does not take is refused with what it takes") {
-  check_refused("a:dtype=q4", "--candidate dtype: expected f32 or f16 or bf16, got 'q4'");
+  check_refused("a:dtype=q4",
+                "--candidate dtype: expected f32 or f16 or bf16 or q8_0 or q4_0 or q4g, got 'q4'");
   for (const char* value : {"0", "-1", "1.5", "x", "1025", "99999999999999999999", "1 ", "+1"})
     check_refused("a:threads=" + std::string(value), "a whole number from 1 to 1024");
   check_refused("a:inject.layer=-1,inject.noise=1", "a whole number from 0");

@@ -113,5 +113,6 @@ TEST_CASE("convert goes between all floating types") {
 TEST_CASE("names of types go both ways, unknown ones are a UsageError") {
   for (const DType t : {DType::kF32, DType::kF16, DType::kBF16})
     CHECK(parse_dtype(name_of(t)) == t);
-  CHECK_THROWS_WITH_AS((void)parse_dtype("fp8"), doctest::Contains("f32, f16, bf16, q8_0, q4_0 or q4g"), UsageError);
+  CHECK_THROWS_WITH_AS((void)parse_dtype("fp8"),
+                       doctest::Contains("f32, f16, bf16, q8_0, q4_0 or q4g"), UsageError);
 }
