@@ -79,14 +79,6 @@ OrderedJson tensors_json(const Checkpoint& checkpoint) {
   return list;
 }
 
-/// Bytes of the weights as they are held without --dtype: matrices in their own types, vectors f32.
-int64_t held_bytes(const Checkpoint& checkpoint) {
-  int64_t bytes = 0;
-  for (const TensorInfo& t : checkpoint.tensors())
-    bytes += t.shape.rank == 1 ? 4 * t.shape.count() : t.bytes();
-  return bytes;
-}
-
 std::string config_text(const OrderedJson& config) {
   Table table({"<config", "<value"});
   for (const auto& [key, value] : config.items())
@@ -108,8 +100,8 @@ int run_inspect(const InspectOptions& o) {
   const DType dtype = weight_dtype(o.model, config);
   int64_t capacity = o.model.capacity;
   if (!capacity) capacity = config.max_positions > 0 ? config.max_positions : 4096;
-  MemoryPlan plan = plan_memory(config, dtype, session_options(o.model, 1, capacity));
-  if (o.model.dtype.empty()) plan.weights = held_bytes(*checkpoint);
+  const MemoryPlan plan = plan_memory(config, planned_weight_bytes(o.model, *checkpoint),
+                                      session_options(o.model, 1, capacity));
   const int64_t available = cpu::available_memory_bytes(),
                 counted = counted_parameters(*checkpoint);
   const std::string decoded = o.model.dtype.empty() ? decoded_types(*checkpoint) : "";

@@ -111,6 +111,10 @@ DType weight_dtype(const ModelOptions& options, const ModelConfig& config) {
   return options.dtype.empty() ? config.stored_dtype : parse_dtype(options.dtype);
 }
 
+int64_t planned_weight_bytes(const ModelOptions& options, const Checkpoint& checkpoint) {
+  return weight_bytes(checkpoint, load_options(options));
+}
+
 void check_token_ids(const std::vector<int32_t>& ids, int64_t vocab) {
   for (size_t i = 0; i < ids.size(); ++i)
     if (ids[i] < 0 || ids[i] >= vocab)
@@ -130,7 +134,8 @@ SessionOptions session_options(const ModelOptions& options, int64_t n_seq, int64
 LoadedModel load_model(const ModelOptions& options, const Checkpoint& checkpoint,
                        std::unique_ptr<Backend> backend, const SessionOptions& session) {
   const ModelConfig& config = checkpoint.config();
-  require_memory(config, weight_dtype(options, config), session, cpu::available_memory_bytes());
+  require_memory(config, planned_weight_bytes(options, checkpoint), session,
+                 cpu::available_memory_bytes());
   Progress progress;
   LoadOptions load = load_options(options);
   const int64_t start = now_ns();

@@ -48,6 +48,9 @@ std::unique_ptr<Checkpoint> open_model(const ModelOptions& options);
 /// The type of the weight matrices in memory.
 DType weight_dtype(const ModelOptions& options, const ModelConfig& config);
 
+/// Bytes that the weights will take in memory.
+int64_t planned_weight_bytes(const ModelOptions& options, const Checkpoint& checkpoint);
+
 /// UsageError naming the first id that is not in [0, vocab).
 void check_token_ids(const std::vector<int32_t>& ids, int64_t vocab);
 

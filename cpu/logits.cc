@@ -20,9 +20,12 @@ constexpr Kernel<LogitsArgs> kLogits[] = {
     {"f32_panel_avx2", unsupported<DType::kF32>, logits_panel, Layout::kPacked},
     {"f16_panel_avx2", unsupported<DType::kF16>, logits_panel, Layout::kPacked},
     {"bf16_panel_avx2", unsupported<DType::kBF16>, logits_panel, Layout::kPacked},
-    {"q8_0_intdot_avx2", unsupported<DType::kQ8_0>, logits_panel, Layout::kPacked},
-    {"q4_0_intdot_avx2", unsupported<DType::kQ4_0>, logits_panel, Layout::kPacked},
-    {"q4g_intdot_avx2", unsupported<DType::kQ4G>, logits_panel, Layout::kPacked},
+    {"q8_0_intdot_avx2", unsupported<DType::kQ8_0>, logits_panel, Layout::kPacked, kInvariant,
+     kRoundsInputs},
+    {"q4_0_intdot_avx2", unsupported<DType::kQ4_0>, logits_panel, Layout::kPacked, kInvariant,
+     kRoundsInputs},
+    {"q4g_intdot_avx2", unsupported<DType::kQ4G>, logits_panel, Layout::kPacked, kInvariant,
+     kRoundsInputs},
 };
 
 }  // namespace

@@ -22,9 +22,12 @@ constexpr Kernel<QkvLinearArgs> kQkvLinear[] = {
     {"f32_panel_avx2", unsupported<DType::kF32>, qkv_panel, Layout::kPacked},
     {"f16_panel_avx2", unsupported<DType::kF16>, qkv_panel, Layout::kPacked},
     {"bf16_panel_avx2", unsupported<DType::kBF16>, qkv_panel, Layout::kPacked},
-    {"q8_0_intdot_avx2", unsupported<DType::kQ8_0>, qkv_panel, Layout::kPacked},
-    {"q4_0_intdot_avx2", unsupported<DType::kQ4_0>, qkv_panel, Layout::kPacked},
-    {"q4g_intdot_avx2", unsupported<DType::kQ4G>, qkv_panel, Layout::kPacked},
+    {"q8_0_intdot_avx2", unsupported<DType::kQ8_0>, qkv_panel, Layout::kPacked, kInvariant,
+     kRoundsInputs},
+    {"q4_0_intdot_avx2", unsupported<DType::kQ4_0>, qkv_panel, Layout::kPacked, kInvariant,
+     kRoundsInputs},
+    {"q4g_intdot_avx2", unsupported<DType::kQ4G>, qkv_panel, Layout::kPacked, kInvariant,
+     kRoundsInputs},
 };
 
 }  // namespace

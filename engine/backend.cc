@@ -122,7 +122,7 @@ void Backend::run(const Args& args) {
   for (const TensorView& output : outputs_of(args))
     if (output)
       for (const OpObserver& observe : observers)
-        observe(*this, {Args::kId, kernel, layer_, output});
+        observe(*this, {Args::kId, kernel, layer_, output, chosen.kernel->rounds_inputs});
 }
 
 #define QWENCH_INSTANTIATE(Args)                                    \

@@ -36,8 +36,9 @@ class Backend;
 struct OpOutput {
   OpId op;
   std::string_view kernel;
-  int layer = -1;     // -1 outside the layers
-  TensorView tensor;  // f32, in the backend's memory
+  int layer = -1;              // -1 outside the layers
+  TensorView tensor;           // f32, in the backend's memory
+  bool rounds_inputs = false;  // the kernel's own rounding is in it (Kernel::rounds_inputs)
 };
 using OpObserver = std::function<void(Backend&, const OpOutput&)>;
 

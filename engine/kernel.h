@@ -22,8 +22,12 @@ struct Kernel {
   const char* (*unsupported)(const Args&);  // nullptr: can run these args; else the reason why not
   void (*run)(const Args&, Stream&);
   Layout reads = Layout::kPlain;
-  bool invariant = true;  // same bits for any thread count, batch and prefill chunk
+  bool invariant = true;       // same bits for any thread count, batch and prefill chunk
+  bool rounds_inputs = false;  // to fewer bits than f32 has, such as activations to int8
 };
+
+/// For the rows of kernel lists.
+constexpr bool kInvariant = true, kRoundsInputs = true;
 
 /// A view of a constant array of kernels.
 template <class Args>

@@ -14,10 +14,9 @@ int64_t logit_rows(const SessionOptions& o) { return std::max(o.logit_rows, o.n_
 
 }  // namespace
 
-MemoryPlan plan_memory(const ModelConfig& config, DType weight_dtype,
-                       const SessionOptions& options) {
+MemoryPlan plan_memory(const ModelConfig& config, int64_t weights, const SessionOptions& options) {
   MemoryPlan plan;
-  plan.weights = weight_bytes(config, weight_dtype);
+  plan.weights = weights;
   plan.kv_cache = KvCache::bytes(config, options.n_seq, options.capacity, options.kv_dtype);
   const int64_t rope =
       checked_mul(round_up(options.capacity, kKvBlock), config.head_dim * 4, "RoPE");
@@ -27,16 +26,16 @@ MemoryPlan plan_memory(const ModelConfig& config, DType weight_dtype,
   return plan;
 }
 
-void require_memory(const ModelConfig& config, DType weight_dtype, const SessionOptions& options,
+void require_memory(const ModelConfig& config, int64_t weights, const SessionOptions& options,
                     int64_t available) {
-  const MemoryPlan plan = plan_memory(config, weight_dtype, options);
+  const MemoryPlan plan = plan_memory(config, weights, options);
   if (plan.total() <= available) return;
   SessionOptions empty = options;
   empty.capacity = 0;
-  const int64_t fixed = plan_memory(config, weight_dtype, empty).total();
+  const int64_t fixed = plan_memory(config, weights, empty).total();
   SessionOptions block = options;
   block.capacity = kKvBlock;
-  const int64_t per_block = plan_memory(config, weight_dtype, block).total() - fixed;
+  const int64_t per_block = plan_memory(config, weights, block).total() - fixed;
   const int64_t fits = fixed < available ? (available - fixed) / per_block * kKvBlock : 0;
   fail(
       "memory: {} bytes needed (weights {}, KV cache {} for {} x {} positions, activations {}), {} "

@@ -28,12 +28,12 @@ struct MemoryPlan {
   int64_t weights = 0, kv_cache = 0, activations = 0;
   int64_t total() const { return weights + kv_cache + activations; }
 };
-MemoryPlan plan_memory(const ModelConfig& config, DType weight_dtype,
-                       const SessionOptions& options);
+/// `weights`: bytes, as weight_bytes() has them.
+MemoryPlan plan_memory(const ModelConfig& config, int64_t weights, const SessionOptions& options);
 
 /// Error with the bytes needed, the bytes there are and the largest context that fits, when the
 /// plan exceeds `available` bytes.
-void require_memory(const ModelConfig& config, DType weight_dtype, const SessionOptions& options,
+void require_memory(const ModelConfig& config, int64_t weights, const SessionOptions& options,
                     int64_t available);
 
 class Session {

@@ -10,7 +10,7 @@ namespace qwench::bench {
 
 MemoryPlan OpenedModel::plan() const {
   const ModelConfig& config = checkpoint->config();
-  return plan_memory(config, weight_dtype(configuration.model, config), session);
+  return plan_memory(config, planned_weight_bytes(configuration.model, *checkpoint), session);
 }
 
 OpenedModel open_configured(const Configuration& configuration, int64_t capacity, int64_t rows) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bench/accuracy/stability.h"
+#include "bench/accuracy/weight_precision.h"
 #include "bench/configuration.h"
 
 namespace qwench::bench {
@@ -42,6 +43,9 @@ class ConfiguredModel {
   /// As planned when it was opened.
   const SessionOptions& session_options() const { return opened_.session; }
   const Checkpoint& checkpoint() const { return *opened_.checkpoint; }
+  WeightPrecision precision() const {
+    return precision_of(*opened_.checkpoint, opened_.configuration.model);
+  }
   /// Nothing is counted from here on: for runs whose speed matters and values do not.
   void stop_watching();
   const Stability& stability() const { return watch_.seen(); }

@@ -12,6 +12,8 @@ namespace qwench::bench {
 
 struct GoldenOptions {
   double bound = 2e-4;  // of max |ours - expected| / max |expected|; float32 against float32
+  // Where kernels round activations to int8: KL divergence of the logits' distributions, nats.
+  double mean_kl = 1e-3, max_kl = 5e-3;
   DType kv_dtype = DType::kF32;
   int64_t prefill_chunk = 512;
 };
@@ -27,15 +29,20 @@ struct GoldenTensor {
 struct GoldenResult {
   std::string folder;
   int64_t n_tokens = 0, vocab = 0;
-  double bound = 0;
+  GoldenOptions limits;
+  bool rounds_inputs = false;  // some kernel did, so the divergence is judged and not the bound
   GoldenTensor logits;
+  double mean_kl = 0, max_kl = 0;    // nats; of the expected distributions to ours
   std::vector<GoldenTensor> hidden;  // embedding, after each layer; empty when not compared
   std::string hidden_skipped;        // why not, "" when compared
   std::vector<int32_t> expected_ids, ids;
   std::vector<float> margins;  // top-1 minus top-2 logit of the expected ids; may be empty
   /// First index where the greedy ids differ, or -1.
   int64_t first_divergent() const;
-  /// Logits and hidden states within the bound, greedy ids equal.
+  /// Greedy ids equal; where inputs are rounded, up to the first margin that the largest difference of
+  /// the logits could turn.
+  bool ids_passed() const;
+  /// Logits and hidden states within the limits, and the greedy ids.
   bool passed() const;
 };
 

@@ -54,7 +54,9 @@ OrderedJson config_json(const Plan& plan) {
           {"generate", o.generate},
           {"generate_prompts", o.prompts},
           {"seed", o.model.seed},
-          {"tolerances", plan.tolerances.to_json()}};
+          {"tolerances", plan.tolerances.to_json(WeightPrecision::kFloat)},
+          {"tolerances_8bit", plan.tolerances.to_json(WeightPrecision::k8Bit)},
+          {"tolerances_below_8bit", plan.tolerances.to_json(WeightPrecision::kBelow8Bit)}};
 }
 
 }  // namespace qwench::bench

@@ -72,6 +72,7 @@ CandidateResult compare_one(const ConfiguredModel& model, ReferenceReader& reade
   bootstrap.seed = seed;
   if (row.score.divergence->count()) row.divergence = row.score.divergence->summary(bootstrap);
   row.description = model.to_json();
+  row.judged_as = model.precision();  // the file does not say how coarse the reference was
   row.stability = model.stability();
   return row;
 }

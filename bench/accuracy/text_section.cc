@@ -67,8 +67,10 @@ void compare_windows(const Models& models, TextReport& report, uint64_t seed) {
   Lockstep lockstep(*models[0], candidates, rows);
   report.n_windows_run = run_windows(lockstep, report.text);
   report.reference = lockstep.reference();
-  for (size_t i = 0; i < candidates.size(); ++i)
+  for (size_t i = 0; i < candidates.size(); ++i) {
     report.rows.push_back(result_of(*candidates[i], std::move(lockstep.score(i)), seed));
+    report.rows.back().judged_as = judged_as(candidates[i]->precision(), models[0]->precision());
+  }
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // The text section as a person reads it; --json has every figure of it and more.
+#include <algorithm>
 #include <cmath>
 
 #include "bench/accuracy/text_section.h"
@@ -139,10 +140,21 @@ std::string stability_table(const TextReport& report) {
   return table.empty() ? "" : "\n" + table.to_string();
 }
 
+/// One line for each precision that a row is judged by.
+std::string tolerance_lines(const TextReport& report, const Tolerances& tolerances) {
+  std::string text;
+  for (const WeightPrecision p :
+       {WeightPrecision::kFloat, WeightPrecision::k8Bit, WeightPrecision::kBelow8Bit})
+    if (std::any_of(report.rows.begin(), report.rows.end(),
+                    [&](const CandidateResult& row) { return row.judged_as == p; }))
+      text += fmt::format("tolerances, weights of {}: {}\n", name_of(p), tolerances.to_string(p));
+  return text;
+}
+
 }  // namespace
 
 std::string to_string(const TextReport& report, const Tolerances& tolerances) {
-  std::string text = header(report) + "tolerances: " + tolerances.to_string() + "\n\n";
+  std::string text = header(report) + tolerance_lines(report, tolerances) + "\n";
   text += perplexity_table(report, tolerances) + divergence_table(report);
   text += layer_table(report, tolerances) + generation_table(report) + stability_table(report);
   text += "\n";

@@ -1,6 +1,8 @@
 // What a candidate must keep to. Every figure that can be demanded is a row of one table in
-// tolerance.cc; those with a default are demanded always.
+// tolerance.cc; those with a default are demanded always. The defaults grow with the coarseness of
+// the weights; a limit that the user sets is one for all.
 #pragma once
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,6 +10,7 @@
 
 #include "bench/accuracy/generation.h"
 #include "bench/accuracy/lockstep.h"
+#include "bench/accuracy/weight_precision.h"
 
 namespace qwench::bench {
 
@@ -15,6 +18,7 @@ namespace qwench::bench {
 struct CandidateResult {
   std::string name;
   OrderedJson description;  // ConfiguredModel::to_json()
+  WeightPrecision judged_as = WeightPrecision::kFloat;
   CandidateScore score;
   std::optional<DivergenceSummary> divergence;  // none when nothing was compared
   std::optional<GenerationSimilarity> generation;
@@ -31,8 +35,6 @@ struct Verdict {
 /// The limits in force, by metric.
 class Tolerances {
  public:
-  Tolerances();  // the defaults
-
   /// "name=value". UsageError on an unknown name (with the nearest and the list) or a bad number.
   void set(std::string_view text);
 
@@ -40,14 +42,16 @@ class Tolerances {
   std::vector<Verdict> judge(const CandidateResult& candidate) const;
 
   /// {"kld_mean": 0.002, ...}: the limits in force.
-  OrderedJson to_json() const;
+  OrderedJson to_json(WeightPrecision precision) const;
   /// "kld_mean <= 0.002, ...".
-  std::string to_string() const;
+  std::string to_string(WeightPrecision precision) const;
   /// The names of all metrics.
   static std::vector<std::string> names();
 
  private:
-  std::vector<std::optional<double>> limits_;  // by row of the table
+  std::optional<double> limit(size_t row, WeightPrecision precision) const;
+
+  std::map<size_t, double> set_;  // by row of the table
 };
 
 bool all_pass(const std::vector<Verdict>& verdicts);

@@ -32,8 +32,7 @@ void note_long_items(const TaskRun& run, const Task& task, int64_t n_tokens) {
 }
 
 void require_session_memory(const Model& model, const SessionOptions& options) {
-  const MemoryPlan plan = plan_memory(model.config, DType::kF32, options);
-  const int64_t needed = plan.kv_cache + plan.activations;  // the weights are there already
+  const int64_t needed = plan_memory(model.config, 0, options).total();  // the weights are there
   const int64_t available = cpu::available_memory_bytes();
   if (needed > available)
     fail("memory: expected {} for items of up to {} tokens, got {}; use --limit or --kv-dtype f16",

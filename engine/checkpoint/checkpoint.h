@@ -43,8 +43,8 @@ struct OpenOptions {
   DType random_dtype = DType::kBF16;  // random weights
 };
 
-/// A Hugging Face folder, a GGUF file (of a split one the first shard), or the name of a shape card
-/// ("qwen3-0.6b") for random weights of that shape. UsageError when it is none of them, naming near
+/// A Hugging Face folder, a GGUF file (of a split one the first shard) or a folder with just that, or
+/// the name of a shape card ("qwen3-0.6b") for random weights of that shape. UsageError when it is none of them, naming near
 /// card names.
 std::unique_ptr<Checkpoint> open_checkpoint(const std::string& path, const OpenOptions& options);
 

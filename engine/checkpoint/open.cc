@@ -1,5 +1,6 @@
 // One name from the command line -> a checkpoint: an existing folder or GGUF file first, then a shape
 // card.
+#include <algorithm>
 #include <filesystem>
 
 #include "engine/check.h"
@@ -22,18 +23,23 @@ namespace fs = std::filesystem;
       path, parent.empty() ? "." : parent);
 }
 
-/// A folder that holds GGUF files and no config.json: which of them is for the user to say.
-void refuse_gguf_folder(const std::string& path) {
+/// The one model of a folder that holds GGUF files and no config.json: a file, or the first shard of
+/// a split one. "" when the folder is none of these; Error when it holds several models.
+std::string gguf_in_folder(const std::string& path) {
   std::error_code error;
-  if (fs::exists(fs::path(path) / "config.json", error)) return;
-  std::string first;
-  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().string();
-    if (it->path().extension() == ".gguf" && (first.empty() || name < first)) first = name;
-  }
-  if (!first.empty())
-    fail("{}: expected config.json or one GGUF file, got a folder of GGUF files; try -m {}", path,
-         first);
+  if (fs::exists(fs::path(path) / "config.json", error)) return "";
+  std::vector<std::string> files;
+  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error))
+    if (it->path().extension() == ".gguf") files.push_back(it->path().string());
+  if (files.empty()) return "";
+  std::sort(files.begin(), files.end());
+  const std::string shards = fmt::format("-00001-of-{:05}.gguf", files.size());
+  const std::string& first = files.front();
+  if (files.size() > 1 && (first.size() < shards.size() ||
+                           first.compare(first.size() - shards.size(), shards.size(), shards) != 0))
+    fail("{}: expected config.json or one GGUF file, got {} GGUF files; try -m {}", path,
+         files.size(), first);
+  return first;
 }
 
 [[noreturn]] void refuse_unknown(const std::string& path) {
@@ -51,8 +57,11 @@ void refuse_gguf_folder(const std::string& path) {
 std::unique_ptr<Checkpoint> open_checkpoint(const std::string& path, const OpenOptions& options) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
-  if (fs::is_directory(status)) refuse_gguf_folder(path);
-  if (fs::is_directory(status)) return std::make_unique<FolderCheckpoint>(path, options);
+  if (fs::is_directory(status)) {
+    const std::string gguf = gguf_in_folder(path);
+    if (!gguf.empty()) return std::make_unique<GgufCheckpoint>(gguf, options);
+    return std::make_unique<FolderCheckpoint>(path, options);
+  }
   if (is_gguf_file(path)) return std::make_unique<GgufCheckpoint>(path, options);
   if (const ShapeCard* card = find_shape_card(path))
     return std::make_unique<RandomCheckpoint>(card->name, read_shape_card(*card), options);

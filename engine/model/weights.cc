@@ -12,6 +12,8 @@ namespace qwench {
 
 namespace {
 
+constexpr const char *kEmbedding = "model.embed_tokens.weight", *kHead = "lm_head.weight";
+
 /// Reads a whole tensor with several threads; the first thread's error is the caller's.
 void read_parallel(const Checkpoint& checkpoint, const TensorInfo& info, int threads, char* to) {
   constexpr int64_t kMinElements = 1 << 20;  // below this a thread costs more than it brings
@@ -45,9 +47,7 @@ class Loader {
 
   Weight matrix(const std::string& name, int64_t out, int64_t in, WeightUse use) {
     const TensorInfo& info = require(name, {out, in});
-    const DType wanted =
-        use == WeightUse::kLinear ? options_.dtype : embedding_dtype(options_.dtype);
-    const DType dtype = options_.as_stored ? info.dtype : wanted;
+    const DType dtype = held_dtype(info, options_);
     if (is_quantized(dtype) && in % kQuantBlock != 0)
       fail("tensor {}: expected rows of whole blocks of {} for {}, got {} columns (in {})", name,
            kQuantBlock, name_of(dtype), in, checkpoint_.path());
@@ -127,18 +127,23 @@ LayerWeights load_layer(Loader& load, const ModelConfig& c, const std::string& l
 
 }  // namespace
 
-int64_t weight_bytes(const ModelConfig& c, DType dtype) {
-  const auto matrix = [](DType type, int64_t out, int64_t in) {
-    return checked_mul(out, row_bytes(type, round_up(in, kQuantBlock)), "weight bytes");
-  };
-  const int64_t attention =
-      matrix(dtype, c.q_dim() + 2 * c.kv_dim(), c.dim) + matrix(dtype, c.dim, c.q_dim());
-  const int64_t ffn = matrix(dtype, 2 * c.ffn_dim, c.dim) + matrix(dtype, c.dim, c.ffn_dim);
-  const int64_t vectors =
-      2 * c.dim + (c.qkv_bias ? c.q_dim() + 2 * c.kv_dim() : 0) + (c.qk_norm ? 2 * c.head_dim : 0);
-  const int64_t layers = checked_mul(c.n_layers, attention + ffn + 4 * vectors, "weight bytes");
-  const int64_t table = matrix(embedding_dtype(dtype), c.vocab, c.dim);
-  return checked_add(layers, (c.tied_embeddings ? 1 : 2) * table + 4 * c.dim, "weight bytes");
+DType held_dtype(const TensorInfo& tensor, const LoadOptions& options) {
+  if (tensor.shape.rank < 2) return DType::kF32;
+  if (options.as_stored) return tensor.dtype;
+  const bool table = tensor.name == kEmbedding || tensor.name == kHead;
+  return table ? embedding_dtype(options.dtype) : options.dtype;
+}
+
+int64_t weight_bytes(const Checkpoint& checkpoint, const LoadOptions& options) {
+  int64_t bytes = 0;
+  for (const TensorInfo& t : checkpoint.tensors()) {
+    if (t.name == kHead && checkpoint.config().tied_embeddings) continue;
+    const DType dtype = held_dtype(t, options);
+    const int64_t cols = is_quantized(dtype) ? round_up(t.cols(), kQuantBlock) : t.cols();
+    bytes = checked_add(bytes, checked_mul(t.rows(), row_bytes(dtype, cols), "weight bytes"),
+                        "weight bytes");
+  }
+  return bytes;
 }
 
 Weights load_weights(const Checkpoint& checkpoint, Backend& backend, const LoadOptions& options) {
@@ -146,12 +151,11 @@ Weights load_weights(const Checkpoint& checkpoint, Backend& backend, const LoadO
   Loader load(checkpoint, backend, options);
   Weights weights;
   const WeightUse use = c.tied_embeddings ? WeightUse::kTiedEmbedding : WeightUse::kEmbedding;
-  weights.embedding = load.matrix("model.embed_tokens.weight", c.vocab, c.dim, use);
+  weights.embedding = load.matrix(kEmbedding, c.vocab, c.dim, use);
   for (int64_t i = 0; i < c.n_layers; ++i)
     weights.layers.push_back(load_layer(load, c, fmt::format("model.layers.{}.", i)));
   weights.final_norm = load.vector("model.norm.weight", c.dim);
-  if (!c.tied_embeddings)
-    weights.head = load.matrix("lm_head.weight", c.vocab, c.dim, WeightUse::kLinear);
+  if (!c.tied_embeddings) weights.head = load.matrix(kHead, c.vocab, c.dim, WeightUse::kLinear);
   weights.dtype = weights.embedding.view.dtype;
   if (load.elements_read() != c.parameters())
     fail("parameters: expected {} by the configuration, got {} (in {})", c.parameters(),

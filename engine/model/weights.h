@@ -42,9 +42,12 @@ struct LoadOptions {
   std::function<void(const LoadProgress&)> progress;  // called after each tensor; may be empty
 };
 
-/// Bytes of a model whose matrices are `dtype`: rows in whole blocks, embedding and head as
-/// embedding_dtype() has them, vectors f32.
-int64_t weight_bytes(const ModelConfig& config, DType dtype);
+/// The type that a tensor has in memory: vectors f32; matrices their own or options.dtype, embedding
+/// and head what embedding_dtype() makes of it.
+DType held_dtype(const TensorInfo& tensor, const LoadOptions& options);
+
+/// Bytes of all tensors in memory, rows of quantised ones in whole blocks.
+int64_t weight_bytes(const Checkpoint& checkpoint, const LoadOptions& options);
 
 /// Reads, checks (names, shapes, types, parameter count) and imports every tensor.
 Weights load_weights(const Checkpoint& checkpoint, Backend& backend, const LoadOptions& options);

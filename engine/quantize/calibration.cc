@@ -75,7 +75,7 @@ int64_t Calibration::bytes(const ModelConfig& config, int64_t n_tokens, int64_t 
   const ModelConfig one = single_layer(config, max_sequence);
   const char* what = "calibration";
   // the weights, and beside them the largest matrix on its way in: never more than as much again
-  int64_t bytes = checked_mul(2, weight_bytes(one, DType::kF32), what);
+  int64_t bytes = checked_mul(2, checked_mul(4, one.parameters(), what), what);
   for (const int64_t cols : {config.dim, config.q_dim(), config.dim, config.ffn_dim})
     if (products) bytes = checked_add(bytes, ErrorFeedback::bytes(cols), what);
   for (const int64_t part :

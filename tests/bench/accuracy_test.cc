@@ -279,6 +279,42 @@ TEST_CASE("a verdict needs a figure: NaN never passes, what was not compared is 
   CHECK(judged(with_layers({-3}), "layer_cosine") == 0);
 }
 
+TEST_CASE("coarser weights have wider limits, except where the user set one") {
+  Tolerances tolerances;
+  CandidateResult c = with_layers({0.02});
+  const auto passes = [&](WeightPrecision p) {
+    c.judged_as = p;
+    return all_pass(tolerances.judge(c));
+  };
+  CHECK_FALSE(passes(WeightPrecision::kFloat));
+  CHECK(passes(WeightPrecision::k8Bit));
+  CHECK(passes(WeightPrecision::kBelow8Bit));
+  tolerances.set("layer_relative_l2=0.001");
+  CHECK_FALSE(passes(WeightPrecision::kBelow8Bit));
+}
+
+TEST_CASE("weights are as coarse as their coarsest matrix, in the file or in memory") {
+  const auto precision = [](const std::string& folder, const std::string& dtype = "") {
+    ModelOptions options;
+    options.model = data_folder(folder), options.dtype = dtype;
+    return precision_of(*open_checkpoint(options.model, {}), options);
+  };
+  CHECK(precision("text/qwen3-tied-bf16") == WeightPrecision::kFloat);
+  CHECK(precision("text/qwen3-tied-bf16", "q8_0") == WeightPrecision::k8Bit);
+  CHECK(precision("text/qwen3-tied-bf16", "q4g") == WeightPrecision::kBelow8Bit);
+  CHECK(precision("quantized/gguf-qwen3-q8_0-split") == WeightPrecision::k8Bit);
+  CHECK(precision("quantized/gguf-qwen3-q8_0-split", "f32") == WeightPrecision::k8Bit);
+  CHECK(precision("quantized/gguf-qwen3-q4_0", "q8_0") == WeightPrecision::kBelow8Bit);
+  CHECK(precision("quantized/fp8-qwen3-block128-ragged-f32scale") == WeightPrecision::k8Bit);
+  for (const char* folder : {"awq-qwen2-int4-g128", "bnb-qwen3-nf4-double", "mlx-qwen2-3bit-g32"})
+    CHECK(precision(std::string("quantized/") + folder) == WeightPrecision::kBelow8Bit);
+  const auto low = WeightPrecision::kBelow8Bit, eight = WeightPrecision::k8Bit;
+  CHECK(judged_as(low, WeightPrecision::kFloat) == low);
+  CHECK(judged_as(low, low) == eight);
+  CHECK(judged_as(eight, eight) == eight);
+  CHECK(judged_as(WeightPrecision::kFloat, low) == WeightPrecision::kFloat);
+}
+
 TEST_CASE("a perplexity that is better than the reference's is as far from it as a worse one") {
   Tolerances tolerances;
   for (double ln_ratio : {-0.02, 0.02, -0.005, 0.005}) {

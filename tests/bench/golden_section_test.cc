@@ -1,12 +1,13 @@
 // Golden folders: what passes, what must fail, and which files are refused.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "bench/accuracy/golden.h"
 #include "engine/check.h"
 #include "tests/checkpoint/scratch.h"
-#include "tests/support/test_model.h"
+#include "tests/support/quantized_folders.h"
 
 using namespace qwench;
 using namespace qwench::bench;
@@ -74,11 +75,46 @@ TEST_CASE("a damaged layer fails and is seen first in its own hidden state") {
   weight = weight * 1.5f + 0.5f;
   const GoldenResult r = check(folder, m);
   CHECK_FALSE(r.passed());
-  CHECK(r.hidden[0].relative() <= r.bound);
-  CHECK(r.hidden[1].relative() <= r.bound);
-  CHECK(r.hidden[2].relative() > r.bound);
+  CHECK(r.hidden[0].relative() <= r.limits.bound);
+  CHECK(r.hidden[1].relative() <= r.limits.bound);
+  CHECK(r.hidden[2].relative() > r.limits.bound);
   CHECK(to_string(r).find("FAIL") == 0);
   CHECK(to_json(r)["passed"] == false);
+}
+
+TEST_CASE("quantised folders of other software: int8 activations are judged by their divergence") {
+  for (const std::string& folder : test::quantized_folders()) {
+    CAPTURE(folder);
+    const TestModel m(folder);
+    const GoldenResult r = check(folder, m);
+    CHECK_MESSAGE(r.passed(), to_string(r));
+    bool integers = false;  // some matrix is held in blocks that an integer kernel reads
+    for (const LayerWeights& layer : m.model.weights.layers)
+      for (const Weight* w : {&layer.wq, &layer.wv, &layer.w_gate, &layer.w_down})
+        integers = integers || (is_quantized(w->view.dtype) && w->view.packed);
+    CHECK(r.rounds_inputs == integers);
+    if (!integers) CHECK(r.max_kl < 1e-7);
+  }
+}
+
+TEST_CASE("rounded inputs excuse neither another distribution nor another id with a clear margin") {
+  GoldenResult r;
+  r.rounds_inputs = true;
+  r.logits = {0.1, 5, 0};
+  r.ids = {1, 2}, r.expected_ids = {1, 3}, r.margins = {1, 0.15f};
+  CHECK(r.passed());
+  r.margins[1] = 0.25f;
+  CHECK_FALSE(r.passed());
+  r.margins.clear();
+  CHECK_FALSE(r.passed());
+  r.ids = r.expected_ids;
+  CHECK(r.passed());
+  r.max_kl = 0.006;
+  CHECK_FALSE(r.passed());
+  r.max_kl = 0.004, r.mean_kl = 0.002;
+  CHECK_FALSE(r.passed());
+  r.mean_kl = std::nan("");
+  CHECK_FALSE(r.passed());
 }
 
 TEST_CASE("the bound is the one that was asked for") {

@@ -5,7 +5,7 @@
 
 #include "engine/check.h"
 #include "engine/quantize/format.h"
-#include "tests/checkpoint/gguf_folders.h"
+#include "tests/support/quantized_folders.h"
 
 using namespace qwench;
 using namespace qwench::test;

@@ -4,14 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <map>
 
 #include "engine/check.h"
 #include "engine/quantize/format.h"
-#include "tests/support/test_model.h"
+#include "tests/support/quantized_folders.h"
 
 using namespace qwench;
 using namespace qwench::test;
@@ -20,27 +18,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr double kBound = 2e-4;  // of the largest |logit|: float32 against float32
-
-/// The folders made elsewhere that are too large to be kept here; "" where they are not.
-std::string shared_folder() {
-  const char* set = std::getenv("QWENCH_SHARED");
-  const std::string shared = set ? set : QWENCH_SOURCE_DIR "/../shared";
-  return fs::is_directory(shared + "/golden/quantized") ? shared + "/golden/quantized" : "";
-}
-
-/// Those of tests/data and then of the shared folder, each once, sorted within.
-std::vector<std::string> quantized_folders() {
-  std::map<std::string, std::string> by_name;
-  for (const std::string& root : {shared_folder(), data_folder("quantized")}) {
-    if (!fs::is_directory(root)) continue;
-    for (const auto& entry : fs::directory_iterator(root))
-      if (entry.is_directory() && entry.path().filename().string().rfind("gguf", 0) != 0)
-        by_name[entry.path().filename().string()] = entry.path().string();
-  }
-  std::vector<std::string> folders;
-  for (const auto& [name, folder] : by_name) folders.push_back(folder);
-  return folders;
-}
 
 double largest(const std::vector<float>& a, const std::vector<float>* minus = nullptr) {
   double out = 0;
@@ -71,7 +48,7 @@ bool holds_q4_0(const std::string& folder) {
 }  // namespace
 
 TEST_CASE("symmetric 4-bit folders of 32 and more inputs a group are held as q4_0, others as f32") {
-  for (const std::string& folder : quantized_folders()) {
+  for (const std::string& folder : safetensors_folders()) {
     CAPTURE(folder);
     const std::string name = fs::path(folder).filename().string();
     bool symmetric = false;
@@ -83,17 +60,12 @@ TEST_CASE("symmetric 4-bit folders of 32 and more inputs a group are held as q4_
 }
 
 TEST_CASE("one folder of each scheme is here, the rest where the shared folder is") {
-  CHECK(quantized_folders().size() >= 6);
-  if (shared_folder().empty())
-    MESSAGE(
-        "skipped: the quantised folders that are not kept here: no golden/quantized under "
-        "$QWENCH_SHARED or ../shared");
-  else
-    CHECK(quantized_folders().size() >= 33);
+  CHECK(safetensors_folders().size() >= 6);
+  if (!shared_quantized().empty()) CHECK(safetensors_folders().size() >= 33);
 }
 
 TEST_CASE("logits and greedy tokens of every quantised folder are those of transformers") {
-  for (const std::string& folder : quantized_folders()) {
+  for (const std::string& folder : safetensors_folders()) {
     CAPTURE(folder);
     const std::vector<float> expected = expected_floats(folder, "logits");
     const std::vector<int32_t> prompt = expected_ints(folder, "input_ids");
@@ -111,7 +83,7 @@ TEST_CASE("logits and greedy tokens of every quantised folder are those of trans
 }
 
 TEST_CASE("every quantised matrix decodes to the bits of the format's own library") {
-  for (const std::string& folder : quantized_folders()) {
+  for (const std::string& folder : safetensors_folders()) {
     CAPTURE(folder);
     const auto checkpoint = open_checkpoint(folder, {});
     const SafetensorsFile samples(folder + "/dequantized_samples.safetensors");
@@ -141,7 +113,7 @@ TEST_CASE("every quantised matrix decodes to the bits of the format's own librar
 }
 
 TEST_CASE("any range of a quantised matrix gives the same elements as the whole") {
-  for (const std::string& folder : quantized_folders()) {
+  for (const std::string& folder : safetensors_folders()) {
     CAPTURE(folder);
     const auto checkpoint = open_checkpoint(folder, {});
     for (const char* module : {"self_attn.k_proj", "mlp.down_proj"}) {

@@ -109,23 +109,25 @@ TEST_CASE("token ids out of range and contexts that do not fit are refused") {
 }
 
 TEST_CASE("a memory plan over the limit names the largest context that fits, and that one fits") {
-  const ModelConfig config = open_checkpoint(data_folder(kFolder), {})->config();
+  const auto checkpoint = open_checkpoint(data_folder(kFolder), {});
+  const ModelConfig& config = checkpoint->config();
+  const int64_t weights = weight_bytes(*checkpoint, {});
   SessionOptions options = with_capacity(1 << 20);
   const int64_t available = 64 << 20;
   std::string message;
   try {
-    require_memory(config, DType::kBF16, options, available);
+    require_memory(config, weights, options, available);
   } catch (const Error& error) {
     message = error.what();
   }
   const size_t at = message.find("largest context that fits is ");
   REQUIRE(at != std::string::npos);
   options.capacity = std::stoll(message.substr(at + 29));
-  CHECK_NOTHROW(require_memory(config, DType::kBF16, options, available));
+  CHECK_NOTHROW(require_memory(config, weights, options, available));
   options.capacity += kKvBlock;
-  CHECK_THROWS_AS(require_memory(config, DType::kBF16, options, available), Error);
+  CHECK_THROWS_AS(require_memory(config, weights, options, available), Error);
   options.capacity = 1;
-  CHECK_THROWS_WITH_AS(require_memory(config, DType::kBF16, options, 1000),
+  CHECK_THROWS_WITH_AS(require_memory(config, weights, options, 1000),
                        doctest::Contains("no context fits"), Error);
 }
 

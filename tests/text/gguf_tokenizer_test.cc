@@ -4,7 +4,7 @@
 
 #include "engine/text/chat.h"
 #include "tests/checkpoint/gguf_bytes.h"
-#include "tests/checkpoint/gguf_folders.h"
+#include "tests/support/quantized_folders.h"
 #include "tests/text/support.h"
 
 using namespace qwench;
