@@ -80,6 +80,22 @@ TEST_CASE("logits are bit-identical for any thread count and prefill chunk") {
     }
 }
 
+TEST_CASE("so are those of quantised weights") {
+  for (const char* name : {"text/qwen3-tied-bf16", "text/qwen2-untied-f32"})
+    for (const DType dtype : {DType::kQ8_0, DType::kQ4_0, DType::kQ4G}) {
+      CAPTURE(name);
+      CAPTURE(name_of(dtype));
+      const std::string folder = data_folder(name);
+      const std::vector<int32_t> tokens = expected_ints(folder, "input_ids");
+      const LoadOptions load = held_as(dtype);
+      const auto one = prompt_logits(TestModel(folder, "", 1, load), tokens, 64);
+      const TestModel two(folder, "", 2, load);
+      for (int64_t chunk : {1, 2, 7, 8, 64, 512})
+        CHECK(same_bits(prompt_logits(two, tokens, chunk), one));
+      CHECK(same_bits(prompt_logits(TestModel(folder, "", 3, load), tokens, 7), one));
+    }
+}
+
 TEST_CASE("an f16 KV cache stays near and is bit-identical too") {
   const std::string folder = data_folder("text/qwen3-tied-bf16");
   const std::vector<int32_t> tokens = expected_ints(folder, "input_ids");

@@ -26,29 +26,35 @@ SessionOptions with_capacity(int64_t capacity, int64_t n_seq = 1) {
   return options;
 }
 
-}  // namespace
-
-TEST_CASE("a sequence's logits do not depend on the sequences beside it") {
-  const TestModel m(data_folder(kFolder), "", 2);
+/// Prompts of several lengths, then two steps together: each sequence's logits as if it were alone.
+void check_batch(const TestModel& m, int64_t batch) {
   const int64_t vocab = m.model.config.vocab;
   const std::vector<int32_t> prompts[] = {{5, 9, 200, 31}, {7}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}};
-  for (int64_t batch : {2, 4, 8, 16}) {
-    Session together(m.model, with_capacity(32, batch));
-    for (int64_t s = 0; s < batch; ++s)
-      together.prefill(s, prompts[s % 3].data(), int64_t(prompts[s % 3].size()));
-    const std::vector<int32_t> next(size_t(batch), 42);
-    together.decode(next.data());
-    together.decode(next.data());
-    for (int64_t s = 0; s < batch; ++s) {
-      CAPTURE(batch);
-      CAPTURE(s);
-      Session alone(m.model, with_capacity(32));
-      alone.prefill(0, prompts[s % 3].data(), int64_t(prompts[s % 3].size()));
-      alone.decode(next.data());
-      alone.decode(next.data());
-      CHECK(row(together, s, vocab) == row(alone, 0, vocab));
-    }
+  Session together(m.model, with_capacity(32, batch));
+  for (int64_t s = 0; s < batch; ++s)
+    together.prefill(s, prompts[s % 3].data(), int64_t(prompts[s % 3].size()));
+  const std::vector<int32_t> next(size_t(batch), 42);
+  together.decode(next.data());
+  together.decode(next.data());
+  for (int64_t s = 0; s < batch; ++s) {
+    CAPTURE(s);
+    Session alone(m.model, with_capacity(32));
+    alone.prefill(0, prompts[s % 3].data(), int64_t(prompts[s % 3].size()));
+    alone.decode(next.data());
+    alone.decode(next.data());
+    CHECK(row(together, s, vocab) == row(alone, 0, vocab));
   }
+}
+
+}  // namespace
+
+TEST_CASE("a sequence's logits do not depend on the sequences beside it, whatever the type") {
+  for (DType dtype : {DType::kBF16, DType::kQ8_0, DType::kQ4_0, DType::kQ4G})
+    for (int64_t batch : {2, 4, 8, 16}) {
+      CAPTURE(name_of(dtype));
+      CAPTURE(batch);
+      check_batch(TestModel(data_folder(kFolder), "", 2, held_as(dtype)), batch);
+    }
 }
 
 TEST_CASE("truncating and going on equals a fresh start") {

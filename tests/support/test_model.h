@@ -18,6 +18,13 @@ inline std::string data_folder(const std::string& name) {
 /// The names of the golden folders under tests/data/text, sorted.
 std::vector<std::string> golden_text_folders();
 
+/// Matrices of this type, whatever the file holds.
+inline LoadOptions held_as(DType dtype) {
+  LoadOptions load;
+  load.as_stored = false, load.dtype = dtype;
+  return load;
+}
+
 struct TestModel {
   std::unique_ptr<Checkpoint> checkpoint;
   std::unique_ptr<Backend> backend;
