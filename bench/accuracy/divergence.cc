@@ -247,7 +247,9 @@ void Divergence::add(const PositionDivergence& p, int64_t document) {
   kl_.push_back(p.kl);
   same_top1_ += p.same_top1;
   const auto [slot, is_new] = slots_.try_emplace(document, documents_.size());
-  if (is_new) documents_.emplace_back();
+  if (is_new) documents_.emplace_back(), kl_of_documents_.emplace_back();
+  kl_of_documents_[slot->second].sum += p.kl;
+  ++kl_of_documents_[slot->second].count;
   if (!p.scored) return;
   ++scored_;
   nll_reference_ += p.nll_reference;
@@ -268,6 +270,7 @@ DivergenceSummary Divergence::summary(const BootstrapOptions& bootstrap) const {
   for (const double kl : sorted) s.mean_kl += kl;  // ascending: small ones are not lost
   s.mean_kl /= double(s.count);
   s.max_kl = sorted.back();
+  if (std::isfinite(s.mean_kl)) s.kl_interval = bootstrap_ratio(kl_of_documents_, bootstrap);
   s.median_kl = percentile(sorted, 0.5).value;
   s.p90 = percentile(sorted, 0.9);
   s.p95 = percentile(sorted, 0.95);

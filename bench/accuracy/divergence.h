@@ -60,6 +60,7 @@ struct DivergenceSummary {
   int64_t count = 0;   // positions compared
   int64_t scored = 0;  // of these, positions whose next token is known
   double mean_kl = 0, max_kl = 0;
+  std::optional<BootstrapInterval> kl_interval;  // of the mean, over documents; none with one
   double median_kl = 0;
   Percentile p90, p95, p99, p99_9;                   // of KL
   double top1 = 0;                                   // share of positions with the same top token
@@ -99,7 +100,7 @@ class Divergence {
   std::vector<double> kl_;
   int64_t same_top1_ = 0, scored_ = 0;
   double nll_reference_ = 0, nll_candidate_ = 0, delta_p_ = 0, delta_p_squared_ = 0;
-  std::vector<ClusterSum> documents_;
+  std::vector<ClusterSum> documents_, kl_of_documents_;
   std::map<int64_t, size_t> slots_;  // document id -> index into documents_
 };
 

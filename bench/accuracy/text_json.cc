@@ -9,11 +9,19 @@ namespace qwench::bench {
 namespace {
 
 OrderedJson kld_object(const DivergenceSummary& s) {
-  return {{"mean", finite_or_null(s.mean_kl)},  {"median", finite_or_null(s.median_kl)},
-          {"p90", finite_or_null(s.p90.value)}, {"p95", finite_or_null(s.p95.value)},
-          {"p99", finite_or_null(s.p99.value)}, {"p999", finite_or_null(s.p99_9.value)},
-          {"max", finite_or_null(s.max_kl)},    {"positions", s.count},
-          {"p99_supported", s.p99.supported},   {"p999_supported", s.p99_9.supported}};
+  const bool interval = s.kl_interval.has_value();
+  return {{"mean", finite_or_null(s.mean_kl)},
+          {"mean_lo", interval ? OrderedJson(s.kl_interval->lo) : OrderedJson(nullptr)},
+          {"mean_hi", interval ? OrderedJson(s.kl_interval->hi) : OrderedJson(nullptr)},
+          {"median", finite_or_null(s.median_kl)},
+          {"p90", finite_or_null(s.p90.value)},
+          {"p95", finite_or_null(s.p95.value)},
+          {"p99", finite_or_null(s.p99.value)},
+          {"p999", finite_or_null(s.p99_9.value)},
+          {"max", finite_or_null(s.max_kl)},
+          {"positions", s.count},
+          {"p99_supported", s.p99.supported},
+          {"p999_supported", s.p99_9.supported}};
 }
 
 /// exp of the interval of the mean difference in nll, candidate minus reference.

@@ -64,13 +64,18 @@ std::string perplexity_table(const TextReport& report, const Tolerances& toleran
 }
 
 std::string divergence_table(const TextReport& report) {
-  Table table({"<KL divergence, nats", "mean", "median", "90 %", "95 %", "99 %", "99.9 %", "max"});
+  Table table({"<KL divergence, nats", "mean", "<[95 %]", "median", "90 %", "95 %", "99 %",
+               "99.9 %", "max"});
   for (size_t i = 0; i < report.rows.size(); ++i) {
     if (!report.rows[i].divergence) continue;
     const DivergenceSummary& s = *report.rows[i].divergence;
     std::vector<std::string> cells = {label(report, i)};
+    cells.push_back(format_number(s.mean_kl));
+    cells.push_back(s.kl_interval ? fmt::format("[{}, {}]", format_number(s.kl_interval->lo),
+                                                format_number(s.kl_interval->hi))
+                                  : "");
     for (double value :
-         {s.mean_kl, s.median_kl, s.p90.value, s.p95.value, s.p99.value, s.p99_9.value, s.max_kl})
+         {s.median_kl, s.p90.value, s.p95.value, s.p99.value, s.p99_9.value, s.max_kl})
       cells.push_back(format_number(value));
     table.add(std::move(cells));
   }

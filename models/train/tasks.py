@@ -1,4 +1,4 @@
-"""Writes what ships beside the model: held-out text, task files, prompts.
+"""Writes what ships beside the model: held-out text, calibration text, task files, prompts.
 
     python tasks.py MODEL_FOLDER
 
@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 
 import corpus
 from corpus import ATTRIBUTES, FACTS, KEYS, LETTERS, PEOPLE, VALUES
+from train import STAGES
 from world import asked, summed, told
 
 
@@ -38,6 +39,16 @@ def heldout(rng, paragraphs):
         own = by_person[rng.choice(PEOPLE)]
         chosen = rng.sample(own if len(own) > 3 else left_out, 4) + rng.sample(left_out, 2)
         texts.append(" ".join(corpus.sentence(*x) for x in dict.fromkeys(chosen)))
+    return "\n\n".join(texts) + "\n"
+
+
+def calibration(rng, size):
+    """Documents as in training, for quantisers to see activations on: `size` characters or a few
+    more."""
+    texts = []
+    while sum(map(len, texts)) < size:
+        parts = corpus.document(rng, STAGES[-1][2], rng.choice((64, 128, 256)))
+        texts.append("".join(text for text, _ in parts).strip())
     return "\n\n".join(texts) + "\n"
 
 
@@ -115,6 +126,8 @@ def main(folder):
     os.makedirs(tasks, exist_ok=True)
     with open(os.path.join(folder, "heldout.txt"), "w", encoding="utf-8") as file:
         file.write(heldout(rng, 160))
+    with open(os.path.join(folder, "calibration.txt"), "w", encoding="utf-8") as file:
+        file.write(calibration(random.Random(29), 64 * 1024))
     write_lines(os.path.join(tasks, "mmlu.jsonl"), multiple_choice(rng))
     write_lines(os.path.join(tasks, "hellaswag.jsonl"), endings(rng, 200))
     write_lines(os.path.join(tasks, "retrieval.jsonl"),

@@ -51,6 +51,9 @@ TEST_CASE("accuracy --json has the fields that scripts read") {
       CHECK_MESSAGE(c.contains(key), key);
     for (const char* key : {"mean", "median", "p90", "p95", "p99", "p999", "max"})
       CHECK_MESSAGE(c["kld"][key].is_number(), key);
+    const double mean = c["kld"]["mean"];
+    CHECK(c["kld"]["mean_lo"].get<double>() <= mean);
+    CHECK(c["kld"]["mean_hi"].get<double>() >= mean);
     for (const char* key : {"value", "lo", "hi"})
       CHECK_MESSAGE(c["ppl_ratio"][key].is_number(), key);
     REQUIRE(!c["verdicts"].empty());
