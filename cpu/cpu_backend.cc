@@ -139,6 +139,14 @@ const char* avx2_missing() {
   return cpu_info().avx2 ? nullptr : "this processor has no AVX2, FMA and F16C";
 }
 
+const char* avx512_missing(DType weights) {
+  const CpuInfo& info = cpu_info();
+  if (!info.avx512) return "this processor has no AVX-512 F, BW, VL and DQ";
+  if (is_quantized(weights) && !(info.avx512_vnni && info.avx512_vbmi))
+    return "this processor has no AVX-512 VNNI and VBMI";
+  return nullptr;
+}
+
 std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options) {
   constexpr int kMaxThreads = 1024;
   if (options.threads < 0 || options.threads > kMaxThreads)

@@ -63,6 +63,7 @@ void read_isa(CpuInfo* info) {
   info->avx512 = info->avx2 && zmm && bit(seven.ebx, 16) && bit(seven.ebx, 17) &&
                  bit(seven.ebx, 30) && bit(seven.ebx, 31);
   info->avx512_vnni = info->avx512 && bit(seven.ecx, 11);
+  info->avx512_vbmi = info->avx512 && bit(seven.ecx, 1);
   info->avx512_bf16 = info->avx512 && bit(seven_one.eax, 5);
   info->avx_vnni = info->avx2 && bit(seven_one.eax, 4);
   info->virtual_machine = bit(one.ecx, 31);

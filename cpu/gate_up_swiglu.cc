@@ -1,31 +1,20 @@
 // gate_up_swiglu: h = silu(x @ Wg^T) * (x @ Wu^T), fused over the same rows of both matrices.
 #include "cpu/ops.h"
-#include "cpu/panel_matmul.h"
+#include "cpu/panel_kernels.h"
 
 namespace qwench::cpu {
 
 namespace {
 
-void gate_up_panel(const GateUpSwiGluArgs& a, Stream& stream) {
-  panel_gate_up_swiglu_avx2(team_of(stream), a);
-}
-template <DType kType>
-const char* unsupported(const GateUpSwiGluArgs& a) {
-  if (const char* reason = panel_avx2_unsupported(a.w_gate, kType)) return reason;
-  return panel_avx2_unsupported(a.w_up, kType);
-}
-
-constexpr Kernel<GateUpSwiGluArgs> kGateUpSwiGlu[] = {
-    {"f32_panel_avx2", unsupported<DType::kF32>, gate_up_panel, Layout::kPacked},
-    {"f16_panel_avx2", unsupported<DType::kF16>, gate_up_panel, Layout::kPacked},
-    {"bf16_panel_avx2", unsupported<DType::kBF16>, gate_up_panel, Layout::kPacked},
-    {"q8_0_intdot_avx2", unsupported<DType::kQ8_0>, gate_up_panel, Layout::kPacked, kInvariant,
-     kRoundsInputs},
-    {"q4_0_intdot_avx2", unsupported<DType::kQ4_0>, gate_up_panel, Layout::kPacked, kInvariant,
-     kRoundsInputs},
-    {"q4g_intdot_avx2", unsupported<DType::kQ4G>, gate_up_panel, Layout::kPacked, kInvariant,
-     kRoundsInputs},
+struct GateUpSwiGlu {
+  using Args = GateUpSwiGluArgs;
+  static std::array<const WeightView*, 2> weights(const Args& a) { return {&a.w_gate, &a.w_up}; }
+  static void run(const Args& a, Stream& stream, const PanelProducts& products) {
+    panel_gate_up_swiglu(team_of(stream), a, products);
+  }
 };
+
+constexpr auto kGateUpSwiGlu = panel_kernels<GateUpSwiGlu>();
 
 }  // namespace
 

@@ -3,7 +3,7 @@
 
 #include "cpu/linear_eigen.h"
 #include "cpu/ops.h"
-#include "cpu/panel_matmul.h"
+#include "cpu/panel_kernels.h"
 #include "cpu/plain_weight.h"
 
 namespace qwench::cpu {
@@ -27,27 +27,18 @@ void linear_reference(const LinearArgs& a, Stream& stream) {
 }
 const char* reference_unsupported(const LinearArgs& a) { return needs_plain(a.w); }
 
-void linear_panel(const LinearArgs& a, Stream& stream) {
-  panel_matmul_avx2(team_of(stream), &a, 1);
-}
-template <DType kType>
-const char* panel_unsupported(const LinearArgs& a) {
-  return panel_avx2_unsupported(a.w, kType);
-}
-
-constexpr Kernel<LinearArgs> kLinear[] = {
-    {"f32_panel_avx2", panel_unsupported<DType::kF32>, linear_panel, Layout::kPacked},
-    {"f16_panel_avx2", panel_unsupported<DType::kF16>, linear_panel, Layout::kPacked},
-    {"bf16_panel_avx2", panel_unsupported<DType::kBF16>, linear_panel, Layout::kPacked},
-    {"q8_0_intdot_avx2", panel_unsupported<DType::kQ8_0>, linear_panel, Layout::kPacked, kInvariant,
-     kRoundsInputs},
-    {"q4_0_intdot_avx2", panel_unsupported<DType::kQ4_0>, linear_panel, Layout::kPacked, kInvariant,
-     kRoundsInputs},
-    {"q4g_intdot_avx2", panel_unsupported<DType::kQ4G>, linear_panel, Layout::kPacked, kInvariant,
-     kRoundsInputs},
-    {"eigen", eigen_unsupported, linear_eigen, Layout::kPlain, /*invariant=*/false},
-    {"reference", reference_unsupported, linear_reference},
+struct Linear {
+  using Args = LinearArgs;
+  static std::array<const WeightView*, 1> weights(const Args& a) { return {&a.w}; }
+  static void run(const Args& a, Stream& stream, const PanelProducts& products) {
+    panel_matmul(team_of(stream), &a, 1, products);
+  }
 };
+
+constexpr auto kLinear = panel_kernels<Linear>(
+    Kernel<LinearArgs>{"eigen", eigen_unsupported, linear_eigen, Layout::kPlain,
+                       /*invariant=*/false},
+    Kernel<LinearArgs>{"reference", reference_unsupported, linear_reference});
 
 }  // namespace
 

@@ -25,5 +25,7 @@ KernelList<LogitsArgs> logits_kernels();
 
 /// Why an AVX2 kernel cannot run here, or null.
 const char* avx2_missing();
+/// The same for AVX-512; of quantised weights with VNNI and VBMI.
+const char* avx512_missing(DType weights);
 
 }  // namespace qwench::cpu

@@ -1,21 +1,34 @@
-// Matrix products over packed panels (AVX2): the engine room of linear, qkv_linear, gate_up_swiglu
-// and logits. One summation order everywhere: per output a chain of fused multiply-adds, k
+// Matrix products over packed panels: the engine room of linear, qkv_linear, gate_up_swiglu and
+// logits. One driver hands panels to the team; what multiplies a panel is a table of functions per
+// instruction set. One summation order everywhere: per output a chain of fused multiply-adds, k
 // ascending (of quantised weights: blocks of 32 k).
 #pragma once
 #include "cpu/panels.h"
+#include "cpu/quant_rows.h"
 #include "engine/op.h"
 
 namespace qwench::cpu {
 
+/// The products of one instruction set: see float_product.h and quant_product.h.
+struct PanelProducts {
+  void (*float_gemv)(DType, const void* panel, const float* x, int64_t in, float* sums);
+  void (*float_gemm)(DType, const void* panel, const float* x, int64_t in, int64_t n_tokens,
+                     float* widened, float* sums);
+  QuantRows (*quant_rows)(DType, int64_t n_rows, int64_t n_blocks);
+  void (*quant_product)(DType, const void* panel, const QuantRows& rows, char* unpacked,
+                        float* sums);
+};
+extern const PanelProducts kPanelAvx2, kPanelAvx512;
+
 /// y = x @ W^T (+ bias) for each of n matrices of one type that share x, handed out to the team as
 /// one pool of panels.
-void panel_matmul_avx2(Team& team, const LinearArgs* matmuls, int n);
+void panel_matmul(Team& team, const LinearArgs* matmuls, int n, const PanelProducts& products);
 
 /// h = silu(x @ Wg^T) * (x @ Wu^T): both panels of the same rows, joined before they leave the
 /// cache.
-void panel_gate_up_swiglu_avx2(Team& team, const GateUpSwiGluArgs& args);
+void panel_gate_up_swiglu(Team& team, const GateUpSwiGluArgs& args, const PanelProducts& products);
 
 /// Why the kernel for `dtype` cannot multiply with w, or null.
-const char* panel_avx2_unsupported(const WeightView& w, DType dtype);
+const char* panel_unsupported(const WeightView& w, DType dtype, const PanelProducts& products);
 
 }  // namespace qwench::cpu

@@ -4,15 +4,14 @@
 // chain of the GEMV.
 #include <algorithm>
 
-#include "cpu/int8_avx2.h"
 #include "cpu/quant_product.h"
-#include "engine/quantize/q4g.h"
+#include "cpu/quant_unpack_avx2.h"
 
 namespace qwench::cpu {
 
 namespace {
 
-constexpr int kGroups = kPanelRows / kGroupRows;
+constexpr int kGroups = kPanelGroups;
 
 /// The unpacked piece of a 4-bit panel: int8, 8 rows x 4 k a vector, ordered as they are read.
 constexpr int64_t kBlocks4 = 16, kVectors4 = 8;
@@ -36,61 +35,6 @@ __m256i start_value(const __m256i* weights) {
   for (int j = 0; j < kCount; ++j)
     sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(_mm256_set1_epi8(1), weights[j]));
   return _mm256_sub_epi16(_mm256_setzero_si256(), _mm256_slli_epi16(sum, 7));
-}
-
-void unpack_q8_0(const char* quants, const char* scales, int64_t b, int g, Piece8& to) {
-  // A lane's 4 k become 2 + 2: each byte into the high half of 16 bits, then shifted down.
-  const __m256i first = _mm256_broadcastsi128_si256(
-      _mm_setr_epi8(-1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13));
-  const __m256i second = _mm256_broadcastsi128_si256(
-      _mm_setr_epi8(-1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15));
-  for (int v = 0; v < kVectors8 / 2; ++v) {
-    const __m256i w = load(quants + 32 * v);
-    store(to.weights[b][2 * v][g], _mm256_srai_epi16(_mm256_shuffle_epi8(w, first), 8));
-    store(to.weights[b][2 * v + 1][g], _mm256_srai_epi16(_mm256_shuffle_epi8(w, second), 8));
-  }
-  _mm256_storeu_ps(to.scales[b][g], f16_scales(scales));
-}
-
-void unpack_q4_0(const char* quants, const char* scales, int64_t b, int g, Piece4& to) {
-  __m256i w[kVectors4];
-  for (int v = 0; v < 4; ++v) {
-    const __m256i both = load(quants + 32 * v);
-    w[v] = _mm256_sub_epi8(low_nibbles(both), _mm256_set1_epi8(8));
-    w[v + 4] = _mm256_sub_epi8(high_nibbles(both), _mm256_set1_epi8(8));
-  }
-  for (int j = 0; j < kVectors4; ++j) store(to.weights[b][j][g], w[j]);
-  store(to.starts[b][0][g], start_value<8>(w));
-  _mm256_storeu_ps(to.scales[b][g], f16_scales(scales));
-}
-
-/// 4 x 4 units of 32 bits transposed within each half: in, vector p holds 16 k of rows p and p + 4;
-/// out, vector j holds k = 4j .. 4j + 3 of rows 0..7.
-void transpose(const __m256i (&in)[4], __m256i* out) {
-  const __m256i a = _mm256_unpacklo_epi32(in[0], in[1]), b = _mm256_unpackhi_epi32(in[0], in[1]);
-  const __m256i c = _mm256_unpacklo_epi32(in[2], in[3]), d = _mm256_unpackhi_epi32(in[2], in[3]);
-  out[0] = _mm256_unpacklo_epi64(a, c), out[1] = _mm256_unpackhi_epi64(a, c);
-  out[2] = _mm256_unpacklo_epi64(b, d), out[3] = _mm256_unpackhi_epi64(b, d);
-}
-
-void unpack_q4g(const char* quants, const char* heads, const float* row_scales, int64_t b, int g,
-                Piece4& to) {
-  __m256i low[4], high[4], w[kVectors4];
-  for (int p = 0; p < 4; ++p) {
-    const auto values = [&](int row) {
-      return _mm_loadu_si128(reinterpret_cast<const __m128i*>(kQ4GGrid[heads[row] & 3]));
-    };
-    const __m256i table =
-        _mm256_inserti128_si256(_mm256_castsi128_si256(values(p)), values(p + 4), 1);
-    const __m256i both = load(quants + 32 * p);
-    low[p] = _mm256_shuffle_epi8(table, low_nibbles(both));
-    high[p] = _mm256_shuffle_epi8(table, high_nibbles(both));
-  }
-  transpose(low, w), transpose(high, w + 4);
-  for (int j = 0; j < kVectors4; ++j) store(to.weights[b][j][g], w[j]);
-  store(to.starts[b][0][g], start_value<4>(w));
-  store(to.starts[b][1][g], start_value<4>(w + 4));
-  _mm256_storeu_ps(to.scales[b][g], q4g_scales(heads, _mm256_loadu_ps(row_scales)));
 }
 
 /// sums[32] += one row of activations (kUint8) x n blocks of a piece of q4_0 (kLanes = 1) or q4g (2).
@@ -157,51 +101,54 @@ void tile8(const Piece8& piece, const char* x, int64_t n, float* sums) {
   unroll<kGroups>([&](auto g) QWENCH_INLINE { _mm256_storeu_ps(sums + 8 * g, f[g]); });
 }
 
-/// How far ahead of the unpacking to ask for weights: the same place of the next panel while that
-/// stays in a small L2, else the group's next piece.
-int64_t prefetch_distance(DType t, int64_t n_blocks, int64_t piece_blocks) {
-  constexpr int64_t kFarthest = 100 << 10;
-  const int64_t panel = kGroups * n_blocks * unit_bytes(t) + row_scale_bytes(t);
-  return panel <= kFarthest ? panel : piece_blocks * unit_bytes(t);
+/// Blocks [first, first + n) of a panel into a piece.
+template <DType kType>
+void unpack(const char* panel, int64_t n_blocks, int64_t first, int64_t n, Piece4& to) {
+  for_each_block<kType>(panel, n_blocks, first, n,
+                        [&](int64_t b, int g, const __m256i(&w)[kBlockVectors], __m256 scales) {
+                          for (int j = 0; j < kVectors4; ++j) store(to.weights[b][j][g], w[j]);
+                          if (kType == DType::kQ4_0) {
+                            store(to.starts[b][0][g], start_value<8>(w));
+                          } else {
+                            store(to.starts[b][0][g], start_value<4>(w));
+                            store(to.starts[b][1][g], start_value<4>(w + 4));
+                          }
+                          _mm256_storeu_ps(to.scales[b][g], scales);
+                        });
 }
 
-/// Blocks [first, first + n) of a panel into a piece.
-template <DType kType, class Piece>
-void unpack(const char* panel, int64_t n_blocks, int64_t first, int64_t n, Piece& to) {
-  const int64_t ahead = prefetch_distance(kType, n_blocks, n);
-  for (int g = 0; g < kGroups; ++g) {
-    const char* group = panel + group_offset(kType, n_blocks, g);
-    for (int64_t b = 0; b < n; ++b) {
-      const BlockPlace place = block_place(kType, n_blocks, first + b);
-      const char *quants = group + place.quants, *scales = group + place.scales;
-      for (int64_t line = 0; line < quants_bytes(kType); line += 64)
-        _mm_prefetch(quants + ahead + line, _MM_HINT_T1);
-      _mm_prefetch(scales + ahead, _MM_HINT_T1);
-      if constexpr (kType == DType::kQ8_0) unpack_q8_0(quants, scales, b, g, to);
-      if constexpr (kType == DType::kQ4_0) unpack_q4_0(quants, scales, b, g, to);
-      if constexpr (kType == DType::kQ4G)
-        unpack_q4g(quants, scales, reinterpret_cast<const float*>(panel) + g * kGroupRows, b, g,
-                   to);
+void unpack_q8_0(const char* panel, int64_t n_blocks, int64_t first, int64_t n, Piece8& to) {
+  // A lane's 4 k become 2 + 2: each byte into the high half of 16 bits, then shifted down.
+  const __m256i low = _mm256_broadcastsi128_si256(
+      _mm_setr_epi8(-1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13));
+  const __m256i high = _mm256_broadcastsi128_si256(
+      _mm_setr_epi8(-1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15));
+  const auto put = [&](int64_t b, int g, const __m256i(&w)[kBlockVectors], __m256 scales) {
+    for (int v = 0; v < kBlockVectors; ++v) {
+      store(to.weights[b][2 * v][g], _mm256_srai_epi16(_mm256_shuffle_epi8(w[v], low), 8));
+      store(to.weights[b][2 * v + 1][g], _mm256_srai_epi16(_mm256_shuffle_epi8(w[v], high), 8));
     }
-  }
+    _mm256_storeu_ps(to.scales[b][g], scales);
+  };
+  for_each_block<DType::kQ8_0>(panel, n_blocks, first, n, put);
 }
 
 void unpack_any(DType t, const char* panel, int64_t n_blocks, int64_t first, int64_t n, char* to) {
   auto& piece4 = *reinterpret_cast<Piece4*>(to);
-  if (t == DType::kQ8_0)
-    unpack<DType::kQ8_0>(panel, n_blocks, first, n, *reinterpret_cast<Piece8*>(to));
+  if (t == DType::kQ8_0) unpack_q8_0(panel, n_blocks, first, n, *reinterpret_cast<Piece8*>(to));
   if (t == DType::kQ4_0) unpack<DType::kQ4_0>(panel, n_blocks, first, n, piece4);
   if (t == DType::kQ4G) unpack<DType::kQ4G>(panel, n_blocks, first, n, piece4);
 }
 
 }  // namespace
 
-QuantRows rows_for(DType t, int64_t n_rows, int64_t n_blocks) {
+QuantRows quant_rows_avx2(DType t, int64_t n_rows, int64_t n_blocks) {
   QuantRows rows;
   rows.n_rows = n_rows, rows.n_blocks = n_blocks;
-  const bool few = n_rows <= gemv_rows(t);
+  const bool few = n_rows <= (t == DType::kQ8_0 ? 8 : 4);  // up to here the GEMV is the faster one
   rows.chunk_blocks = few ? n_blocks : t == DType::kQ8_0 ? kBlocks8 : kBlocks4;
   rows.form = few ? RowForm::kInt8Sums : t == DType::kQ8_0 ? RowForm::kInt16 : RowForm::kUint8;
+  rows.zero_point = t == DType::kQ4_0 ? 8 : t == DType::kQ4G ? 32 : 0;
   return rows;
 }
 

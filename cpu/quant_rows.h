@@ -24,6 +24,7 @@ struct QuantRows {
   RowForm form = RowForm::kInt8Sums;
   int64_t n_rows = 0, n_blocks = 0;
   int64_t chunk_blocks = 0;  // 32-blocks per chunk; the last chunk may be shorter
+  int zero_point = 0;        // kInt8Sums: what the kernel adds to every weight
   char* data = nullptr;
 
   int64_t blocks_of(int64_t chunk) const {
@@ -40,6 +41,6 @@ struct QuantRows {
 /// Fills `to.data` from to.n_rows rows of x, 32 * to.n_blocks floats each: scale = max|x| / 127, a =
 /// x * (127 / max|x|) rounded to nearest even. A block with NaN or Inf gets the scale NaN, so that
 /// every product with it is NaN; one whose max|x| is below 2^-119 counts as zero.
-void quantize_rows_avx2(Team& team, const float* x, int zero_point, const QuantRows& to);
+void quantize_rows_avx2(Team& team, const float* x, const QuantRows& to);
 
 }  // namespace qwench::cpu

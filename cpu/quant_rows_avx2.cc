@@ -73,7 +73,7 @@ __m256i quantize_block(const float* x, RowForm form, char* to, float& scale) {
 
 }  // namespace
 
-void quantize_rows_avx2(Team& team, const float* x, int zero_point, const QuantRows& to) {
+void quantize_rows_avx2(Team& team, const float* x, const QuantRows& to) {
   constexpr int64_t kRowsAtLeast = 16;  // fewer are not worth waking the team
   const int64_t chunks = (to.n_blocks + to.chunk_blocks - 1) / to.chunk_blocks;
   team.parallel_for(to.n_rows, kRowsAtLeast, [&](int64_t begin, int64_t end, int) {
@@ -86,7 +86,7 @@ void quantize_rows_avx2(Team& team, const float* x, int zero_point, const QuantR
         int32_t* sums = reinterpret_cast<int32_t*>(scales + n);
         for (int64_t b = 0; b < n; ++b, from += kQuantBlock) {
           const __m256i a = quantize_block(from, to.form, at + b * bytes, scales[b]);
-          if (to.form == RowForm::kInt8Sums) sums[b] = -zero_point * sum_of_int8(a);
+          if (to.form == RowForm::kInt8Sums) sums[b] = -to.zero_point * sum_of_int8(a);
         }
       }
     }

@@ -1,6 +1,7 @@
 // A kernel is one way to compute an op; a list of kernels, best first, is all a backend knows of
 // it.
 #pragma once
+#include <array>
 #include <cstddef>
 #include <string_view>
 
@@ -26,9 +27,6 @@ struct Kernel {
   bool rounds_inputs = false;  // to fewer bits than f32 has, such as activations to int8
 };
 
-/// For the rows of kernel lists.
-constexpr bool kInvariant = true, kRoundsInputs = true;
-
 /// A view of a constant array of kernels.
 template <class Args>
 struct KernelList {
@@ -38,6 +36,8 @@ struct KernelList {
   KernelList() = default;
   template <size_t N>
   KernelList(const Kernel<Args> (&rows)[N]) : first(rows), last(rows + N) {}
+  template <size_t N>
+  KernelList(const std::array<Kernel<Args>, N>& rows) : first(rows.data()), last(first + N) {}
   const Kernel<Args>* begin() const { return first; }
   const Kernel<Args>* end() const { return last; }
   bool empty() const { return first == last; }

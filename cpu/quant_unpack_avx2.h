@@ -1,0 +1,94 @@
+// Blocks of packed weights as int8, 8 rows x 4 k a vector, ordered by k: what every GEMM reads. Only
+// files built for AVX2 and newer sets include this.
+#pragma once
+#include "cpu/int8_avx2.h"
+#include "cpu/quant_panels.h"
+#include "engine/quantize/q4g.h"
+
+namespace qwench::cpu {
+namespace {  // one copy per file: never merged with code built for another ISA
+
+constexpr int kPanelGroups = kPanelRows / kGroupRows;
+constexpr int kBlockVectors = 8;  // of a block of 8 rows x 32 k
+
+inline void block_weights_q8_0(const char* quants, __m256i (&w)[kBlockVectors]) {
+  for (int v = 0; v < kBlockVectors; ++v) w[v] = load(quants + 32 * v);
+}
+
+inline void block_weights_q4_0(const char* quants, __m256i (&w)[kBlockVectors]) {
+  for (int v = 0; v < 4; ++v) {
+    const __m256i both = load(quants + 32 * v);
+    w[v] = _mm256_sub_epi8(low_nibbles(both), _mm256_set1_epi8(8));
+    w[v + 4] = _mm256_sub_epi8(high_nibbles(both), _mm256_set1_epi8(8));
+  }
+}
+
+/// 4 x 4 units of 32 bits transposed within each half: in, vector p holds 16 k of rows p and p + 4;
+/// out, vector j holds k = 4j .. 4j + 3 of rows 0..7.
+inline void transpose(const __m256i (&in)[4], __m256i* out) {
+  const __m256i a = _mm256_unpacklo_epi32(in[0], in[1]), b = _mm256_unpackhi_epi32(in[0], in[1]);
+  const __m256i c = _mm256_unpacklo_epi32(in[2], in[3]), d = _mm256_unpackhi_epi32(in[2], in[3]);
+  out[0] = _mm256_unpacklo_epi64(a, c), out[1] = _mm256_unpackhi_epi64(a, c);
+  out[2] = _mm256_unpacklo_epi64(b, d), out[3] = _mm256_unpackhi_epi64(b, d);
+}
+
+inline void block_weights_q4g(const char* quants, const char* heads, __m256i (&w)[kBlockVectors]) {
+  __m256i low[4], high[4];
+  for (int p = 0; p < 4; ++p) {
+    const auto values = [&](int row) {
+      return _mm_loadu_si128(reinterpret_cast<const __m128i*>(kQ4GGrid[heads[row] & 3]));
+    };
+    const __m256i table =
+        _mm256_inserti128_si256(_mm256_castsi128_si256(values(p)), values(p + 4), 1);
+    const __m256i both = load(quants + 32 * p);
+    low[p] = _mm256_shuffle_epi8(table, low_nibbles(both));
+    high[p] = _mm256_shuffle_epi8(table, high_nibbles(both));
+  }
+  transpose(low, w), transpose(high, w + 4);
+}
+
+/// The weights of one block of 8 rows, and their scales as f32.
+template <DType kType>
+QWENCH_INLINE inline __m256 block_weights(const char* quants, const char* scales,
+                                          const float* row_scales, __m256i (&w)[kBlockVectors]) {
+  if constexpr (kType == DType::kQ8_0) block_weights_q8_0(quants, w);
+  if constexpr (kType == DType::kQ4_0) block_weights_q4_0(quants, w);
+  if constexpr (kType == DType::kQ4G) {
+    block_weights_q4g(quants, scales, w);
+    return q4g_scales(scales, _mm256_loadu_ps(row_scales));
+  }
+  return f16_scales(scales);
+}
+
+/// How far ahead of the unpacking to ask for weights: the same place of the next panel while that
+/// stays in a small L2, else the group's next piece.
+inline int64_t prefetch_distance(DType t, int64_t n_blocks, int64_t piece_blocks) {
+  constexpr int64_t kFarthest = 100 << 10;
+  const int64_t panel = kPanelGroups * n_blocks * unit_bytes(t) + row_scale_bytes(t);
+  return panel <= kFarthest ? panel : piece_blocks * unit_bytes(t);
+}
+
+/// Calls f(block, group, weights, scales) for the blocks [first, first + n) of all groups of a panel,
+/// group after group.
+template <DType kType, class F>
+QWENCH_INLINE inline void for_each_block(const char* panel, int64_t n_blocks, int64_t first,
+                                         int64_t n, F&& f) {
+  const int64_t ahead = prefetch_distance(kType, n_blocks, n);
+  const float* row_scales = reinterpret_cast<const float*>(panel);  // where the type has any
+  for (int g = 0; g < kPanelGroups; ++g, row_scales += kGroupRows) {
+    const char* group = panel + group_offset(kType, n_blocks, g);
+    for (int64_t b = 0; b < n; ++b) {
+      const BlockPlace place = block_place(kType, n_blocks, first + b);
+      const char *quants = group + place.quants, *scales = group + place.scales;
+      for (int64_t line = 0; line < quants_bytes(kType); line += 64)
+        _mm_prefetch(quants + ahead + line, _MM_HINT_T1);
+      _mm_prefetch(scales + ahead, _MM_HINT_T1);
+      __m256i w[kBlockVectors];
+      const __m256 block_scales = block_weights<kType>(quants, scales, row_scales, w);
+      f(b, g, w, block_scales);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace qwench::cpu
