@@ -7,6 +7,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "bench/accuracy/layer_taps.h"
+#include "bench/backend_memory.h"
 #include "engine/check.h"
 #include "engine/checkpoint/safetensors.h"
 
@@ -93,12 +95,6 @@ void compare(const std::vector<float>& expected, const float* ours, int64_t firs
   }
 }
 
-std::vector<float> download(Backend& backend, const TensorView& tensor) {
-  std::vector<float> out(size_t(tensor.shape.count()));
-  backend.download(out.data(), tensor.data, tensor.bytes());
-  return out;
-}
-
 /// The residual stream of one pass as transformers reports it: [0] the embedding, [i] after layer
 /// i, except that the last has been through the final norm.
 class HiddenWatch {
@@ -107,15 +103,14 @@ class HiddenWatch {
       : backend_(backend), rows_(size_t(n_layers) + 1) {
     backend.observers.push_back([this](Backend& from, const OpOutput& out) {
       if (out.layer >= 0) return;
-      if (out.op == OpId::kEmbed) rows_.front() = download(from, out.tensor);
+      if (out.op == OpId::kEmbed) rows_.front() = to_host(from, out.tensor);
       if (out.op == OpId::kAddRmsNorm || out.op == OpId::kRmsNorm)  // the norm is its last output
-        rows_.back() = download(from, out.tensor);
+        rows_.back() = to_host(from, out.tensor);
     });
     session.add_layer_hook([this](Backend& from, const LayerOutput& out) {
       std::vector<float>& to = rows_[size_t(out.layer) + 1];
-      to = download(from, out.x);
-      const std::vector<float> delta = download(from, out.delta);
-      for (size_t i = 0; i < to.size(); ++i) to[i] += delta[i];
+      to.resize(size_t(out.x.shape.count()));
+      read_output(from, out, to.data());
     });
   }
   HiddenWatch(const HiddenWatch&) = delete;
