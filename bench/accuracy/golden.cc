@@ -9,6 +9,7 @@
 
 #include "bench/accuracy/layer_taps.h"
 #include "bench/backend_memory.h"
+#include "bench/greedy.h"
 #include "engine/check.h"
 #include "engine/checkpoint/safetensors.h"
 
@@ -123,16 +124,6 @@ class HiddenWatch {
   std::vector<std::vector<float>> rows_;
 };
 
-/// Greedy ids that follow the input, whose last logits are in the session.
-std::vector<int32_t> decode_greedily(Session& session, int64_t vocab, size_t n) {
-  std::vector<int32_t> ids;
-  while (ids.size() < n) {
-    if (!ids.empty()) session.decode(&ids.back());
-    ids.push_back(session.argmax(0, vocab));
-  }
-  return ids;
-}
-
 void check_shapes(const Expected& expected, const ModelConfig& config, GoldenResult& result) {
   const int64_t n = result.n_tokens;
   expected.require_floats("logits", {n, config.vocab});
@@ -231,7 +222,7 @@ GoldenResult check_golden(const std::string& folder, const Model& model,
     compare_pass(expected, {first, n, logits, watch.rows()}, config, result);
   };
   session.prefill(0, input.data(), result.n_tokens, &on_logits);
-  result.ids = decode_greedily(session, config.vocab, result.expected_ids.size());
+  result.ids = decode_greedily(session, int64_t(result.expected_ids.size()), config.vocab);
   return result;
 }
 

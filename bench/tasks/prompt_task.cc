@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bench/greedy.h"
 #include "bench/interrupt.h"
 #include "bench/output.h"
 #include "bench/tasks/likelihood.h"
@@ -40,19 +41,14 @@ std::vector<int64_t> element_lines(const std::string& text) {
   return lines;
 }
 
-std::vector<int32_t> generate_greedily(Session& session, const TextModel& text,
-                                       const std::vector<int32_t>& prompt, int64_t max_new,
-                                       int64_t limit) {
+std::vector<int32_t> answer(Session& session, const std::vector<int32_t>& prompt, int64_t max_new,
+                            const TaskRun& run) {
   session.truncate(0, 0);
   session.prefill(0, prompt.data(), int64_t(prompt.size()));
-  std::vector<int32_t> ids;
-  while (int64_t(ids.size()) < max_new) {
-    const int32_t id = session.argmax(0, limit);
-    if (std::find(text.stop_ids.begin(), text.stop_ids.end(), id) != text.stop_ids.end()) break;
-    ids.push_back(id);
-    if (int64_t(ids.size()) < max_new) session.decode(&id);
-  }
-  return ids;
+  const std::vector<int32_t>& stops = run.text.stop_ids;
+  return decode_greedily(session, max_new, emit_limit(run), [&](int32_t id) {
+    return std::find(stops.begin(), stops.end(), id) == stops.end();
+  });
 }
 
 std::vector<std::string> first_references(const std::vector<PromptItem>& items, size_t n) {
@@ -131,8 +127,8 @@ void PromptTask::run(const TaskRun& run) {
     result.interrupted = interrupted();
     if (result.interrupted) break;
     progress.show(fmt::format("{} prompts: {} of {}", run.name, i + 1, size()));
-    result.predictions.push_back(run.text.plain_text(
-        generate_greedily(session, run.text, prompts[i], items_[i].max_new, emit_limit(run))));
+    result.predictions.push_back(
+        run.text.plain_text(answer(session, prompts[i], items_[i].max_new, run)));
   }
   progress.done(fmt::format("{} {}: {} of {} prompts in {}", run.name, file(),
                             result.predictions.size(), size(),
