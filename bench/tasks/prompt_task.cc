@@ -10,6 +10,7 @@
 #include "bench/output.h"
 #include "bench/tasks/likelihood.h"
 #include "bench/tasks/task_file.h"
+#include "bench/text_metrics/python_text.h"
 #include "engine/check.h"
 
 namespace qwench::bench {
@@ -55,14 +56,6 @@ int64_t same_texts(const PromptResult& a, const PromptResult& b) {
   for (size_t i = 0; i < std::min(a.predictions.size(), b.predictions.size()); ++i)
     same += int64_t(a.predictions[i] == b.predictions[i]);
   return same;
-}
-
-/// Without white space at its ends: a continuation starts with a blank, a reference does not.
-std::string_view trimmed(std::string_view text) {
-  constexpr const char* kBlank = " \t\r\n";
-  const size_t first = text.find_first_not_of(kBlank);
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) + 1 - first);
 }
 
 }  // namespace
@@ -136,7 +129,8 @@ void PromptTask::score(PromptResult& result) const {
   for (const std::string& prediction : result.predictions) {
     const PromptItem& item = items_[references.size()];
     references.push_back(item.reference);
-    result.exact += int64_t(trimmed(prediction) == trimmed(item.reference));
+    // A continuation starts with a blank, a reference does not.
+    result.exact += int64_t(python_strip(prediction) == python_strip(item.reference));
     lines.push_back(to_line(
         {{"prompt", item.prompt}, {"prediction", prediction}, {"reference", item.reference}}));
   }
