@@ -220,24 +220,6 @@ Percentile percentile(const std::vector<double>& sorted, double fraction) {
   return out;
 }
 
-OrderedJson kld_json(const DivergenceSummary& s) {
-  const auto number = [](double value) {
-    return std::isfinite(value) ? OrderedJson(value) : OrderedJson(nullptr);
-  };
-  OrderedJson out = {{"mean", number(s.mean_kl)}, {"median", number(s.median_kl)}};
-  OrderedJson beyond;
-  const std::pair<const char*, const Percentile*> all[] = {
-      {"p90", &s.p90}, {"p95", &s.p95}, {"p99", &s.p99}, {"p99_9", &s.p99_9}};
-  for (const auto& [name, p] : all) {
-    out[name] = number(p->value);
-    beyond[name] = p->beyond;
-  }
-  out["max"] = number(s.max_kl);
-  out["count"] = s.count;
-  out["beyond"] = beyond;
-  return out;
-}
-
 void Divergence::add(const float* reference, const float* candidate, int32_t next,
                      int64_t document) {
   add(compare_rows(reference, candidate, vocab_, next), document);
