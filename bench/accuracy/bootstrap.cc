@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bench/statistics.h"
 #include "engine/check.h"
 #include "engine/splitmix64.h"
 
@@ -16,14 +17,6 @@ size_t draw_below(size_t n, uint64_t& state) {
 }
 
 double ratio_of(double sum, int64_t count) { return sum / double(count); }
-
-/// The quantile of ascending values, interpolated between the closest ranks.
-double quantile(const std::vector<double>& sorted, double fraction) {
-  const double rank = double(sorted.size() - 1) * fraction;
-  const auto below = size_t(rank);
-  const size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (rank - double(below)) * (sorted[above] - sorted[below]);
-}
 
 double standard_deviation(const std::vector<double>& values) {
   double mean = 0, squares = 0;

@@ -51,8 +51,7 @@ struct Percentile {
                            // the samples may not hold one value beyond the true percentile
 };
 
-/// Linear interpolation between the closest ranks, h = (n - 1) * fraction, as NumPy does by
-/// default. Contract: at least one value, none NaN; 0 <= fraction <= 1. `sorted` ascends.
+/// quantile() of ascending values, and what it rests on. Contract: as there.
 Percentile percentile(const std::vector<double>& sorted, double fraction);
 
 struct DivergenceSummary {
