@@ -7,7 +7,7 @@
 
 #include "bench/accuracy/injection.h"
 #include "bench/accuracy/text_section.h"
-#include "tests/checkpoint/scratch.h"
+#include "tests/support/scratch.h"
 #include "tests/support/test_model.h"
 
 using namespace qwench;

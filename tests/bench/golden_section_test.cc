@@ -5,7 +5,7 @@
 
 #include "bench/accuracy/golden.h"
 #include "engine/check.h"
-#include "tests/checkpoint/scratch.h"
+#include "tests/support/scratch.h"
 #include "tests/support/test_model.h"
 
 using namespace qwench;

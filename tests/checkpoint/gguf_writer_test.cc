@@ -12,7 +12,7 @@
 #include "engine/text/load_gguf.h"
 #include "engine/text/save_gguf.h"
 #include "tests/checkpoint/gguf_folders.h"
-#include "tests/checkpoint/scratch.h"
+#include "tests/support/scratch.h"
 
 using namespace qwench;
 using namespace qwench::test;
