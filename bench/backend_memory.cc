@@ -6,17 +6,9 @@
 #include "engine/quantize/q4_0.h"
 #include "engine/quantize/q4g.h"
 #include "engine/quantize/q8_0.h"
+#include "engine/splitmix64.h"
 
 namespace qwench::bench {
-
-namespace {
-uint64_t splitmix64(uint64_t& state) {
-  uint64_t z = (state += 0x9E3779B97F4A7C15ull);
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-  return z ^ (z >> 31);
-}
-}  // namespace
 
 std::vector<char> BackendMemory::random(int64_t n, float scale, DType dtype) {
   constexpr int64_t kBlock = 4096;
@@ -25,7 +17,7 @@ std::vector<char> BackendMemory::random(int64_t n, float scale, DType dtype) {
   for (int64_t start = 0; start < n; start += kBlock) {
     const int64_t count = std::min(kBlock, n - start);
     for (int64_t i = 0; i < count; ++i)
-      block[size_t(i)] = scale * (float(splitmix64(state_) >> 40) * 0x1p-23f - 1);
+      block[size_t(i)] = scale * (float(next_splitmix64(state_) >> 40) * 0x1p-23f - 1);
     convert(block.data(), DType::kF32, bytes.data() + start * size_of(dtype), dtype, count);
   }
   return bytes;
@@ -33,7 +25,7 @@ std::vector<char> BackendMemory::random(int64_t n, float scale, DType dtype) {
 
 std::vector<char> BackendMemory::random_blocks(int64_t out, int64_t in, float scale, DType dtype) {
   std::vector<char> bytes(size_t(out * row_bytes(dtype, in)));
-  for (char& byte : bytes) byte = char(splitmix64(state_) >> 56);
+  for (char& byte : bytes) byte = char(next_splitmix64(state_) >> 56);
   const auto set = [&](int64_t at, const void* value, size_t n) {
     std::memcpy(bytes.data() + at, value, n);
   };
@@ -45,7 +37,7 @@ std::vector<char> BackendMemory::random_blocks(int64_t out, int64_t in, float sc
   const bool q8 = dtype == DType::kQ8_0;
   const int64_t block = q8 ? sizeof(BlockQ8_0) : sizeof(BlockQ4_0);
   for (int64_t at = 0; at < int64_t(bytes.size()); at += block) {
-    const float part = 0.5f + float(splitmix64(state_) >> 40) * 0x1p-25f;  // 0.5 to 1
+    const float part = 0.5f + float(next_splitmix64(state_) >> 40) * 0x1p-25f;  // 0.5 to 1
     const uint16_t d = f32_to_f16(part * scale / (q8 ? 127 : 8));
     set(at, &d, sizeof d);
   }

@@ -59,7 +59,9 @@ const char* on_off(bool on) { return on ? "on" : "off"; }
 // Each sets its value and returns it in canonical form.
 std::string set_model(Configuration& c, const Entry& e) { return c.model.model = e.value; }
 std::string set_dtype(Configuration& c, const Entry& e) {
-  return c.model.dtype = read_word(e, {"f32", "f16", "bf16", "q8_0", "q4_0", "q4g"});
+  std::vector<std::string> names;
+  for (const DType t : kWeightDTypes) names.emplace_back(name_of(t));
+  return c.model.dtype = read_word(e, names);
 }
 std::string set_kv_dtype(Configuration& c, const Entry& e) {
   return c.model.kv_dtype = read_word(e, {"f32", "f16"});

@@ -249,7 +249,7 @@ void add_kernels_command(CLI::App& program, Action& chosen) {
   command->add_option("--op", o->op, "Which op")->capture_default_str();
   command->add_option(
       "--dtype", o->dtype,
-      "Weights as f32, f16, bf16, q8_0, q4_0 or q4g, several by commas\n(default: bf16)");
+      "Weights as " + weight_dtype_names() + ", several by commas\n(default: bf16)");
   command->add_option("--kv-dtype", o->kv_dtype, "Keys and values as f32 or f16")
       ->capture_default_str();
   command->add_option("--shape", o->shape, "OUTxIN of the weight (default: 4864x896)");

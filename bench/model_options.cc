@@ -30,7 +30,7 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
   command.add_option("-m,--model", o.model,
                      "Model folder, GGUF file, or a shape card such as qwen3-0.6b");
   command.add_option("--dtype", o.dtype,
-                     "Weights in memory as f32, f16, bf16, q8_0, q4_0 or q4g (default: as stored)");
+                     "Weights in memory as " + weight_dtype_names() + " (default: as stored)");
   command.add_option("--kv-dtype", o.kv_dtype, "Keys and values as f32 or f16")
       ->capture_default_str();
   command

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 
 #include "engine/check.h"
@@ -40,6 +41,8 @@ void write_text_file(const std::string& path, std::string_view text) {
 OrderedJson number_or_null(double value, bool known) {
   return known ? OrderedJson(value) : OrderedJson(nullptr);
 }
+
+OrderedJson finite_or_null(double value) { return number_or_null(value, std::isfinite(value)); }
 
 Progress::Progress() : terminal_(isatty(STDERR_FILENO) == 1) {}
 Progress::~Progress() { erase(); }

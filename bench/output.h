@@ -22,6 +22,8 @@ void write_text_file(const std::string& path, std::string_view text);
 
 /// A value that may be missing: null in JSON, never 0.
 OrderedJson number_or_null(double value, bool known);
+/// NaN and Inf, which JSON cannot hold, are missing.
+OrderedJson finite_or_null(double value);
 
 /// A line on stderr that is rewritten in place on a terminal and printed once per `done` elsewhere.
 class Progress {

@@ -15,6 +15,16 @@ double median(std::vector<double> values) {
   return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
+double quantile(const std::vector<double>& sorted, double fraction) {
+  QWENCH_CHECK(!sorted.empty() && fraction >= 0 && fraction <= 1);
+  const double rank = double(sorted.size() - 1) * fraction;
+  const auto below = size_t(rank);
+  const double part = rank - double(below);
+  // Nothing to add; and where both are infinite, their difference would be NaN.
+  if (part == 0 || sorted[below + 1] == sorted[below]) return sorted[below];
+  return sorted[below] + part * (sorted[below + 1] - sorted[below]);
+}
+
 Summary summarize(std::vector<double> values) {
   Summary s;
   s.median = median(values);

@@ -14,6 +14,10 @@ struct Summary {
 /// Middle value, or the mean of the two middle ones. `values` must not be empty.
 double median(std::vector<double> values);
 
+/// Linear interpolation between the closest ranks, h = (n - 1) * fraction, as NumPy does by
+/// default. Contract: at least one value, none NaN; 0 <= fraction <= 1. `sorted` ascends.
+double quantile(const std::vector<double>& sorted, double fraction);
+
 /// Contract: at least one value.
 Summary summarize(std::vector<double> values);
 

@@ -6,9 +6,6 @@
 
 namespace qwench::bench {
 
-/// Insertions, deletions, replacements and swaps of neighbours that turn one word into the other.
-size_t edit_distance(std::string_view a, std::string_view b);
-
 /// The nearest candidate, or "" when none is near (more than a third of the letters differ).
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 

@@ -2,6 +2,7 @@
 #include "engine/dtype.h"
 
 #include <cmath>
+#include <iterator>
 
 #include "engine/check.h"
 
@@ -34,10 +35,19 @@ int64_t row_bytes(DType t, int64_t n) {
   return 4 + blocks * 17;                     // q4g: f32 of the row; per block a byte, 32 x int4
 }
 
+std::string weight_dtype_names() {
+  std::string names;
+  for (const DType& t : kWeightDTypes) {
+    if (!names.empty()) names += &t == std::end(kWeightDTypes) - 1 ? " or " : ", ";
+    names += name_of(t);
+  }
+  return names;
+}
+
 DType parse_dtype(std::string_view name) {
-  for (DType t : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0, DType::kQ4G})
+  for (DType t : kWeightDTypes)
     if (name == name_of(t)) return t;
-  fail_usage("dtype: expected f32, f16, bf16, q8_0, q4_0 or q4g, got '{}'", name);
+  fail_usage("dtype: expected {}, got '{}'", weight_dtype_names(), name);
 }
 
 DType parse_float_dtype(std::string_view name, std::string_view option) {

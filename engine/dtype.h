@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <string_view>
 
 namespace qwench {
@@ -24,7 +25,12 @@ int64_t row_bytes(DType t, int64_t n);
 /// "f32", "f16", "bf16", "i32", "q8_0", "q4_0", "q4g".
 std::string_view name_of(DType t);
 
-/// The type of weights in memory: every name but "i32"; UsageError that lists them otherwise.
+/// What weights can be in memory, and their names as "f32, f16, bf16, q8_0, q4_0 or q4g".
+constexpr DType kWeightDTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16,
+                                   DType::kQ8_0, DType::kQ4_0, DType::kQ4G};
+std::string weight_dtype_names();
+
+/// One of kWeightDTypes by its name; UsageError that lists them otherwise.
 DType parse_dtype(std::string_view name);
 /// The same for what only floats can be, such as keys and values; `option` starts the message.
 DType parse_float_dtype(std::string_view name, std::string_view option);

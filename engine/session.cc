@@ -20,9 +20,10 @@ MemoryPlan plan_memory(const ModelConfig& config, int64_t weights, const Session
   plan.kv_cache = KvCache::bytes(config, options.n_seq, options.capacity, options.kv_dtype);
   const int64_t rope =
       checked_mul(round_up(options.capacity, kKvBlock), config.head_dim * 4, "RoPE");
+  const int64_t host_logits = checked_mul(logit_rows(options) * 4, config.vocab, "logits");
   plan.activations =
-      checked_add(Activations::bytes(config, tokens_per_pass(options), logit_rows(options)), rope,
-                  "activations");
+      checked_add(Activations::bytes(config, tokens_per_pass(options), logit_rows(options)),
+                  checked_add(rope, host_logits, "activations"), "activations");
   return plan;
 }
 

@@ -23,7 +23,7 @@ struct SessionOptions {
   int64_t logit_rows = 0;       // logits kept per forward pass; 0: one per sequence
 };
 
-/// What a session will allocate, in bytes.
+/// What a session will allocate, in bytes. Activations include the host's copy of the logits.
 struct MemoryPlan {
   int64_t weights = 0, kv_cache = 0, activations = 0;
   int64_t total() const { return weights + kv_cache + activations; }

@@ -4,37 +4,19 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bench/statistics.h"
 #include "engine/check.h"
+#include "engine/splitmix64.h"
 
 namespace qwench::bench {
 namespace {
 
-/// splitmix64 of seed + i * golden ratio (Steele, Lea, Flood 2014).
-class Draws {
- public:
-  explicit Draws(uint64_t seed) : state_(seed) {}
-  /// Uniform in [0, n), n < 2^31: the high half of a product, biased by less than n / 2^32.
-  size_t below(size_t n) { return size_t(((next() >> 32) * uint64_t(n)) >> 32); }
-
- private:
-  uint64_t next() {
-    uint64_t x = state_ += 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-  }
-  uint64_t state_;
-};
+/// Uniform in [0, n), n < 2^31: the high half of a product, biased by less than n / 2^32.
+size_t draw_below(size_t n, uint64_t& state) {
+  return size_t(((next_splitmix64(state) >> 32) * uint64_t(n)) >> 32);
+}
 
 double ratio_of(double sum, int64_t count) { return sum / double(count); }
-
-/// The quantile of ascending values, interpolated between the closest ranks.
-double quantile(const std::vector<double>& sorted, double fraction) {
-  const double rank = double(sorted.size() - 1) * fraction;
-  const auto below = size_t(rank);
-  const size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (rank - double(below)) * (sorted[above] - sorted[below]);
-}
 
 double standard_deviation(const std::vector<double>& values) {
   double mean = 0, squares = 0;
@@ -59,12 +41,12 @@ std::optional<BootstrapInterval> bootstrap_ratio(const std::vector<ClusterSum>& 
   }
   if (used.size() < 2) return std::nullopt;
   QWENCH_CHECK(used.size() < size_t(1) << 31);
-  Draws draws(options.seed);
+  uint64_t state = options.seed;
   std::vector<double> ratios(size_t(options.resamples));
   for (double& ratio : ratios) {
     ClusterSum drawn;
     for (size_t i = 0; i < used.size(); ++i) {
-      const ClusterSum& c = used[draws.below(used.size())];
+      const ClusterSum& c = used[draw_below(used.size(), state)];
       drawn.sum += c.sum;
       drawn.count += c.count;
     }

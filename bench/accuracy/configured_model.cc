@@ -33,10 +33,7 @@ void require_memory_together(const std::vector<OpenedModel>& models, int64_t sha
   int64_t total = shared;
   std::string each;
   for (const OpenedModel& model : models) {
-    // The session keeps the logits of a pass a second time, in host memory.
-    const int64_t host = checked_mul(model.session.logit_rows * int64_t(sizeof(float)),
-                                     model.checkpoint->config().vocab, "logits");
-    const int64_t bytes = checked_add(model.plan().total(), host, "memory");
+    const int64_t bytes = model.plan().total();
     total = checked_add(total, bytes, "memory");
     each += fmt::format("{} {}, ", model.configuration.name, format_bytes(bytes));
   }

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "bench/accuracy/row_exp.h"
+#include "bench/statistics.h"
 #include "engine/check.h"
 #include "engine/checked.h"
 
@@ -206,35 +207,11 @@ double exp_minus_1_minus(double x) {
 }
 
 Percentile percentile(const std::vector<double>& sorted, double fraction) {
-  QWENCH_CHECK(!sorted.empty() && fraction >= 0 && fraction <= 1);
-  const double rank = double(sorted.size() - 1) * fraction;
-  const auto below = size_t(rank);
-  const double part = rank - double(below);
   Percentile out;
   out.fraction = fraction;
-  out.value = sorted[below];
-  if (part > 0 && sorted[below + 1] > sorted[below])  // equal, or both infinite: nothing to add
-    out.value += part * (sorted[below + 1] - sorted[below]);
-  out.beyond = int64_t(sorted.size() - 1 - below);
+  out.value = quantile(sorted, fraction);
+  out.beyond = int64_t(sorted.size()) - 1 - int64_t(double(sorted.size() - 1) * fraction);
   out.supported = fraction < 1 && double(sorted.size()) >= std::log(0.05) / std::log(fraction);
-  return out;
-}
-
-OrderedJson kld_json(const DivergenceSummary& s) {
-  const auto number = [](double value) {
-    return std::isfinite(value) ? OrderedJson(value) : OrderedJson(nullptr);
-  };
-  OrderedJson out = {{"mean", number(s.mean_kl)}, {"median", number(s.median_kl)}};
-  OrderedJson beyond;
-  const std::pair<const char*, const Percentile*> all[] = {
-      {"p90", &s.p90}, {"p95", &s.p95}, {"p99", &s.p99}, {"p99_9", &s.p99_9}};
-  for (const auto& [name, p] : all) {
-    out[name] = number(p->value);
-    beyond[name] = p->beyond;
-  }
-  out["max"] = number(s.max_kl);
-  out["count"] = s.count;
-  out["beyond"] = beyond;
   return out;
 }
 
@@ -271,7 +248,7 @@ DivergenceSummary Divergence::summary(const BootstrapOptions& bootstrap) const {
   s.mean_kl /= double(s.count);
   s.max_kl = sorted.back();
   if (std::isfinite(s.mean_kl)) s.kl_interval = bootstrap_ratio(kl_of_documents_, bootstrap);
-  s.median_kl = percentile(sorted, 0.5).value;
+  s.median_kl = quantile(sorted, 0.5);
   s.p90 = percentile(sorted, 0.9);
   s.p95 = percentile(sorted, 0.95);
   s.p99 = percentile(sorted, 0.99);

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "bench/accuracy/bootstrap.h"
-#include "engine/json.h"
 
 namespace qwench::bench {
 
@@ -52,8 +51,7 @@ struct Percentile {
                            // the samples may not hold one value beyond the true percentile
 };
 
-/// Linear interpolation between the closest ranks, h = (n - 1) * fraction, as NumPy does by
-/// default. Contract: at least one value, none NaN; 0 <= fraction <= 1. `sorted` ascends.
+/// quantile() of ascending values, and what it rests on. Contract: as there.
 Percentile percentile(const std::vector<double>& sorted, double fraction);
 
 struct DivergenceSummary {
@@ -69,10 +67,6 @@ struct DivergenceSummary {
   double ln_ppl_ratio = 0;                           // mean(nll_candidate - nll_reference)
   std::optional<BootstrapInterval> ln_ppl_interval;  // over documents; none with a single document
 };
-
-/// {"mean", "median", "p90", "p95", "p99", "p99_9", "max", "count", "beyond": {...}}; a figure that
-/// is infinite is null.
-OrderedJson kld_json(const DivergenceSummary& summary);
 
 /// Collects positions. Every KL is kept (8 bytes a position), so that percentiles are exact.
 class Divergence {

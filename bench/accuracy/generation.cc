@@ -5,6 +5,8 @@
 #include <limits>
 #include <numeric>
 
+#include "bench/greedy.h"
+
 namespace qwench::bench {
 
 namespace {
@@ -23,11 +25,10 @@ Continuation continue_one(Session& session, const std::vector<int32_t>& prompt, 
   c.prompt = prompt;
   session.truncate(0, 0);
   session.prefill(0, prompt.data(), int64_t(prompt.size()));
-  while (int64_t(c.ids.size()) < n) {
-    c.ids.push_back(session.argmax(0, limit));
-    c.margins.push_back(margin_of(session.logits(0), c.ids.back(), limit));
-    if (int64_t(c.ids.size()) < n) session.decode(&c.ids.back());
-  }
+  c.ids = decode_greedily(session, n, limit, [&](int32_t id) {
+    c.margins.push_back(margin_of(session.logits(0), id, limit));
+    return true;
+  });
   return c;
 }
 

@@ -8,6 +8,9 @@
 #include <filesystem>
 
 #include "bench/accuracy/divergence.h"
+#include "bench/accuracy/layer_taps.h"
+#include "bench/backend_memory.h"
+#include "bench/greedy.h"
 #include "engine/check.h"
 #include "engine/checkpoint/safetensors.h"
 
@@ -94,12 +97,6 @@ void compare(const std::vector<float>& expected, const float* ours, int64_t firs
   }
 }
 
-std::vector<float> download(Backend& backend, const TensorView& tensor) {
-  std::vector<float> out(size_t(tensor.shape.count()));
-  backend.download(out.data(), tensor.data, tensor.bytes());
-  return out;
-}
-
 /// The residual stream of one pass as transformers reports it: [0] the embedding, [i] after layer
 /// i, except that the last has been through the final norm.
 class HiddenWatch {
@@ -109,15 +106,14 @@ class HiddenWatch {
     backend.observers.push_back([this](Backend& from, const OpOutput& out) {
       rounds_inputs_ = rounds_inputs_ || out.rounds_inputs;
       if (out.layer >= 0) return;
-      if (out.op == OpId::kEmbed) rows_.front() = download(from, out.tensor);
+      if (out.op == OpId::kEmbed) rows_.front() = to_host(from, out.tensor);
       if (out.op == OpId::kAddRmsNorm || out.op == OpId::kRmsNorm)  // the norm is its last output
-        rows_.back() = download(from, out.tensor);
+        rows_.back() = to_host(from, out.tensor);
     });
     session.add_layer_hook([this](Backend& from, const LayerOutput& out) {
       std::vector<float>& to = rows_[size_t(out.layer) + 1];
-      to = download(from, out.x);
-      const std::vector<float> delta = download(from, out.delta);
-      for (size_t i = 0; i < to.size(); ++i) to[i] += delta[i];
+      to.resize(size_t(out.x.shape.count()));
+      read_output(from, out, to.data());
     });
   }
   HiddenWatch(const HiddenWatch&) = delete;
@@ -131,16 +127,6 @@ class HiddenWatch {
   std::vector<std::vector<float>> rows_;
   bool rounds_inputs_ = false;
 };
-
-/// Greedy ids that follow the input, whose last logits are in the session.
-std::vector<int32_t> decode_greedily(Session& session, int64_t vocab, size_t n) {
-  std::vector<int32_t> ids;
-  while (ids.size() < n) {
-    if (!ids.empty()) session.decode(&ids.back());
-    ids.push_back(session.argmax(0, vocab));
-  }
-  return ids;
-}
 
 void check_shapes(const Expected& expected, const ModelConfig& config, GoldenResult& result) {
   const int64_t n = result.n_tokens;
@@ -254,7 +240,7 @@ GoldenResult check_golden(const std::string& folder, const Model& model,
   };
   session.prefill(0, input.data(), result.n_tokens, &on_logits);
   result.rounds_inputs = watch.rounds_inputs();
-  result.ids = decode_greedily(session, config.vocab, result.expected_ids.size());
+  result.ids = decode_greedily(session, int64_t(result.expected_ids.size()), config.vocab);
   return result;
 }
 

@@ -3,24 +3,18 @@
 
 #include <cmath>
 
+#include "engine/splitmix64.h"
+
 namespace qwench::bench {
 
 namespace {
-
-/// splitmix64's finaliser: neighbouring inputs give unrelated outputs.
-uint64_t mix(uint64_t x) {
-  x += 0x9e3779b97f4a7c15u;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
 
 /// In (0, 1].
 double uniform(uint64_t bits) { return double((bits >> 11) + 1) * 0x1p-53; }
 
 double normal(uint64_t key, int64_t i) {
-  const uint64_t at = mix(key + uint64_t(i));
-  return std::sqrt(-2 * std::log(uniform(at))) * std::cos(2 * M_PI * uniform(mix(at)));
+  const uint64_t at = splitmix64(key + uint64_t(i));
+  return std::sqrt(-2 * std::log(uniform(at))) * std::cos(2 * M_PI * uniform(splitmix64(at)));
 }
 
 double rms_of_sum(const float* x, const float* delta, int64_t n) {
@@ -43,8 +37,8 @@ LayerHook noise_hook(const Injection& injection, uint64_t seed) {
     for (int64_t t = 0; t < rows; ++t) {
       float* d = delta.data() + t * dim;
       const double scale = injection.noise * rms_of_sum(x.data() + t * dim, d, dim);
-      const uint64_t key =
-          mix(mix(seed ^ mix(uint64_t(output.layer))) + uint64_t(positions[size_t(t)]));
+      const uint64_t key = splitmix64(splitmix64(seed ^ splitmix64(uint64_t(output.layer))) +
+                                      uint64_t(positions[size_t(t)]));
       for (int64_t i = 0; i < dim; ++i) d[i] = float(d[i] + scale * normal(key, i));
     }
     backend.upload(output.delta.data, delta.data(), output.delta.bytes());

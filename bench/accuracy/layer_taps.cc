@@ -5,9 +5,6 @@
 
 namespace qwench::bench {
 
-namespace {
-
-/// to = x + delta, [rows, dim] in host memory.
 void read_output(Backend& backend, const LayerOutput& output, float* to) {
   const size_t n = size_t(output.x.shape.count());
   std::vector<float> delta(n);
@@ -15,8 +12,6 @@ void read_output(Backend& backend, const LayerOutput& output, float* to) {
   backend.download(delta.data(), output.delta.data, output.delta.bytes());
   for (size_t i = 0; i < n; ++i) to[i] += delta[i];
 }
-
-}  // namespace
 
 LayerTaps::LayerTaps(int64_t n_layers, int64_t dim, int64_t rows)
     : dim_(dim),

@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "bench/output.h"
+
 namespace qwench::bench {
 
 void Similarity::add(const float* reference, const float* candidate, int64_t n) {
@@ -28,10 +30,6 @@ double Similarity::cosine() const {
 double Similarity::relative_l2() const { return std::sqrt(nmse()); }
 
 double Similarity::nmse() const { return error_ == 0 ? 0 : error_ / reference_; }
-
-OrderedJson finite_or_null(double value) {
-  return std::isfinite(value) ? OrderedJson(value) : OrderedJson(nullptr);
-}
 
 OrderedJson to_json(const Similarity& s) {
   return {{"max_abs_error", finite_or_null(s.max_abs_error())},

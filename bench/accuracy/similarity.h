@@ -28,7 +28,4 @@ class Similarity {
 /// {"max_abs_error", "rms_error", "cosine", "relative_l2"}; null where not finite.
 OrderedJson to_json(const Similarity& similarity);
 
-/// The number, or null for NaN and Inf, which JSON cannot hold.
-OrderedJson finite_or_null(double value);
-
 }  // namespace qwench::bench

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "bench/accuracy/similarity.h"
+#include "bench/output.h"
 
 namespace qwench::bench {
 

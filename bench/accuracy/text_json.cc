@@ -3,6 +3,7 @@
 
 #include "bench/accuracy/text_section.h"
 #include "bench/environment.h"
+#include "bench/output.h"
 
 namespace qwench::bench {
 

@@ -27,10 +27,11 @@ std::string text_file(const Plan& plan) {
   return file;
 }
 
-/// The text as ids of the reference's tokenizer, and the ids that may be generated.
+/// The text as ids of the reference's tokenizer, and what must be known of the reference.
 struct OpenedText {
   ScoredText text;
-  int64_t emit_limit = 0;
+  int64_t emit_limit = 0;  // only ids below may be generated
+  ModelConfig config;
 };
 
 OpenedText open_scored_text(const Plan& plan) {
@@ -42,7 +43,7 @@ OpenedText open_scored_text(const Plan& plan) {
   if (!text.tokenizer)
     fail_usage("--text: expected a tokenizer in {} to read {} with, found none", model.model, file);
   const ScoredTextArgs args{plan.options.window, plan.options.max_tokens, config.vocab};
-  OpenedText opened{read_scored_text(file, *text.tokenizer, args), text.emit_limit};
+  OpenedText opened{read_scored_text(file, *text.tokenizer, args), text.emit_limit, config};
   const std::string warning = position_note(config, opened.text.windows.front().count);
   if (!warning.empty()) note(warning);
   return opened;
@@ -63,13 +64,12 @@ void require_same_ids(const Plan& plan, const Configuration& other, const Scored
 }
 
 OpenedModel open_for_text(const Plan& plan, const Configuration& configuration,
-                          const ScoredText& text) {
-  const int64_t window = text.windows.front().count;
-  const std::unique_ptr<Checkpoint> reference = open_model(plan.reference().model);
+                          const OpenedText& source) {
+  const int64_t window = source.text.windows.front().count;
   OpenedModel opened =
-      open_configured(configuration, window, Lockstep::rows_per_step(reference->config(), window));
-  require_same_vocabulary(configuration, opened.checkpoint->config(), reference->config());
-  require_same_ids(plan, configuration, text);
+      open_configured(configuration, window, Lockstep::rows_per_step(source.config, window));
+  require_same_vocabulary(configuration, opened.checkpoint->config(), source.config);
+  require_same_ids(plan, configuration, source.text);
   return opened;
 }
 
@@ -84,15 +84,16 @@ Configuration floor_of(const OpenedModel& reference) {
 }
 
 /// Reference, floor and candidates: all opened, known to fit, then loaded.
-Models load_all(const Plan& plan, const ScoredText& text) {
+Models load_all(const Plan& plan, const OpenedText& source) {
   std::vector<OpenedModel> opened;
-  opened.push_back(open_for_text(plan, plan.reference(), text));
-  if (!plan.options.no_floor) opened.push_back(open_for_text(plan, floor_of(opened.front()), text));
+  opened.push_back(open_for_text(plan, plan.reference(), source));
+  if (!plan.options.no_floor)
+    opened.push_back(open_for_text(plan, floor_of(opened.front()), source));
   for (size_t i = 1; i < plan.configurations.size(); ++i)
-    opened.push_back(open_for_text(plan, plan.configurations[i], text));
-  const ModelConfig& config = opened.front().checkpoint->config();
-  const int64_t rows = Lockstep::rows_per_step(config, text.windows.front().count);
-  require_memory_together(opened, Lockstep::bytes(config, rows), cpu::available_memory_bytes());
+    opened.push_back(open_for_text(plan, plan.configurations[i], source));
+  const int64_t rows = Lockstep::rows_per_step(source.config, source.text.windows.front().count);
+  require_memory_together(opened, Lockstep::bytes(source.config, rows),
+                          cpu::available_memory_bytes());
   Models models;
   for (OpenedModel& model : opened)
     models.push_back(std::make_unique<ConfiguredModel>(std::move(model)));
@@ -112,7 +113,7 @@ Models run_text(const Plan& plan, Findings& findings) {
   OpenedText opened = open_scored_text(plan);
   const StoredReferenceArgs stored{o.dump.empty() ? o.against : o.dump, o.window, o.model.seed};
   if (!o.dump.empty()) {
-    const ConfiguredModel model(open_for_text(plan, plan.reference(), opened.text));
+    const ConfiguredModel model(open_for_text(plan, plan.reference(), opened));
     dump_reference(model, opened.text, stored);
     findings.document["dump"] = {{"file", model_name(o.dump)}, {"positions", opened.text.n_scored}};
     findings.add(fmt::format("{}: {} positions of {} written to {}\n", plan.reference().name,
@@ -123,12 +124,12 @@ Models run_text(const Plan& plan, Findings& findings) {
   if (!o.against.empty()) {
     std::vector<OpenedModel> candidates;
     for (size_t i = 1; i < plan.configurations.size(); ++i)
-      candidates.push_back(open_for_text(plan, plan.configurations[i], opened.text));
+      candidates.push_back(open_for_text(plan, plan.configurations[i], opened));
     report_text(compare_against(std::move(candidates), std::move(opened.text), stored), plan,
                 findings);
     return {};
   }
-  Models models = load_all(plan, opened.text);
+  Models models = load_all(plan, opened);
   const TextSectionArgs args{o.generate, o.prompts, opened.emit_limit, o.model.seed};
   report_text(compare_over_text(models, !o.no_floor, std::move(opened.text), args), plan, findings);
   return models;

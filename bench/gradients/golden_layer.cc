@@ -2,28 +2,19 @@
 #include "bench/gradients/golden_layer.h"
 
 #include "engine/checkpoint/safetensors.h"
-#include "engine/file.h"
 #include "engine/json.h"
 
 namespace qwench::bench {
 
 namespace {
 
-/// The metadata's texts as numbers. The header's length and tensors are already believed.
-Json read_sizes(const std::string& path) {
-  const File file(path);
-  unsigned char length[8];
-  file.read_at(0, 8, length);
-  int64_t bytes = 0;
-  for (int i = 7; i >= 0; --i) bytes = bytes << 8 | length[i];
-  std::string text(size_t(bytes), ' ');
-  file.read_at(8, bytes, text.data());
-  const Json header = parse_json(text, path);
-  if (!has(header, "__metadata__"))
-    fail("{}: expected the layer's sizes as metadata, got none; is it a golden layer?", path);
+/// The metadata's texts as numbers.
+Json read_sizes(const SafetensorsFile& file) {
+  if (file.metadata().empty())
+    fail("{}: expected the layer's sizes as metadata, got none; is it a golden layer?",
+         file.path());
   Json sizes = Json::object();
-  for (const auto& [key, value] : header.at("__metadata__").items())
-    sizes[key] = parse_json(value.get<std::string>(), path);  // texts, by the format
+  for (const auto& [key, text] : file.metadata()) sizes[key] = parse_json(text, file.path());
   return sizes;
 }
 
@@ -68,7 +59,7 @@ std::vector<float> read(const SafetensorsFile& file, const std::string& name, co
 
 GoldenLayer read_golden_layer(const std::string& path) {
   const SafetensorsFile file(path);
-  const Json sizes = read_sizes(path);
+  const Json sizes = read_sizes(file);
   const ModelConfig c = read_config(sizes, file);
   const int64_t n_tokens = read_int(sizes, "tokens", 1, 1 << 20, path);
   const Shape rows{n_tokens, c.dim};

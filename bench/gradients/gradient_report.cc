@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "bench/gradients/gradient_section.h"
 #include "bench/output.h"
@@ -13,8 +12,6 @@ namespace qwench::bench {
 namespace {
 
 const char* verdict(bool pass) { return pass ? "pass" : "FAIL"; }
-
-OrderedJson finite_or_null(double value) { return number_or_null(value, std::isfinite(value)); }
 
 bool derivative_right(const GradientReport& r) {
   return r.finite_difference_error <= kMaxFiniteDifferenceError;

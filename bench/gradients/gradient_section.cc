@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "bench/accuracy/similarity.h"
 #include "bench/gradients/finite_differences.h"
 #include "bench/gradients/golden_layer.h"
 #include "cpu/cpu_info.h"
@@ -91,23 +92,9 @@ void require_finite(const BlockGradients<float>& gradients, const GradientArgs& 
 
 GradientRow compare(const std::string& candidate, const NamedValues<float>& got,
                     const std::vector<float>& expected) {
-  double product = 0, got_square = 0, expected_square = 0, difference_square = 0;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    const double g = double((*got.values)[i]), e = double(expected[i]);
-    product += g * e;
-    got_square += g * g;
-    expected_square += e * e;
-    difference_square += (g - e) * (g - e);
-  }
-  GradientRow row{candidate, std::string(got.name), 0, 0, false};
-  if (got_square == 0 && expected_square == 0) {
-    row.cosine = 1;
-  } else {
-    const double norms = std::sqrt(got_square) * std::sqrt(expected_square);
-    row.cosine = norms == 0 ? 0 : product / norms;
-    row.relative_l2 = std::sqrt(difference_square) / std::sqrt(expected_square);
-  }
-  return row;
+  Similarity similarity;
+  similarity.add(expected.data(), got.values->data(), int64_t(expected.size()));
+  return {candidate, std::string(got.name), similarity.cosine(), similarity.relative_l2(), false};
 }
 
 void add_golden(const std::string& path, GradientReport& report) {

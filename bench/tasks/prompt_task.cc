@@ -5,11 +5,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bench/greedy.h"
 #include "bench/interrupt.h"
 #include "bench/output.h"
 #include "bench/tasks/likelihood.h"
 #include "bench/tasks/task_file.h"
-#include "bench/text_metrics/scores.h"
+#include "bench/text_metrics/python_text.h"
 #include "engine/check.h"
 
 namespace qwench::bench {
@@ -40,25 +41,14 @@ std::vector<int64_t> element_lines(const std::string& text) {
   return lines;
 }
 
-std::vector<int32_t> generate_greedily(Session& session, const TextModel& text,
-                                       const std::vector<int32_t>& prompt, int64_t max_new,
-                                       int64_t limit) {
+std::vector<int32_t> answer(Session& session, const std::vector<int32_t>& prompt, int64_t max_new,
+                            const TaskRun& run) {
   session.truncate(0, 0);
   session.prefill(0, prompt.data(), int64_t(prompt.size()));
-  std::vector<int32_t> ids;
-  while (int64_t(ids.size()) < max_new) {
-    const int32_t id = session.argmax(0, limit);
-    if (std::find(text.stop_ids.begin(), text.stop_ids.end(), id) != text.stop_ids.end()) break;
-    ids.push_back(id);
-    if (int64_t(ids.size()) < max_new) session.decode(&id);
-  }
-  return ids;
-}
-
-std::vector<std::string> first_references(const std::vector<PromptItem>& items, size_t n) {
-  std::vector<std::string> references;
-  for (size_t i = 0; i < n; ++i) references.push_back(items[i].reference);
-  return references;
+  const std::vector<int32_t>& stops = run.text.stop_ids;
+  return decode_greedily(session, max_new, emit_limit(run), [&](int32_t id) {
+    return std::find(stops.begin(), stops.end(), id) == stops.end();
+  });
 }
 
 int64_t same_texts(const PromptResult& a, const PromptResult& b) {
@@ -66,14 +56,6 @@ int64_t same_texts(const PromptResult& a, const PromptResult& b) {
   for (size_t i = 0; i < std::min(a.predictions.size(), b.predictions.size()); ++i)
     same += int64_t(a.predictions[i] == b.predictions[i]);
   return same;
-}
-
-/// Without white space at its ends: a continuation starts with a blank, a reference does not.
-std::string_view trimmed(std::string_view text) {
-  constexpr const char* kBlank = " \t\r\n";
-  const size_t first = text.find_first_not_of(kBlank);
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) + 1 - first);
 }
 
 }  // namespace
@@ -131,32 +113,30 @@ void PromptTask::run(const TaskRun& run) {
     result.interrupted = interrupted();
     if (result.interrupted) break;
     progress.show(fmt::format("{} prompts: {} of {}", run.name, i + 1, size()));
-    result.predictions.push_back(run.text.plain_text(
-        generate_greedily(session, run.text, prompts[i], items_[i].max_new, emit_limit(run))));
+    result.predictions.push_back(
+        run.text.plain_text(answer(session, prompts[i], items_[i].max_new, run)));
   }
   progress.done(fmt::format("{} {}: {} of {} prompts in {}", run.name, file(),
                             result.predictions.size(), size(),
                             format_ns(double(now_ns() - start))));
-  run_metrics(result);
+  score(result);
   results_.push_back(std::move(result));
 }
 
-void PromptTask::run_metrics(PromptResult& result) const {
+void PromptTask::score(PromptResult& result) const {
   if (result.predictions.empty()) return;
-  std::vector<std::string> lines;
-  for (size_t i = 0; i < result.predictions.size(); ++i)
-    lines.push_back(to_line({{"prompt", items_[i].prompt},
-                             {"prediction", result.predictions[i]},
-                             {"reference", items_[i].reference}}));
+  std::vector<std::string> references, lines;
+  for (const std::string& prediction : result.predictions) {
+    const PromptItem& item = items_[references.size()];
+    references.push_back(item.reference);
+    // A continuation starts with a blank, a reference does not.
+    result.exact += int64_t(python_strip(prediction) == python_strip(item.reference));
+    lines.push_back(to_line(
+        {{"prompt", item.prompt}, {"prediction", prediction}, {"reference", item.reference}}));
+  }
+  result.scores = score_texts(result.predictions, references);
   for (const CustomMetric& metric : metrics_)
     result.metrics.push_back(mean(run_metric(metric, lines)));
-}
-
-int64_t PromptTask::exact_matches(const PromptResult& result) const {
-  int64_t exact = 0;
-  for (size_t i = 0; i < result.predictions.size(); ++i)
-    exact += int64_t(trimmed(result.predictions[i]) == trimmed(items_[i].reference));
-  return exact;
 }
 
 OrderedJson PromptTask::results() const {
@@ -165,12 +145,12 @@ OrderedJson PromptTask::results() const {
     const size_t n = result.predictions.size();
     OrderedJson json = {{"name", result.name}, {"n", n}, {"interrupted", result.interrupted}};
     if (n > 0) {
-      const TextScores scores = score_texts(result.predictions, first_references(items_, n));
+      const TextScores& scores = result.scores;
       json.update(to_json(mean(scores.rouge)));
       json["corpus_bleu"] = scores.corpus_bleu.score;
       json["bleu_signature"] = kBleuSignature;
       json["sentence_bleu"] = mean(scores.sentence_bleu);
-      json["exact_match"] = double(exact_matches(result)) / double(n);
+      json["exact_match"] = double(result.exact) / double(n);
       json["same_text_as_reference_model"] =
           double(same_texts(results_.front(), result)) / double(n);
     }
@@ -192,12 +172,11 @@ void PromptTask::add_rows(TaskTables& to) const {
       to.texts.add(std::move(cells));
       continue;
     }
-    const TextScores scores = score_texts(result.predictions, first_references(items_, n));
-    const Rouge r = mean(scores.rouge);
+    const Rouge r = mean(result.scores.rouge);
     for (const double f1 : {r.rouge1.f1, r.rouge2.f1, r.rougeL.f1})
       cells.push_back(fmt::format("{:.4f}", f1));
-    cells.push_back(fmt::format("{:.2f}", scores.corpus_bleu.score));
-    cells.push_back(fmt::format("{}/{}", exact_matches(result), n));
+    cells.push_back(fmt::format("{:.2f}", result.scores.corpus_bleu.score));
+    cells.push_back(fmt::format("{}/{}", result.exact, n));
     std::string others;
     for (size_t i = 0; i < result.metrics.size(); ++i)
       others +=

@@ -7,6 +7,7 @@
 
 #include "bench/tasks/task.h"
 #include "bench/text_metrics/custom_metric.h"
+#include "bench/text_metrics/scores.h"
 #include "engine/session.h"
 
 namespace qwench::bench {
@@ -25,7 +26,10 @@ struct PromptResult {
   std::string name;
   bool interrupted = false;
   std::vector<std::string> predictions;  // of the first items
-  std::vector<double> metrics;           // means of the custom metrics
+  // Of the predictions; nothing where there are none.
+  TextScores scores;
+  int64_t exact = 0;            // equal to the reference but for white space at the ends
+  std::vector<double> metrics;  // means of the custom metrics
 };
 
 class PromptTask : public Task {
@@ -43,8 +47,7 @@ class PromptTask : public Task {
 
  private:
   std::vector<std::vector<int32_t>> encode(const TaskRun& run) const;
-  void run_metrics(PromptResult& result) const;
-  int64_t exact_matches(const PromptResult& result) const;
+  void score(PromptResult& result) const;
 
   std::vector<PromptItem> items_;
   std::vector<CustomMetric> metrics_;

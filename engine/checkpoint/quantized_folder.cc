@@ -10,11 +10,10 @@ namespace {
 
 DType read_type(const Json& value, std::string_view name, const std::string& where) {
   if (value.is_string())
-    for (const DType type :
-         {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0, DType::kQ4G})
+    for (const DType type : kWeightDTypes)
       if (value.get_ref<const std::string&>() == name_of(type)) return type;
-  fail("{}: {}: expected f32, f16, bf16, q8_0, q4_0 or q4g, got {}; write the folder again", where,
-       in_quotes(name), describe(value));
+  fail("{}: {}: expected {}, got {}; write the folder again", where, in_quotes(name),
+       weight_dtype_names(), describe(value));
 }
 
 void check_version(const Json& options, const std::string& where) {

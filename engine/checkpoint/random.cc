@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "engine/check.h"
+#include "engine/splitmix64.h"
 
 namespace qwench {
 namespace {
@@ -15,13 +16,6 @@ namespace {
 constexpr int64_t kBlock = 1024;  // elements generated together; 4 KiB of float stays in L1
 constexpr float kStandardDeviation = 0.02f;
 constexpr float kScale = kStandardDeviation * 1.7320508f / 32768.0f;  // of a uniform int16
-
-uint64_t splitmix64(uint64_t x) {  // Steele, Lea, Flood 2014; public domain constants
-  x += 0x9e3779b97f4a7c15u;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
 
 uint64_t hash_of(std::string_view name) {  // FNV-1a
   uint64_t h = 0xcbf29ce484222325u;

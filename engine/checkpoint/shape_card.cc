@@ -6,23 +6,10 @@
 
 #include "engine/check.h"
 #include "engine/checkpoint/checkpoint.h"
+#include "engine/edit_distance.h"
 
 namespace qwench {
 namespace {
-
-/// Levenshtein distance, one row at a time.
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
-    }
-  }
-  return row[b.size()];
-}
 
 /// "Qwen/Qwen3_0.6B" -> "qwen3-0.6b": what people type that is not a real difference.
 std::string normalized(std::string_view name) {

@@ -8,7 +8,7 @@
 #include "bench/accuracy/generation.h"
 #include "bench/accuracy/scored_text.h"
 #include "bench/accuracy/similarity.h"
-#include "tests/checkpoint/scratch.h"
+#include "tests/support/scratch.h"
 #include "tests/support/test_model.h"
 
 using namespace qwench;

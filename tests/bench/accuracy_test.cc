@@ -7,7 +7,7 @@
 
 #include "bench/accuracy/injection.h"
 #include "bench/accuracy/text_section.h"
-#include "tests/checkpoint/scratch.h"
+#include "tests/support/scratch.h"
 #include "tests/support/test_model.h"
 
 using namespace qwench;
@@ -235,7 +235,7 @@ TEST_CASE("models that do not fit together are refused before any is loaded") {
   for (const char* c : {"a:", "b:dtype=f32"})
     opened.push_back(open_configured(parse_configuration(c, base, "test"), 64, 64));
   const int64_t both = opened[0].plan().total() + opened[1].plan().total();
-  CHECK_NOTHROW(require_memory_together(opened, 0, 2 * both));
+  CHECK_NOTHROW(require_memory_together(opened, 0, both));
   CHECK_THROWS_WITH_AS(require_memory_together(opened, 0, both - 1), doctest::Contains("--dump"),
                        Error);
   CHECK_THROWS_WITH_AS(require_memory_together(opened, both, both), doctest::Contains("b "), Error);

@@ -6,8 +6,8 @@
 
 #include "bench/accuracy/golden.h"
 #include "engine/check.h"
-#include "tests/checkpoint/scratch.h"
 #include "tests/support/quantized_folders.h"
+#include "tests/support/scratch.h"
 
 using namespace qwench;
 using namespace qwench::bench;

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 
 #include "bench/gradients/finite_differences.h"
 #include "bench/gradients/golden_layer.h"
 #include "bench/gradients/gradient_section.h"
 #include "engine/file.h"
+#include "tests/support/scratch.h"
 #include "tests/support/test_model.h"
 
 using namespace qwench;
@@ -92,25 +92,17 @@ std::string message_of(const GradientArgs& args) {
   return "no error";
 }
 
-/// A golden file with `from` replaced by `to` of the same length, as a new file.
-std::string damaged_golden(const std::string& from, const std::string& to) {
+/// What is said of a golden file in which `from` is replaced by `to` of the same length.
+std::string golden_message(const std::string& from, const std::string& to) {
   std::string bytes = read_file(data_folder("gradients/qwen2-layer.safetensors"), 1 << 20);
   const size_t at = bytes.find(from);
   REQUIRE(at != std::string::npos);
   REQUIRE(from.size() == to.size());
   bytes.replace(at, from.size(), to);
-  const std::string path = "/tmp/qwench_gradients_test.safetensors";
-  FileWriter file(path);
-  file.write(bytes.data(), int64_t(bytes.size()));
-  file.close();
-  return path;
-}
-
-std::string golden_message(const std::string& path) {
+  const test::ScratchFolder folder;
   try {
-    read_golden_layer(path);
+    read_golden_layer(folder.write("layer.safetensors", bytes));
   } catch (const Error& e) {
-    std::remove(path.c_str());
     return e.what();
   }
   return "no error";
@@ -291,16 +283,15 @@ TEST_CASE("the report names every check, bound and golden tensor") {
 }
 
 TEST_CASE("a golden file that contradicts itself is refused by name") {
-  CHECK(golden_message(damaged_golden("\"hidden_size\":\"48\"", "\"hidden_size\":\"49\""))
+  CHECK(golden_message("\"hidden_size\":\"48\"", "\"hidden_size\":\"49\"")
             .find("expected f32 [10, 49], got f32 [10, 48]") != std::string::npos);
-  CHECK(golden_message(damaged_golden("\"hidden_size\":\"48\"", "\"hidden_size\":\"-8\""))
-            .find("hidden_size") != std::string::npos);
-  CHECK(golden_message(damaged_golden("\"kv_heads\":\"2\"", "\"kv_heads\":\"3\""))
+  CHECK(golden_message("\"hidden_size\":\"48\"", "\"hidden_size\":\"-8\"").find("hidden_size") !=
+        std::string::npos);
+  CHECK(golden_message("\"kv_heads\":\"2\"", "\"kv_heads\":\"3\"")
             .find("kv_heads: expected a divisor of heads 4, got 3") != std::string::npos);
-  CHECK(
-      golden_message(damaged_golden("\"intermediate_size\":\"80\"", "\"intermediate_sise\":\"80\""))
-          .find("intermediate_size") != std::string::npos);
-  CHECK(golden_message(damaged_golden("grad.mlp.up_proj", "grad.mlp.uq_proj"))
+  CHECK(golden_message("\"intermediate_size\":\"80\"", "\"intermediate_sise\":\"80\"")
+            .find("intermediate_size") != std::string::npos);
+  CHECK(golden_message("grad.mlp.up_proj", "grad.mlp.uq_proj")
             .find("grad.mlp.up_proj.weight: missing") != std::string::npos);
-  CHECK(golden_message(damaged_golden("__metadata__", "__metodata__")) != "no error");
+  CHECK(golden_message("__metadata__", "__metodata__") != "no error");
 }

@@ -8,8 +8,10 @@
 #include "bench/suggest.h"
 #include "bench/table.h"
 #include "engine/check.h"
+#include "engine/edit_distance.h"
 
 using namespace qwench::bench;
+using qwench::edit_distance;
 
 TEST_CASE("a list is plain integers between commas and nothing else") {
   CHECK(parse_list("1,22,3", "-b", 0, 100) == std::vector<int64_t>{1, 22, 3});

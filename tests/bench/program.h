@@ -2,12 +2,12 @@
 #pragma once
 #include <doctest/doctest.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <string>
 
 #include "engine/file.h"
+#include "tests/support/scratch.h"
 
 namespace qwench::test {
 
@@ -24,7 +24,8 @@ inline const char* const kProgram = nullptr;
 
 /// Runs the program with a shell's words; stdin is empty unless a pipe feeds it.
 inline Outcome run(const std::string& arguments) {
-  const std::string err = "/tmp/qwench_program_test_" + std::to_string(getpid()) + ".err";
+  const ScratchFolder scratch;
+  const std::string err = scratch.file("err");
   const std::string command = std::string(kProgram) + " " + arguments + " 2>" + err + " </dev/null";
   Outcome outcome;
   FILE* pipe = popen(command.c_str(), "r");
@@ -35,7 +36,6 @@ inline Outcome run(const std::string& arguments) {
   const int status = pclose(pipe);
   outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   outcome.err = qwench::read_file(err, 1 << 20);
-  std::remove(err.c_str());
   return outcome;
 }
 

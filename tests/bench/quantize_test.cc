@@ -11,7 +11,7 @@
 #include "engine/checkpoint/quantized_folder.h"
 #include "engine/quantize/format.h"
 #include "program.h"
-#include "tests/checkpoint/scratch.h"
+#include "tests/support/scratch.h"
 #include "tests/support/test_model.h"
 
 using namespace qwench;
@@ -178,7 +178,8 @@ TEST_CASE("rows that are not whole blocks stay bf16, and the report says so") {
 TEST_CASE("random weights of a shape card become a GGUF file or a folder") {
   if (!test::available()) return;
   // the smallest card takes minutes here, so the card's path is taken up to the writing
-  check_refused("-m qwen2.5-0.5b -o /tmp/qwench-none --type q4g --calibration " + kText,
+  const ScratchFolder scratch;
+  check_refused("-m qwen2.5-0.5b -o " + scratch.file("out") + " --type q4g --calibration " + kText,
                 "random weights");
 }
 
@@ -276,7 +277,6 @@ TEST_CASE("an output that is there is replaced only by --force, and only when it
   check_refused(command + " --type q4_0", "--force");
   REQUIRE(run("quantize " + command + " --type q4_0 --force").code == 0);
   check_equals_on_load(kTiny, out, expected_types(kTiny, DType::kQ4_0));
-  fs::create_directory(scratch.file("mine"));
   scratch.write("mine/letter.txt", "keep me");
   check_refused("-m " + kTiny + " -o " + scratch.file("mine") + " --type q8_0 --force", "wrote");
   CHECK(fs::exists(scratch.file("mine/letter.txt")));

@@ -8,7 +8,7 @@
 
 #include "engine/json.h"
 #include "tests/bench/program.h"
-#include "tests/checkpoint/scratch.h"
+#include "tests/support/scratch.h"
 
 using namespace qwench::test;
 using qwench::Json;

@@ -9,7 +9,7 @@
 #include <random>
 
 #include "engine/check.h"
-#include "tests/checkpoint/scratch.h"
+#include "tests/support/scratch.h"
 
 using namespace qwench;
 using namespace qwench::bench;

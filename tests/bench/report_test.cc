@@ -4,12 +4,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 #include <string>
 
 #include "bench/logits_file.h"
 #include "engine/json.h"
+#include "tests/support/scratch.h"
 
 using namespace qwench;
 using namespace qwench::bench;
@@ -88,7 +88,8 @@ TEST_CASE("the text ends every op table with the part of the wall time that its 
 }
 
 TEST_CASE("logits written in chunks are one safetensors tensor") {
-  const std::string path = "/tmp/qwench_logits_test.safetensors";
+  const test::ScratchFolder folder;
+  const std::string path = folder.file("logits.safetensors");
   const float values[6] = {1, 2, 3, 4, 5, 6};
   LogitsFile file(path, 3, 2);
   file.append(0, 1, values);
@@ -103,5 +104,4 @@ TEST_CASE("logits written in chunks are one safetensors tensor") {
   CHECK(json["logits"]["shape"] == Json::array({3, 2}));
   CHECK(bytes.size() == 8 + header + sizeof values);
   CHECK(std::memcmp(bytes.data() + 8 + header, values, sizeof values) == 0);
-  std::remove(path.c_str());
 }

@@ -7,7 +7,7 @@
 #include "bench/tasks/prompt_task.h"
 #include "bench/tasks/retrieval.h"
 #include "engine/check.h"
-#include "tests/checkpoint/scratch.h"
+#include "tests/support/scratch.h"
 #include "tests/support/test_model.h"
 
 using namespace qwench::bench;

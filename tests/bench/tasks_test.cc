@@ -8,7 +8,7 @@
 #include "bench/tasks/likelihood_task.h"
 #include "bench/tasks/task_section.h"
 #include "engine/check.h"
-#include "tests/checkpoint/scratch.h"
+#include "tests/support/scratch.h"
 #include "tests/support/test_model.h"
 
 using namespace qwench::bench;
@@ -213,7 +213,6 @@ TEST_CASE("the greedy text of a prompt is the one that generation gives") {
 
 TEST_CASE("the task files of a model folder are found by name, in order") {
   const ScratchFolder folder;
-  std::filesystem::create_directory(folder.file("tasks"));
   const std::string mmlu = qwench::read_file(kTasks + "/mmlu.jsonl", 1 << 20);
   folder.write("tasks/mmlu-b.jsonl", mmlu);
   folder.write("tasks/mmlu-a.jsonl", mmlu);

@@ -9,7 +9,7 @@
 #include "bench/text_metrics/scores.h"
 #include "engine/check.h"
 #include "tests/bench/program.h"
-#include "tests/checkpoint/scratch.h"
+#include "tests/support/scratch.h"
 #include "tests/support/test_model.h"
 
 using namespace qwench::bench;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/checkpoint/folder.h"
-#include "tests/checkpoint/scratch.h"
+#include "tests/support/scratch.h"
 #include "tests/support/test_model.h"
 
 namespace qwench::test {

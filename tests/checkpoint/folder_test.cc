@@ -11,7 +11,7 @@
 
 #include "engine/check.h"
 #include "engine/checkpoint/random.h"
-#include "tests/checkpoint/scratch.h"
+#include "tests/support/scratch.h"
 
 using namespace qwench;
 using test::ScratchFolder;

@@ -9,7 +9,7 @@
 #include "engine/check.h"
 #include "engine/checkpoint/gguf_checkpoint.h"
 #include "tests/checkpoint/gguf_bytes.h"
-#include "tests/checkpoint/scratch.h"
+#include "tests/support/scratch.h"
 
 namespace qwench::test {
 

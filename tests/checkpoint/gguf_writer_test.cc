@@ -11,8 +11,8 @@
 #include "engine/text/chat.h"
 #include "engine/text/load_gguf.h"
 #include "engine/text/save_gguf.h"
-#include "tests/checkpoint/scratch.h"
 #include "tests/support/quantized_folders.h"
+#include "tests/support/scratch.h"
 
 using namespace qwench;
 using namespace qwench::test;

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "engine/check.h"
-#include "tests/checkpoint/scratch.h"
+#include "tests/support/scratch.h"
 
 using namespace qwench;
 using test::safetensors_bytes;

@@ -7,8 +7,6 @@
 
 #include <cmath>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +14,7 @@
 #include "cpu/cgroup.h"
 #include "cpu/cpu_info.h"
 #include "cpu/probe_kernels.h"
+#include "tests/support/scratch.h"
 
 namespace qwench::cpu {
 namespace {
@@ -66,24 +65,12 @@ struct Words {
   uint64_t* data;
 };
 
-/// A directory tree of the named files, removed at the end.
-struct FakeRoot {
-  explicit FakeRoot(const std::vector<std::pair<std::string, std::string>>& files) {
-    std::string name = (std::filesystem::temp_directory_path() / "qwench_cgroup_XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path = name;
-    for (const auto& [file, text] : files) {
-      std::filesystem::create_directories((path / file).parent_path());
-      std::ofstream(path / file) << text;
-    }
-  }
-  ~FakeRoot() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  CgroupLimits limits() const { return cgroup_limits(path.string()); }
-  std::filesystem::path path;
-};
+/// What is read from a root directory of these files.
+CgroupLimits limits_of(const std::vector<std::pair<std::string, std::string>>& files) {
+  const test::ScratchFolder root;
+  for (const auto& [name, text] : files) root.write(name, text);
+  return cgroup_limits(root.path());
+}
 
 TEST_CASE("every read probe sums every word once") {
   for (const KernelSpan<ReadKernel>& kernels : {read_kernels_scalar(), read_kernels()})
@@ -189,44 +176,41 @@ TEST_CASE("the peak resident set covers what was touched") {
 }
 
 TEST_CASE("no cgroup files mean no limits") {
-  const CgroupLimits limits = FakeRoot({}).limits();
+  const CgroupLimits limits = limits_of({});
   CHECK(limits.cpus == 0);
   CHECK(limits.memory_available == CgroupLimits::kNoLimit);
 }
 
 TEST_CASE("cgroup v2: the tightest of own and parents' limits, page cache counted as available") {
-  const CgroupLimits limits =
-      FakeRoot({{"proc/self/cgroup", "0::/a/b\n"},
-                {"sys/fs/cgroup/a/b/cpu.max", "max 100000\n"},
-                {"sys/fs/cgroup/a/cpu.max", "150000 100000\n"},
-                {"sys/fs/cgroup/a/b/memory.max", "1000\n"},
-                {"sys/fs/cgroup/a/b/memory.current", "700\n"},
-                {"sys/fs/cgroup/a/b/memory.stat", "anon 300\ninactive_file 250\nactive_file 150\n"},
-                {"sys/fs/cgroup/a/memory.max", "max\n"}})
-          .limits();
+  const CgroupLimits limits = limits_of(
+      {{"proc/self/cgroup", "0::/a/b\n"},
+       {"sys/fs/cgroup/a/b/cpu.max", "max 100000\n"},
+       {"sys/fs/cgroup/a/cpu.max", "150000 100000\n"},
+       {"sys/fs/cgroup/a/b/memory.max", "1000\n"},
+       {"sys/fs/cgroup/a/b/memory.current", "700\n"},
+       {"sys/fs/cgroup/a/b/memory.stat", "anon 300\ninactive_file 250\nactive_file 150\n"},
+       {"sys/fs/cgroup/a/memory.max", "max\n"}});
   CHECK(limits.cpus == 1.5);
   CHECK(limits.memory_available == 700);
 }
 
 TEST_CASE("cgroup v1: inside a container only the root of a hierarchy may be there") {
   const CgroupLimits limits =
-      FakeRoot({{"proc/self/cgroup", "4:memory:/docker/x\n3:cpu,cpuacct:/docker/x\n0::/\n"},
-                {"sys/fs/cgroup/cpu/cpu.cfs_quota_us", "50000\n"},
-                {"sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"},
-                {"sys/fs/cgroup/memory/memory.limit_in_bytes", "5000\n"},
-                {"sys/fs/cgroup/memory/memory.usage_in_bytes", "6000\n"}})
-          .limits();
+      limits_of({{"proc/self/cgroup", "4:memory:/docker/x\n3:cpu,cpuacct:/docker/x\n0::/\n"},
+                 {"sys/fs/cgroup/cpu/cpu.cfs_quota_us", "50000\n"},
+                 {"sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"},
+                 {"sys/fs/cgroup/memory/memory.limit_in_bytes", "5000\n"},
+                 {"sys/fs/cgroup/memory/memory.usage_in_bytes", "6000\n"}});
   CHECK(limits.cpus == 0.5);
   CHECK(limits.memory_available == 0);
 }
 
 TEST_CASE("rubbish in cgroup files sets no limit") {
   const CgroupLimits limits =
-      FakeRoot({{"proc/self/cgroup", "::\nx\n0::\n0::nonsense\n0::/\n4:memory:/\n"},
-                {"sys/fs/cgroup/cpu.max", "-1 abc"},
-                {"sys/fs/cgroup/memory.max", "12monkeys"},
-                {"sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"}})
-          .limits();
+      limits_of({{"proc/self/cgroup", "::\nx\n0::\n0::nonsense\n0::/\n4:memory:/\n"},
+                 {"sys/fs/cgroup/cpu.max", "-1 abc"},
+                 {"sys/fs/cgroup/memory.max", "12monkeys"},
+                 {"sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"}});
   CHECK(limits.cpus == 0);
   CHECK(limits.memory_available == CgroupLimits::kNoLimit);
 }

@@ -11,7 +11,7 @@
 #include <filesystem>
 
 #include "engine/check.h"
-#include "tests/checkpoint/scratch.h"
+#include "tests/support/scratch.h"
 
 using namespace qwench;
 using qwench::test::ScratchFolder;

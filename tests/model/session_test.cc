@@ -114,6 +114,18 @@ TEST_CASE("token ids out of range and contexts that do not fit are refused") {
   CHECK_THROWS_AS(session.decode(five.data()), Error);
 }
 
+TEST_CASE("a memory plan is what a session allocates, the host's copy of the logits included") {
+  const TestModel m(data_folder(kFolder));
+  SessionOptions options = with_capacity(100, 2);
+  options.prefill_chunk = options.logit_rows = 17;
+  const Session session(m.model, options);
+  const MemoryPlan plan = plan_memory(m.model.config, 0, options);
+  const auto& now = m.backend->memory().now;
+  CHECK(plan.kv_cache == now[size_t(MemoryKind::kKvCache)]);
+  CHECK(plan.activations ==
+        now[size_t(MemoryKind::kActivations)] + 17 * m.model.config.vocab * int64_t(sizeof(float)));
+}
+
 TEST_CASE("a memory plan over the limit names the largest context that fits, and that one fits") {
   const auto checkpoint = open_checkpoint(data_folder(kFolder), {});
   const ModelConfig& config = checkpoint->config();

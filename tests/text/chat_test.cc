@@ -49,7 +49,7 @@ TEST_CASE("a conversation becomes the prompt ids that transformers makes of it")
 }
 
 TEST_CASE("J01, J05: a template is recognised or refused, never run") {
-  const TempFolder folder;
+  const ScratchFolder folder;
   CHECK(detect_chat_template(folder.path(), "qwen2") == ChatTemplate::kQwen25);
   CHECK(detect_chat_template(folder.path(), "qwen3") == ChatTemplate::kQwen3);
   CHECK_ERROR(detect_chat_template(folder.path(), "llama"),

@@ -203,7 +203,7 @@ TEST_CASE("sampling keys out of range are refused; none of them means greedy") {
 }
 
 TEST_CASE("a template that is not known is refused with its hash, not run") {
-  const TempFolder folder;
+  const ScratchFolder folder;
   test::GgufBytes f;
   f.values = {kv_text("tokenizer.chat_template", "{% for x in range(10**9) %}x{% endfor %}")};
   const std::string path = folder.write("m.gguf", f.file());

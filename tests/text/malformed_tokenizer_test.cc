@@ -78,7 +78,7 @@ TEST_CASE("T01: a merge is two known tokens with one space between") {
 }
 
 TEST_CASE("T01: a line of merges.txt is two known tokens with one space between") {
-  const TempFolder folder;
+  const ScratchFolder folder;
   folder.write("vocab.json", sound()["model"]["vocab"].dump());
   const auto with = [&](const std::string& merges) {
     folder.write("merges.txt", merges);
@@ -191,7 +191,7 @@ TEST_CASE("what is not a Qwen tokenizer is refused by its name") {
 }
 
 TEST_CASE("a tiktoken file is strict base64 and dense ranks") {
-  const TempFolder folder;
+  const ScratchFolder folder;
   const std::string real = "IQ== 0\nIg== 1\n";
   const auto with = [&](const std::string& text) {
     return open_tokenizer(folder.write("x.tiktoken", text));

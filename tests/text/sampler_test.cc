@@ -199,7 +199,7 @@ TEST_CASE("generation_config.json gives the sampling defaults and the ids to sto
   CHECK(chat.sampling.top_k == 20);
   CHECK(chat.sampling.top_p == 0.95);
   CHECK(chat.eos_ids == std::vector<int32_t>{665, 663});
-  const TempFolder folder;
+  const ScratchFolder folder;
   CHECK(read_generation_config(folder.path()).eos_ids.empty());
   const auto read = [&](const std::string& text) {
     folder.write("generation_config.json", text);

@@ -10,7 +10,7 @@ namespace {
 int run(const std::string& command) { return std::system((command + " 2>/dev/null").c_str()); }
 
 /// Trains a small model in the folder; its path, or "" (said aloud) where that cannot be done.
-std::string train(const TempFolder& folder, const std::string& options) {
+std::string train(const ScratchFolder& folder, const std::string& options) {
   if (run("command -v spm_train spm_encode >/dev/null") != 0) {
     MESSAGE("skipped: no spm_train (Debian package sentencepiece)");
     return "";
@@ -30,7 +30,7 @@ std::string train(const TempFolder& folder, const std::string& options) {
   return folder.path() + "/tokenizer.model";
 }
 
-std::vector<int32_t> spm_encode(const TempFolder& folder, const std::string& model,
+std::vector<int32_t> spm_encode(const ScratchFolder& folder, const std::string& model,
                                 const std::string& text) {
   const std::string in = folder.write("in.txt", text + "\n"), out = folder.path() + "/out.txt";
   REQUIRE(run("spm_encode --model=" + model + " --output_format=id < " + in + " > " + out) == 0);
@@ -65,7 +65,7 @@ TEST_CASE("a sentencepiece model gives the ids of spm_encode") {
   MESSAGE("skipped: this build has no sentencepiece");
 #else
   for (const char* kind : {"--model_type=bpe", "--model_type=unigram"}) {
-    const TempFolder folder;
+    const ScratchFolder folder;
     const std::string model = train(folder, kind);
     if (model.empty()) return;
     const auto tokenizer = open_tokenizer(folder.path());
@@ -87,7 +87,7 @@ TEST_CASE("a sentencepiece model gives the ids of spm_encode") {
 }
 
 TEST_CASE("a trained model cut off or with any byte changed never reaches the library unchecked") {
-  const TempFolder folder;
+  const ScratchFolder folder;
   const std::string path = train(folder, "--model_type=bpe");
   if (path.empty()) return;
   const std::string model = read_file(path, 64 << 20);

@@ -1,5 +1,4 @@
-// What the tests of text/ share: test data, temporary folders, and a check for an Error by its
-// words.
+// What the tests of text/ share: test data, and a check for an Error by its words.
 #pragma once
 #include <doctest/doctest.h>
 
@@ -14,8 +13,11 @@
 #include "engine/file.h"
 #include "engine/json.h"
 #include "engine/text/tokenizer.h"
+#include "tests/support/scratch.h"
 
 namespace qwench::text_test {
+
+using test::ScratchFolder;
 
 inline std::string data(const std::string& name) {
   return std::string(QWENCH_SOURCE_DIR "/tests/data/") + name;
@@ -39,29 +41,6 @@ inline std::string real_vocabulary() {
   MESSAGE("skipped: no qwen.tiktoken in $QWENCH_SHARED/data/qwen2-tokenizer");
   return "";
 }
-
-/// A folder that is removed at the end of the test.
-class TempFolder {
- public:
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "qwench-text-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~TempFolder() { std::filesystem::remove_all(path_); }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-
-  const std::string& path() const { return path_; }
-  std::string write(const std::string& name, const std::string& bytes) const {
-    const std::string file = path_ + "/" + name;
-    std::ofstream(file, std::ios::binary) << bytes;
-    return file;
-  }
-
- private:
-  std::string path_;
-};
 
 /// Runs `action`; the words of the Error it throws, "" when it throws none.
 template <class Action>

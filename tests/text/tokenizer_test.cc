@@ -188,7 +188,7 @@ TEST_CASE("T15: an emoji of 4 bytes cut anywhere is streamed whole") {
 }
 
 TEST_CASE("a folder without a tokenizer gives null, a path that is none an Error") {
-  const TempFolder folder;
+  const ScratchFolder folder;
   CHECK(open_tokenizer(folder.path()) == nullptr);
   CHECK_ERROR(open_tokenizer(folder.path() + "/nothing.bin"), "expected a folder");
   CHECK_ERROR(open_tokenizer(folder.path() + "/tokenizer.json"), "No such file");

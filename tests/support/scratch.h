@@ -25,7 +25,9 @@ class ScratchFolder {
   }
   const std::string& path() const { return path_; }
   std::string file(const std::string& name) const { return path_ + "/" + name; }
+  /// A file, in folders of its own where the name holds some.
   std::string write(const std::string& name, const std::string& bytes) const {
+    std::filesystem::create_directories(std::filesystem::path(file(name)).parent_path());
     std::ofstream(file(name), std::ios::binary) << bytes;
     return file(name);
   }
