@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cpu/attention_avx2.h"
+#include "cpu/attention_kernels.h"
 #include "cpu/ops.h"
 
 namespace qwench::cpu {
@@ -53,8 +53,10 @@ void attention_reference(const AttentionArgs& a, Stream& stream) {
 }
 
 void avx2(const AttentionArgs& a, Stream& stream) { attention_avx2(team_of(stream), a); }
+void avx512(const AttentionArgs& a, Stream& stream) { attention_avx512(team_of(stream), a); }
 
 constexpr Kernel<AttentionArgs> kAttention[] = {
+    {"f32_blockmerge_avx512", attention_avx512_unsupported, avx512},
     {"f32_blockmerge_avx2", attention_avx2_unsupported, avx2},
     {"reference", always_supported<AttentionArgs>, attention_reference},
 };

@@ -10,7 +10,13 @@ namespace qwench::cpu {
 
 namespace {
 
-constexpr int64_t kPrefetchBytes = 4608;
+/// How far ahead both groups of a pair are asked for: at the same place of the next pair while that
+/// is near, else further on in the same groups.
+inline int64_t pair_distance(int64_t group_bytes) {
+  constexpr int64_t kNearest = 4608, kFarthest = 24 << 10;
+  return 2 * group_bytes <= kFarthest ? 2 * group_bytes : kNearest;
+}
+
 constexpr int kMostRows = 8;
 
 inline __m512i low_nibbles(__m512i v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }
@@ -121,18 +127,19 @@ template <class Format, int kRows>
 __attribute__((noinline)) void gemv_groups(Format format, Pair group, const Int8Rows& x,
                                            float* sums) {
   constexpr int64_t kQuants = quants_bytes(Format::kType), kScales = scales_bytes(Format::kType);
+  const int64_t ahead = pair_distance(x.n_blocks * unit_bytes(Format::kType));
   __m512 sum[kRows];
   unroll<kRows>([&](auto r) QWENCH_INLINE { sum[r] = _mm512_setzero_ps(); });
   for (int64_t b = 0; b < x.n_blocks;) {
     const int64_t n = std::min(kChunkBlocks, x.n_blocks - b);
     Pair quants = group, scales = {group.low + n * kQuants, group.high + n * kQuants};
     group = {scales.low + n * kScales, scales.high + n * kScales};
-    _mm_prefetch(scales.low + kPrefetchBytes, _MM_HINT_T0);
-    _mm_prefetch(scales.high + kPrefetchBytes, _MM_HINT_T0);
+    _mm_prefetch(scales.low + ahead, _MM_HINT_T0);
+    _mm_prefetch(scales.high + ahead, _MM_HINT_T0);
     for (int64_t i = 0; i < n; ++i, ++b) {
       for (int64_t line = 0; line < kQuants; line += 64) {
-        _mm_prefetch(quants.low + line + kPrefetchBytes, _MM_HINT_T0);
-        _mm_prefetch(quants.high + line + kPrefetchBytes, _MM_HINT_T0);
+        _mm_prefetch(quants.low + line + ahead, _MM_HINT_T0);
+        _mm_prefetch(quants.high + line + ahead, _MM_HINT_T0);
       }
       __m512i dot[kRows];
       unroll<kRows>([&](auto r) QWENCH_INLINE { dot[r] = broadcast4_512(x.correction(r, b)); });

@@ -1,4 +1,4 @@
-// The AVX2 attention kernel; its own header because attention_avx2.cc is built for AVX2.
+// The attention kernels by blocks of keys, one file per instruction set.
 #pragma once
 #include "cpu/team.h"
 #include "engine/op.h"
@@ -7,5 +7,8 @@ namespace qwench::cpu {
 
 const char* attention_avx2_unsupported(const AttentionArgs& args);
 void attention_avx2(Team& team, const AttentionArgs& args);
+
+const char* attention_avx512_unsupported(const AttentionArgs& args);
+void attention_avx512(Team& team, const AttentionArgs& args);
 
 }  // namespace qwench::cpu
