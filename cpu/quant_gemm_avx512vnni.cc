@@ -81,9 +81,14 @@ void tile_rows(int64_t rows, const Piece& piece, const Int8Rows& x, float* sums)
   }
 }
 
+/// One row against q4_0 and q8_0 is bound by memory, and one stream of it is faster than the two of a
+/// pair of groups.
+bool uses_avx2(DType t, int64_t n_rows) { return n_rows == 1 && t != DType::kQ4G; }
+
 }  // namespace
 
 QuantRows quant_rows_avx512vnni(DType t, int64_t n_rows, int64_t n_blocks) {
+  if (uses_avx2(t, n_rows)) return quant_rows_avx2(t, n_rows, n_blocks);
   QuantRows rows;
   rows.n_rows = n_rows, rows.n_blocks = n_blocks;
   rows.form = RowForm::kInt8Sums;
@@ -112,7 +117,9 @@ void quant_gemm_avx512vnni(DType t, const void* panel, const QuantRows& rows, ch
 
 void quant_product_avx512vnni(DType t, const void* panel, const QuantRows& rows, char* unpacked,
                               float* sums) {
-  if (rows.n_rows <= kGemvRowsAvx512Vnni)
+  if (uses_avx2(t, rows.n_rows))
+    quant_gemv_avx2(t, panel, rows, sums);
+  else if (rows.n_rows <= kGemvRowsAvx512Vnni)
     quant_gemv_avx512vnni(t, panel, rows, sums);
   else
     quant_gemm_avx512vnni(t, panel, rows, unpacked, sums);

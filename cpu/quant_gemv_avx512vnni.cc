@@ -182,10 +182,91 @@ void gemv_panel(const char* panel, const QuantRows& rows, float* sums) {
   }
 }
 
+/// One row of activations against q4g: one group after the other, so that a thread reads one stream.
+/// A vector holds 16 k of four rows (p, p + 4, p + 1, p + 5); their 4 lanes each are added across.
+class OneRowOfQ4G {
+ public:
+  OneRowOfQ4G() {
+    table_ = _mm512_add_epi8(load512(kQ4GGrid), _mm512_set1_epi8(32));
+    alignas(64) uint8_t rows[2][64];
+    for (int i = 0; i < 64; ++i) {
+      rows[0][i] = uint8_t(i / 32 + (i / 16 % 2) * 4);  // rows 0, 4, 1, 5
+      rows[1][i] = uint8_t(rows[0][i] + 2);
+    }
+    rows_[0] = load512(rows[0]), rows_[1] = load512(rows[1]);
+  }
+
+  /// sums[0..7] of the rows of one group.
+  void group(const char* group, const float* row_scales, const Int8Rows& x, float* sums) const {
+    constexpr int64_t kQuants = quants_bytes(DType::kQ4G), kScales = scales_bytes(DType::kQ4G);
+    constexpr int64_t kAhead = 4608;
+    const __m256 of_rows = _mm256_loadu_ps(row_scales);
+    __m256 sum = _mm256_setzero_ps();
+    for (int64_t b = 0; b < x.n_blocks;) {
+      const int64_t n = std::min(kChunkBlocks, x.n_blocks - b);
+      const char* heads = group + n * kQuants;
+      for (int64_t i = 0; i < n; ++i, ++b) {
+        const char* quants = group + i * kQuants;
+        _mm_prefetch(quants + kAhead, _MM_HINT_T0), _mm_prefetch(quants + kAhead + 64, _MM_HINT_T0);
+        const __m256i whole = dot(quants, heads + i * kScales, x, b);
+        const __m256 x_scale = _mm256_castsi256_ps(broadcast4(x.scale(0, b)));
+        const __m256 scale = _mm256_mul_ps(x_scale, q4g_scales(heads + i * kScales, of_rows));
+        sum = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(whole), sum);
+      }
+      _mm_prefetch(heads + kAhead, _MM_HINT_T0);
+      group += n * (kQuants + kScales);
+    }
+    _mm256_storeu_ps(sums, sum);
+  }
+
+ private:
+  /// The integer dot products of one block, rows 0..7.
+  QWENCH_INLINE __m256i dot(const char* quants, const char* heads, const Int8Rows& x,
+                            int64_t b) const {
+    uint64_t tables;
+    std::memcpy(&tables, heads, sizeof tables);
+    const __m512i choices = _mm512_set1_epi64(int64_t((tables & 0x0303030303030303u) << 4));
+    const __m512i low_a = _mm512_broadcast_i32x4(half(x.integers(0, b)));
+    const __m512i high_a = _mm512_broadcast_i32x4(half(x.integers(0, b) + 16));
+    __m512i of_lanes[2];
+    unroll<2>([&](auto v) QWENCH_INLINE {
+      const __m512i w = load512(quants + 64 * v);
+      const __m512i choice = _mm512_permutexvar_epi8(rows_[v], choices);
+      const __m512i low = _mm512_or_si512(low_nibbles(w), choice);
+      const __m512i high = _mm512_or_si512(high_nibbles(w), choice);
+      const __m512i first =
+          _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_permutexvar_epi8(low, table_), low_a);
+      of_lanes[v] = _mm512_dpbusd_epi32(first, _mm512_permutexvar_epi8(high, table_), high_a);
+    });
+    // Rows by 128 bits: (0, 4, 1, 5) and (2, 6, 3, 7); two halvings leave (0, 2), (4, 6), (1, 3), (5, 7).
+    const __m512i pairs = _mm512_add_epi32(_mm512_unpacklo_epi32(of_lanes[0], of_lanes[1]),
+                                           _mm512_unpackhi_epi32(of_lanes[0], of_lanes[1]));
+    const __m512i sums = _mm512_add_epi32(pairs, _mm512_shuffle_epi32(pairs, _MM_PERM_BADC));
+    const __m512i order = _mm512_setr_epi32(0, 8, 1, 9, 4, 12, 5, 13, 0, 0, 0, 0, 0, 0, 0, 0);
+    const __m512i ordered = _mm512_permutexvar_epi32(order, sums);
+    return _mm256_add_epi32(_mm512_castsi512_si256(ordered), broadcast4(x.correction(0, b)));
+  }
+  static __m128i half(const char* p) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  }
+
+  __m512i table_;    // value + 32 of the four tables
+  __m512i rows_[2];  // which head byte a byte of a vector belongs to
+};
+
+void gemv_panel_q4g(const char* panel, const QuantRows& rows, float* sums) {
+  const OneRowOfQ4G product;
+  const float* row_scales = reinterpret_cast<const float*>(panel);
+  for (int64_t g = 0; g < kPanelGroups; ++g)
+    product.group(panel + group_offset(DType::kQ4G, rows.n_blocks, g), row_scales + g * kGroupRows,
+                  {rows.at(0, 0), rows.stride(0), rows.n_blocks}, sums + g * kGroupRows);
+}
+
 }  // namespace
 
 void quant_gemv_avx512vnni(DType t, const void* panel, const QuantRows& rows, float* sums) {
   const char* at = static_cast<const char*>(panel);
+  if (t == DType::kQ4G && rows.n_rows == 1) return gemv_panel_q4g(at, rows, sums);
   if (t == DType::kQ8_0) gemv_panel<Q8_0>(at, rows, sums);
   if (t == DType::kQ4_0) gemv_panel<Q4_0>(at, rows, sums);
   if (t == DType::kQ4G) gemv_panel<Q4G>(at, rows, sums);
