@@ -178,6 +178,7 @@ void add_bench_command(CLI::App& program, Action& chosen) {
   auto o = std::make_shared<BenchOptions>();
   CLI::App* command = program.add_subcommand("bench", "Measure prefill and decode speed, op by op");
   add_model_options(*command, o->model);
+  add_isa_option(*command);
   command->add_option("-t,--threads", o->threads,
                       "Thread counts, e.g. 1,2 (default: physical cores)");
   command->add_option("-p,--prompt-tokens", o->prefill, "Prefill lengths; 0: none")

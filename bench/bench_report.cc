@@ -53,7 +53,13 @@ std::string csv_cell(const std::string& text) {
 
 double percent_of_roofline(const BenchRow& row) {
   const CaseResult& r = row.result;
-  if (r.phase == Phase::kPrefill) return percent_of_peak(r.cost().flops, r.wall_ns, row.roofline);
+  if (r.phase == Phase::kPrefill) {  // each op against the peak of its own arithmetic
+    double percent = 0;
+    for (const OpRecord& op : r.ops)
+      percent += op.rounds_inputs ? percent_of_int8_peak(op.cost.flops, r.wall_ns, row.roofline)
+                                  : percent_of_peak(op.cost.flops, r.wall_ns, row.roofline);
+    return percent;
+  }
   cpu::Roofline roofline = row.roofline;
   if (r.read_bandwidth > 0) roofline.dram_read.per_second = r.read_bandwidth;
   return percent_of_bandwidth(r.cost().bytes, r.wall_ns, roofline);

@@ -36,6 +36,8 @@ std::vector<KernelRow> list_kernels(Backend& backend, const OpSizes& sizes) {
   return rows;
 }
 
+bool of_other_weights(std::string_view reason) { return reason.rfind("reads ", 0) == 0; }
+
 std::string kernel_table(const std::vector<KernelRow>& rows) {
   Table table({"<op", "<kernel", "<state", "<note"});
   std::string_view op;
@@ -68,8 +70,9 @@ std::string kernel_choices_text(const std::vector<KernelRow>& rows) {
     line +=
         fmt::format(" {}={}", choice["op"].get<std::string>(), choice["kernel"].get<std::string>());
     for (const OrderedJson& r : choice["refused"])
-      refusals += fmt::format("  {}: {} refused: {}\n", choice["op"].get<std::string>(),
-                              r["kernel"].get<std::string>(), r["reason"].get<std::string>());
+      if (!of_other_weights(r["reason"].get<std::string>()))
+        refusals += fmt::format("  {}: {} refused: {}\n", choice["op"].get<std::string>(),
+                                r["kernel"].get<std::string>(), r["reason"].get<std::string>());
   }
   return line + "\n" + refusals;
 }

@@ -18,6 +18,9 @@ struct KernelRow {
 /// "composed". Where the policy forces a kernel that cannot run, nothing is chosen.
 std::vector<KernelRow> list_kernels(Backend& backend, const OpSizes& sizes);
 
+/// True for the reason of a kernel whose weights have another type: nothing to tell a person.
+bool of_other_weights(std::string_view reason);
+
 /// The rows as a table for people.
 std::string kernel_table(const std::vector<KernelRow>& rows);
 

@@ -7,6 +7,7 @@
 #include "bench/exit_code.h"
 #include "bench/interrupt.h"
 #include "bench/kernel_contest.h"
+#include "bench/kernel_list.h"
 #include "bench/list_option.h"
 #include "bench/model_options.h"
 #include "bench/output.h"
@@ -38,32 +39,58 @@ OpId parse_op(const std::string& name) {
              near.empty() ? "" : "; did you mean " + near + "?", list);
 }
 
-/// "4864x896" -> out, in of every op with a weight; width and count of the others.
-void apply_shape(const std::string& text, OpSizes& s) {
+struct WeightShape {
+  int64_t out = 0, in = 0;
+};
+
+/// "4864x896".
+WeightShape parse_shape(const std::string& text) {
   const size_t x = text.find('x');
   if (x == std::string::npos) fail_usage("--shape: expected OUTxIN, e.g. 4864x896, got '{}'", text);
   constexpr int64_t kMost = int64_t(1) << 24;
   const std::vector<int64_t> out = parse_list(text.substr(0, x), "--shape", 1, kMost);
   const std::vector<int64_t> in = parse_list(text.substr(x + 1), "--shape", 1, kMost);
   if (out.size() != 1 || in.size() != 1) fail_usage("--shape: expected OUTxIN, got '{}'", text);
-  s.out = s.ffn_dim = s.vocab = out[0];
-  s.in = s.dim = in[0];
+  return {out[0], in[0]};
 }
 
-/// "q4_0,bf16" -> types in this order; the model's own (bf16 without one) when nothing is asked for.
-/// UsageError unless the weights' rows are whole blocks.
-std::vector<DType> read_dtypes(const KernelsOptions& o, const OpSizes& s) {
-  std::vector<DType> types;
-  for (size_t start = 0; !o.dtype.empty() && start <= o.dtype.size();) {
-    const size_t comma = std::min(o.dtype.find(',', start), o.dtype.size());
-    types.push_back(parse_dtype(o.dtype.substr(start, comma - start)));
+/// A shape is out, in of every op with a weight; width and count of the others.
+void apply_shape(const WeightShape& shape, OpSizes& s) {
+  s.out = s.ffn_dim = s.vocab = shape.out;
+  s.in = s.dim = shape.in;
+}
+
+/// "a,b,c" -> {"a", "b", "c"}; "" -> {}.
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> parts;
+  for (size_t start = 0; !list.empty() && start <= list.size();) {
+    const size_t comma = std::min(list.find(',', start), list.size());
+    parts.push_back(list.substr(start, comma - start));
     start = comma + 1;
   }
+  return parts;
+}
+
+/// The shapes in the order given; the model's own when nothing is asked for.
+std::vector<WeightShape> read_shapes(const KernelsOptions& o, const OpSizes& s) {
+  std::vector<WeightShape> shapes;
+  for (const std::string& text : split(o.shape)) shapes.push_back(parse_shape(text));
+  if (shapes.empty()) shapes.push_back({s.out, s.in});
+  return shapes;
+}
+
+/// The types in the order given; the model's own (bf16 without one) when nothing is asked for.
+/// UsageError unless the weights' rows are whole blocks.
+std::vector<DType> read_dtypes(const KernelsOptions& o, const OpSizes& s,
+                               const std::vector<WeightShape>& shapes) {
+  std::vector<DType> types;
+  for (const std::string& name : split(o.dtype)) types.push_back(parse_dtype(name));
   if (types.empty()) types.push_back(s.dtype);
   for (DType t : types)
-    if (is_quantized(t) && (s.in % kQuantBlock || s.dim % kQuantBlock))
-      fail_usage("--dtype {}: expected rows of a multiple of {} weights, got {}", name_of(t),
-                 kQuantBlock, s.in % kQuantBlock ? s.in : s.dim);
+    for (const WeightShape& shape : shapes)
+      if (is_quantized(t) && shape.in % kQuantBlock)
+        fail_usage("--dtype {}: expected rows of a multiple of {} weights, got {}", name_of(t),
+                   kQuantBlock, shape.in);
   return types;
 }
 
@@ -75,7 +102,6 @@ OpSizes read_sizes(const KernelsOptions& o, OpId op) {
   }
   s.kv_dtype = parse_float_dtype(o.kv_dtype, "--kv-dtype");
   if (s.kv_dtype == DType::kBF16) fail_usage("--kv-dtype: expected f32 or f16, got 'bf16'");
-  if (!o.shape.empty()) apply_shape(o.shape, s);
   if (o.heads) s.n_heads = o.heads;
   if (o.kv_heads) s.n_kv_heads = o.kv_heads;
   if (o.head_dim) s.head_dim = o.head_dim;
@@ -111,15 +137,17 @@ double percent_of_roofline(const ContestRow& row, const cpu::Roofline& roofline)
 
 void add_row(Table& table, const ContestRow& r, const OpSizes& s, const cpu::Roofline& roofline) {
   const std::string type(name_of(s.dtype)), n = std::to_string(s.n_tokens);
+  const std::string shape = fmt::format("{}x{}", s.out, s.in);
   if (!r.refusal.empty())
-    return table.add({type, r.kernel, n, "-", "-", "-", "-", "-", "-", "-", r.refusal});
+    return table.add({type, shape, r.kernel, n, "-", "-", "-", "-", "-", "-", "-", r.refusal});
   const std::string error = fmt::format("{:.2e}", r.max_abs_error),
                     nmse = fmt::format("{:.1e}", r.nmse);
   if (!r.correct)
-    return table.add({type, r.kernel, n, "-", "-", "-", "-", "-", error, nmse, "WRONG"});
+    return table.add({type, shape, r.kernel, n, "-", "-", "-", "-", "-", error, nmse, "WRONG"});
   if (r.ns.values.empty())
-    return table.add({type, r.kernel, n, "-", "-", "-", "-", "-", error, nmse, "interrupted"});
-  table.add({type, r.kernel, n, format_ns(r.ns.median),
+    return table.add(
+        {type, shape, r.kernel, n, "-", "-", "-", "-", "-", error, nmse, "interrupted"});
+  table.add({type, shape, r.kernel, n, format_ns(r.ns.median),
              r.speedup > 0 ? fmt::format("{:.2f}x", r.speedup) : "-",
              format_number(double(r.cost.bytes) / r.ns.median),
              r.cost.flops ? format_number(double(r.cost.flops) / r.ns.median) : "-",
@@ -129,10 +157,8 @@ void add_row(Table& table, const ContestRow& r, const OpSizes& s, const cpu::Roo
 
 OrderedJson row_json(const ContestRow& r, const KernelsOptions& o, const OpSizes& s, int threads,
                      const cpu::Roofline& roofline) {
-  OrderedJson json = {{"op", o.op},
-                      {"kernel", r.kernel},
-                      {"dtype", name_of(s.dtype)},
-                      {"tokens", s.n_tokens},
+  OrderedJson json = {{"op", o.op},        {"kernel", r.kernel}, {"dtype", name_of(s.dtype)},
+                      {"out", s.out},      {"in", s.in},         {"tokens", s.n_tokens},
                       {"threads", threads}};
   json["refused"] = r.refusal.empty() ? OrderedJson(nullptr) : OrderedJson(r.refusal);
   if (!r.refusal.empty()) return json;
@@ -150,15 +176,17 @@ OrderedJson row_json(const ContestRow& r, const KernelsOptions& o, const OpSizes
 }
 
 OrderedJson config_json(const KernelsOptions& o, const ContestSettings& c,
-                        const std::vector<DType>& dtypes, const std::vector<int64_t>& tokens) {
+                        const std::vector<DType>& dtypes, const std::vector<WeightShape>& shapes,
+                        const std::vector<int64_t>& tokens) {
   const OpSizes& s = c.sizes;
+  OrderedJson list = OrderedJson::array();
+  for (const WeightShape& shape : shapes) list.push_back({shape.out, shape.in});
   OrderedJson names = OrderedJson::array();
   for (DType t : dtypes) names.push_back(name_of(t));
   return {{"op", o.op},
           {"dtypes", names},
           {"kv_dtype", name_of(s.kv_dtype)},
-          {"out", s.out},
-          {"in", s.in},
+          {"shapes", list},
           {"dim", s.dim},
           {"ffn_dim", s.ffn_dim},
           {"vocab", s.vocab},
@@ -190,7 +218,7 @@ std::string report_text(const KernelsOptions& o, const ContestSettings& c, const
       "measured: read {}, fp32 FMA {}, int8 {}\n",
       environment_line(), o.op, c.threads, c.cold ? "cold (from memory)" : "hot (in the cache)",
       table.to_string(), probe_text(roofline.dram_read), probe_text(roofline.fp32_fma),
-      probe_text(roofline.int8));
+      probe_text(roofline.int8_peak()));
 }
 
 /// What a run of the command gathers.
@@ -203,7 +231,8 @@ struct Results {
 void run_one(const KernelsOptions& o, OpId op, const ContestSettings& settings,
              const cpu::Roofline& roofline, Results& results) {
   for (const ContestRow& row : run_contest(op, settings)) {
-    add_row(results.table, row, settings.sizes, roofline);
+    // A type's own kernels are what there is to see; of the others the JSON has every one.
+    if (!of_other_weights(row.refusal)) add_row(results.table, row, settings.sizes, roofline);
     results.rows.push_back(row_json(row, o, settings.sizes, settings.threads, roofline));
     results.correct = results.correct && row.correct;
   }
@@ -212,25 +241,29 @@ void run_one(const KernelsOptions& o, OpId op, const ContestSettings& settings,
 int run_kernels(const KernelsOptions& o) {
   const OpId op = parse_op(o.op);
   ContestSettings settings = read_settings(o, op);
-  const std::vector<DType> dtypes = read_dtypes(o, settings.sizes);
+  const std::vector<WeightShape> shapes = read_shapes(o, settings.sizes);
+  const std::vector<DType> dtypes = read_dtypes(o, settings.sizes, shapes);
   const std::vector<int64_t> tokens = parse_axis(o.tokens, "--tokens", 1, 1 << 20);
   Progress progress;
   progress.show("measuring bandwidth and peak");
   const cpu::Roofline roofline = cpu::measure_roofline(settings.threads, 1.0);
   const InterruptGuard guard;
-  Results results{Table({"<dtype", "<kernel", "tokens", "time", "vs " + settings.baseline, "GB/s",
-                         "GFLOP/s", "% roofline", "max |error|", "NMSE", "<note"})};
-  for (DType dtype : dtypes)
-    for (int64_t n : tokens) {
-      if (interrupted()) break;
-      settings.sizes.dtype = dtype, settings.sizes.n_tokens = n;
-      progress.show(fmt::format("{}, {}, {} tokens", o.op, name_of(dtype), n));
-      run_one(o, op, settings, roofline, results);
-    }
+  Results results{Table({"<dtype", "<shape", "<kernel", "tokens", "time", "vs " + settings.baseline,
+                         "GB/s", "GFLOP/s", "% roofline", "max |error|", "NMSE", "<note"})};
+  for (const WeightShape& shape : shapes)
+    for (DType dtype : dtypes)
+      for (int64_t n : tokens) {
+        if (interrupted()) break;
+        if (!o.shape.empty()) apply_shape(shape, settings.sizes);
+        settings.sizes.dtype = dtype, settings.sizes.n_tokens = n;
+        progress.show(
+            fmt::format("{}, {}, {}x{}, {} tokens", o.op, name_of(dtype), shape.out, shape.in, n));
+        run_one(o, op, settings, roofline, results);
+      }
   if (o.json)
     print(to_text({{"schema_version", kSchemaVersion},
                    {"environment", environment_block()},
-                   {"config", config_json(o, settings, dtypes, tokens)},
+                   {"config", config_json(o, settings, dtypes, shapes, tokens)},
                    {"roofline", to_json(roofline)},
                    {"rows", results.rows}}));
   else
@@ -252,7 +285,8 @@ void add_kernels_command(CLI::App& program, Action& chosen) {
       "Weights as " + weight_dtype_names() + ", several by commas\n(default: bf16)");
   command->add_option("--kv-dtype", o->kv_dtype, "Keys and values as f32 or f16")
       ->capture_default_str();
-  command->add_option("--shape", o->shape, "OUTxIN of the weight (default: 4864x896)");
+  command->add_option("--shape", o->shape,
+                      "OUTxIN of the weight, several by commas (default: 4864x896)");
   command->add_option("--tokens", o->tokens, "Rows of activations")->capture_default_str();
   command->add_option("--heads", o->heads, "Query heads (default: 14)")->check(size);
   command->add_option("--kv-heads", o->kv_heads, "Key and value heads (default: 2)")->check(size);

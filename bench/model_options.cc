@@ -49,7 +49,20 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
                    "Name the first op that makes a NaN or Inf (slow)");
 }
 
+void add_isa_option(CLI::App& command) {
+  command
+      .add_option_function<std::string>(
+          "--isa",
+          [](const std::string& name) {
+            if (name == "avx2") cpu::limit_to_avx2();
+          },
+          "Instruction sets to use: native, or avx2 at most")
+      ->check(CLI::IsMember({"native", "avx2"}));
+}
+
 void add_threads_option(CLI::App& command, ModelOptions& options) {
+  add_isa_option(command);
+
   command.add_option("-t,--threads", options.threads, "Threads (default: physical cores)")
       ->check(CLI::Range(int64_t(1), int64_t(1024)));
 }

@@ -27,7 +27,10 @@ struct ModelOptions {
 /// -m --dtype --kv-dtype --kernel --mmap --check-finite --backend --seed --prefill-chunk --ctx.
 void add_model_options(CLI::App& command, ModelOptions& options);
 /// -t, for the commands that take one thread count.
+/// And --isa, beside it.
 void add_threads_option(CLI::App& command, ModelOptions& options);
+/// --isa native|avx2, in force as soon as it is read.
+void add_isa_option(CLI::App& command);
 
 /// True for `--kernel list`.
 bool wants_kernel_list(const ModelOptions& options);

@@ -21,6 +21,7 @@ cpu::Roofline higher(const cpu::Roofline& a, const cpu::Roofline& b) {
   best.dram_read = higher(a.dram_read, b.dram_read);
   best.fp32_fma = higher(a.fp32_fma, b.fp32_fma);
   best.int8 = higher(a.int8, b.int8);
+  best.int8_vnni = higher(a.int8_vnni, b.int8_vnni);
   best.clock_hz = a.clock_hz > b.clock_hz ? a.clock_hz : b.clock_hz;
   return best;
 }
@@ -40,6 +41,7 @@ OrderedJson to_json(const cpu::Roofline& r) {
   return {{"dram_read", to_json(r.dram_read)},
           {"fp32_fma", to_json(r.fp32_fma)},
           {"int8", to_json(r.int8)},
+          {"int8_vnni", r.int8_vnni.name.empty() ? OrderedJson(nullptr) : to_json(r.int8_vnni)},
           {"clock_hz", number_or_null(r.clock_hz, r.clock_hz > 0)}};
 }
 
@@ -56,7 +58,7 @@ double percent_of_peak(int64_t flops, int64_t ns, const cpu::Roofline& r) {
 }
 
 double percent_of_int8_peak(int64_t flops, int64_t ns, const cpu::Roofline& r) {
-  return percent(double(flops), ns, r.int8.per_second);
+  return percent(double(flops), ns, r.int8_peak().per_second);
 }
 
 }  // namespace qwench::bench

@@ -229,11 +229,18 @@ CpuInfo detect() {
   return info;
 }
 
+CpuInfo& mutable_info() {
+  static CpuInfo info = detect();
+  return info;
+}
+
 }  // namespace
 
-const CpuInfo& cpu_info() {
-  static const CpuInfo info = detect();
-  return info;
+const CpuInfo& cpu_info() { return mutable_info(); }
+
+void limit_to_avx2() {
+  CpuInfo& info = mutable_info();
+  info.avx512 = info.avx512_vnni = info.avx512_vbmi = info.avx512_bf16 = info.avx_vnni = false;
 }
 
 int64_t available_memory_bytes() {

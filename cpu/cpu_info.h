@@ -20,6 +20,10 @@ struct CpuInfo {
 /// Read once, cached.
 const CpuInfo& cpu_info();
 
+/// From here on as if the processor had nothing beyond AVX2. Before any backend or probe is made;
+/// there is no way back.
+void limit_to_avx2();
+
 /// Memory that a new allocation may take now: MemAvailable, cgroup limit and RLIMIT_AS considered.
 int64_t available_memory_bytes();
 

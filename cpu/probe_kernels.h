@@ -46,6 +46,7 @@ KernelSpan<ReadKernel> read_kernels_avx2();
 KernelSpan<ComputeKernel> fp32_kernels_avx2();
 KernelSpan<ComputeKernel> int8_kernels_avx2();
 KernelSpan<ComputeKernel> int8_kernels_avxvnni();
+KernelSpan<ComputeKernel> fp32_kernels_avx512();
 KernelSpan<ComputeKernel> int8_kernels_avx512vnni();
 
 // The kernels that this processor runs.

@@ -188,6 +188,7 @@ KernelSpan<ReadKernel> read_kernels() {
   return has_avx2() ? read_kernels_avx2() : read_kernels_scalar();
 }
 KernelSpan<ComputeKernel> fp32_kernels() {
+  if (cpu_info().avx512) return fp32_kernels_avx512();
   return has_avx2() ? fp32_kernels_avx2() : fp32_kernels_scalar();
 }
 KernelSpan<ComputeKernel> int8_kernels() {

@@ -18,10 +18,15 @@ struct Probe {
 
 struct Roofline {
   Probe dram_read;      // streaming read of a buffer far larger than the last-level cache
-  Probe fp32_fma;       // AVX2: 2 flop x 8 lanes x FMA ports
+  Probe fp32_fma;       // 2 flop x lanes x FMA ports, in the widest vectors
   Probe int8;           // maddubs + madd + add
   Probe int8_vnni;      // vpdpbusd, 256 or 512 bit; no name and no figures where there is none
   double clock_hz = 0;  // of one busy core, from a dependent-add chain
+
+  /// The faster of the two ways to multiply int8.
+  const Probe& int8_peak() const {
+    return int8_vnni.per_second > int8.per_second ? int8_vnni : int8;
+  }
 };
 
 /// The read probe alone, ready to run again and again: on a shared machine the bandwidth moves within

@@ -115,7 +115,8 @@ void Backend::run(const Args& args) {
   if (profiler) {
     int64_t own_ns = now_ns() - start;
     if (!chosen.kernel) own_ns -= profiler->total_ns() - parts_before;
-    profiler->record(phase_, Args::kId, chosen.place, kernel, own_ns,
+    profiler->record(phase_, Args::kId, chosen.place, kernel,
+                     chosen.kernel && chosen.kernel->rounds_inputs, own_ns,
                      chosen.kernel ? cost(args) : OpCost{});
   }
   if (observers.empty() || !chosen.kernel) return;
