@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "engine/quantize/format.h"
+
 namespace qwench::bench {
 
 namespace {
@@ -36,18 +38,23 @@ const TensorInfo& require(const Checkpoint& checkpoint, const std::string& name,
   return *info;
 }
 
-/// Whole rows at a time, so that a type that stores blocks of a row is never cut.
+/// A tensor as it is once `dtype` holds it. Whole rows at a time, so that a type that stores blocks of a
+/// row is never cut; vectors are never quantised.
 void read_rows(const Checkpoint& checkpoint, const TensorInfo& info, DType dtype, float* to) {
   constexpr int64_t kElements = 1 << 20;  // at once: staging stays small beside a matrix
-  const int64_t cols = info.shape[info.shape.rank - 1], rows = info.shape.count() / cols;
+  const int64_t cols = info.cols(), rows = info.rows();
+  const DType held = is_quantized(dtype) && info.shape.rank < 2 ? DType::kF32 : dtype;
+  if (is_quantized(held) && cols % kQuantBlock != 0)
+    fail("tensor {}: expected rows of whole blocks of {} for {}, got {} columns (in {})", info.name,
+         kQuantBlock, name_of(held), cols, checkpoint.path());
   const int64_t rows_at_once = std::clamp<int64_t>(kElements / cols, 1, rows);
-  std::vector<char> stored(size_t(rows_at_once * cols * size_of(info.dtype)));
-  std::vector<char> rounded(size_t(rows_at_once * cols * size_of(dtype)));
+  std::vector<char> stored(size_t(rows_at_once * row_bytes(info.dtype, cols)));
+  std::vector<char> rounded(size_t(rows_at_once * row_bytes(held, cols)));
   for (int64_t row = 0; row < rows; row += rows_at_once) {
-    const int64_t first = row * cols, n = std::min(rows_at_once, rows - row) * cols;
-    checkpoint.read(info, first, n, stored.data());
-    convert(stored.data(), info.dtype, rounded.data(), dtype, n);
-    convert(rounded.data(), dtype, to + first, DType::kF32, n);
+    const int64_t n = std::min(rows_at_once, rows - row);
+    checkpoint.read(info, row * cols, n * cols, stored.data());
+    convert_rows(stored.data(), info.dtype, rounded.data(), held, n, cols);
+    convert_rows(rounded.data(), held, to + row * cols, DType::kF32, n, cols);
   }
 }
 

@@ -215,6 +215,21 @@ TEST_CASE("the reference as its own candidate has cosine 1; f16 is nearer to it 
   }
 }
 
+TEST_CASE(
+    "quantised weights are compared as they are held; a 4-bit layer is further off than an 8-bit "
+    "one") {
+  const auto checkpoint = open_text("qwen2-untied-f32");
+  const auto error = [&](DType dtype) {
+    return worst_l2(compare_gradients(args_for(*checkpoint, *checkpoint, dtype)));
+  };
+  CHECK(error(DType::kQ8_0) > 0);
+  CHECK(error(DType::kQ8_0) < 0.1);
+  CHECK(error(DType::kQ4_0) > 3 * error(DType::kQ8_0));
+  const auto odd = open_text("qwen2-odd-sizes-f32");
+  CHECK_THROWS_WITH_AS(compare_gradients(args_for(*odd, *odd, DType::kQ4_0)),
+                       doctest::Contains("whole blocks of 32"), Error);
+}
+
 TEST_CASE("a candidate with other weights fails, every layer is reached") {
   const auto checkpoint = open_text("qwen2-untied-f32");
   const ModelConfig& config = checkpoint->config();
