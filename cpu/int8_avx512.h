@@ -39,7 +39,8 @@ struct Int8Rows {
 };
 
 /// sum += x_scale * w_scales * dot.
-QWENCH_INLINE inline void accumulate512(const Int8Rows& x, int row, int64_t block, __m512 w_scales,
+template <class Rows>
+QWENCH_INLINE inline void accumulate512(const Rows& x, int row, int64_t block, __m512 w_scales,
                                         __m512i dot, __m512& sum) {
   const __m512 x_scale = _mm512_castsi512_ps(broadcast4_512(x.scale(row, block)));
   sum = _mm512_fmadd_ps(_mm512_mul_ps(x_scale, w_scales), _mm512_cvtepi32_ps(dot), sum);

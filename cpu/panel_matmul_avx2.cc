@@ -29,7 +29,9 @@ static_assert(sizeof(Scratch) <= Team::kScratchBytes, "scratch too small");
 
 /// Rows of activations that the shared scratch holds in their largest form.
 int64_t tokens_in_scratch(int64_t in) {
-  return Team::kSharedBytes / (ceil_div(in, kQuantBlock) * block_bytes(RowForm::kInt16));
+  constexpr int64_t kPadding = 16;  // blocks of a chunk that may be padded
+  return Team::kSharedBytes /
+         (round_up(ceil_div(in, kQuantBlock), kPadding) * block_bytes(RowForm::kInt16));
 }
 
 /// Asks for the start of a run of panels at once, before the loop's own prefetches reach ahead.

@@ -34,16 +34,30 @@ void unpack(const char* panel, int64_t n_blocks, int64_t first, int64_t n, int z
                             });
 }
 
-/// sums[row][32] += kRows rows of activations x the blocks of a piece: vpdpbusd adds 4 products of a
+/// Rows of activations with room for a whole piece: their places are constants from one pointer.
+struct PieceRows {
+  static constexpr int64_t kStride = kBlocks * block_bytes(RowForm::kInt8Sums);
+  const char* data;
+
+  const char* integers(int row, int64_t block) const {
+    return data + row * kStride + block * kQuantBlock;
+  }
+  const char* scale(int row, int64_t block) const {
+    return data + row * kStride + kBlocks * kQuantBlock + block * 4;
+  }
+  const char* correction(int row, int64_t block) const { return scale(row, block) + kBlocks * 4; }
+};
+
+/// sums[row][32] += kRows rows of activations x n blocks of a piece: vpdpbusd adds 4 products of a
 /// lane, exact in 32 bits.
 template <int kRows>
-__attribute__((noinline)) void tile(const Piece& piece, const Int8Rows& x, float* sums) {
+__attribute__((noinline)) void tile(const Piece& piece, const PieceRows x, int64_t n, float* sums) {
   __m512 f[kVectors][kRows];
   unroll<kRows>([&](auto r) QWENCH_INLINE {
     unroll<kVectors>(
         [&](auto v) QWENCH_INLINE { f[v][r] = _mm512_loadu_ps(sums + r * kPanelRows + 16 * v); });
   });
-  for (int64_t b = 0; b < x.n_blocks; ++b) {
+  for (int64_t b = 0; b < n; ++b) {
     __m512i dot[kVectors][kRows];
     unroll<kRows>([&](auto r) QWENCH_INLINE {
       unroll<kVectors>([&](auto v)
@@ -70,14 +84,14 @@ __attribute__((noinline)) void tile(const Piece& piece, const Int8Rows& x, float
   });
 }
 
-void tile_rows(int64_t rows, const Piece& piece, const Int8Rows& x, float* sums) {
+void tile_rows(int64_t rows, const Piece& piece, PieceRows x, int64_t n, float* sums) {
   switch (rows) {
-    case 1: return tile<1>(piece, x, sums);
-    case 2: return tile<2>(piece, x, sums);
-    case 3: return tile<3>(piece, x, sums);
-    case 4: return tile<4>(piece, x, sums);
-    case 5: return tile<5>(piece, x, sums);
-    default: tile<kRowsAtOnce>(piece, x, sums);
+    case 1: return tile<1>(piece, x, n, sums);
+    case 2: return tile<2>(piece, x, n, sums);
+    case 3: return tile<3>(piece, x, n, sums);
+    case 4: return tile<4>(piece, x, n, sums);
+    case 5: return tile<5>(piece, x, n, sums);
+    default: tile<kRowsAtOnce>(piece, x, n, sums);
   }
 }
 
@@ -93,7 +107,8 @@ QuantRows quant_rows_avx512vnni(DType t, int64_t n_rows, int64_t n_blocks) {
   rows.n_rows = n_rows, rows.n_blocks = n_blocks;
   rows.form = RowForm::kInt8Sums;
   rows.zero_point = t == DType::kQ4_0 ? 8 : t == DType::kQ4G ? 32 : 128;
-  rows.chunk_blocks = n_rows <= kGemvRowsAvx512Vnni ? n_blocks : kBlocks;
+  rows.padded = n_rows > kGemvRowsAvx512Vnni;
+  rows.chunk_blocks = rows.padded ? kBlocks : n_blocks;
   return rows;
 }
 
@@ -110,8 +125,8 @@ void quant_gemm_avx512vnni(DType t, const void* panel, const QuantRows& rows, ch
       unpack<DType::kQ4_0>(at, rows.n_blocks, first, n, rows.zero_point, piece);
     if (t == DType::kQ4G) unpack<DType::kQ4G>(at, rows.n_blocks, first, n, rows.zero_point, piece);
     for (int64_t row = 0; row < rows.n_rows; row += kRowsAtOnce)
-      tile_rows(std::min<int64_t>(kRowsAtOnce, rows.n_rows - row), piece,
-                {rows.at(chunk, row), rows.stride(chunk), n}, sums + row * kPanelRows);
+      tile_rows(std::min<int64_t>(kRowsAtOnce, rows.n_rows - row), piece, {rows.at(chunk, row)}, n,
+                sums + row * kPanelRows);
   }
 }
 

@@ -25,14 +25,17 @@ struct QuantRows {
   int64_t n_rows = 0, n_blocks = 0;
   int64_t chunk_blocks = 0;  // 32-blocks per chunk; the last chunk may be shorter
   int zero_point = 0;        // kInt8Sums: what the kernel adds to every weight
+  bool padded = false;       // the last chunk has the room of a whole one: every stride is the same
   char* data = nullptr;
 
   int64_t blocks_of(int64_t chunk) const {
     const int64_t left = n_blocks - chunk * chunk_blocks;
     return left < chunk_blocks ? left : chunk_blocks;
   }
+  /// Blocks that a row's part of a chunk has room for: the integers of so many, then their scales.
+  int64_t room_of(int64_t chunk) const { return padded ? chunk_blocks : blocks_of(chunk); }
   /// Bytes of one row's part of a chunk: the distance to the next row.
-  int64_t stride(int64_t chunk) const { return blocks_of(chunk) * block_bytes(form); }
+  int64_t stride(int64_t chunk) const { return room_of(chunk) * block_bytes(form); }
   char* at(int64_t chunk, int64_t row) const {
     return data + chunk * chunk_blocks * n_rows * block_bytes(form) + row * stride(chunk);
   }

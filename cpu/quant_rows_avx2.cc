@@ -80,10 +80,11 @@ void quantize_rows_avx2(Team& team, const float* x, const QuantRows& to) {
     for (int64_t row = begin; row < end; ++row) {
       const float* from = x + row * to.n_blocks * kQuantBlock;
       for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-        const int64_t n = to.blocks_of(chunk), bytes = kQuantBlock * integer_bytes(to.form);
+        const int64_t n = to.blocks_of(chunk), room = to.room_of(chunk);
+        const int64_t bytes = kQuantBlock * integer_bytes(to.form);
         char* at = to.at(chunk, row);
-        float* scales = reinterpret_cast<float*>(at + n * bytes);
-        int32_t* sums = reinterpret_cast<int32_t*>(scales + n);
+        float* scales = reinterpret_cast<float*>(at + room * bytes);
+        int32_t* sums = reinterpret_cast<int32_t*>(scales + room);
         for (int64_t b = 0; b < n; ++b, from += kQuantBlock) {
           const __m256i a = quantize_block(from, to.form, at + b * bytes, scales[b]);
           if (to.form == RowForm::kInt8Sums) sums[b] = -to.zero_point * sum_of_int8(a);
