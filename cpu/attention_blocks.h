@@ -1,5 +1,5 @@
-// What attention by blocks has in common over instruction sets: tiles of neighbouring tokens, their
-// scratch, and the walk over blocks of keys. Only files built for AVX2 and newer sets include this.
+// Attention by blocks of keys, for any width of vectors: V says what a vector is (attention_avx2.cc,
+// attention_avx512.cc). Only those files include this.
 //
 // Attention as a merge of per-block states, blocks of 64 keys in ascending order:
 //   s = q K^T        keys are lanes (the cache keeps them transposed within a block)
@@ -13,6 +13,7 @@
 
 #include "cpu/simd_avx2.h"
 #include "cpu/team.h"
+#include "cpu/tile_avx2.h"
 #include "engine/checked.h"
 #include "engine/op.h"
 
@@ -22,7 +23,8 @@ namespace {  // one copy per file: never merged with code built for another ISA
 constexpr int64_t kMaxQueries = 256;  // group size x tokens of a tile
 constexpr int64_t kMaxHeadDim = 256;
 constexpr int64_t kTileTokens = 16;
-constexpr int64_t kMostRows = 6;  // queries that a kernel takes at once, at most
+constexpr int64_t kMostRows = 6;  // queries at once, at most
+constexpr int kStrip = 4;         // vectors of keys or columns at once
 
 /// Per-thread scratch.
 struct Scratch {
@@ -31,7 +33,6 @@ struct Scratch {
   alignas(64) float k[kKvBlock * kMaxHeadDim];       // widened f16 block [head_dim][64]
   alignas(64) float v[kKvBlock * kMaxHeadDim];       // widened f16 block [64][head_dim]
   alignas(64) float p[kMostRows * kKvBlock];
-  alignas(64) float block_out[kMostRows * kMaxHeadDim];
   float m[kMaxQueries], l[kMaxQueries];
 };
 static_assert(sizeof(Scratch) <= Team::kScratchBytes, "scratch too small");
@@ -59,12 +60,134 @@ inline const float* widen(DType dtype, const void* base, int64_t index, int64_t 
   return to;
 }
 
-/// Up to three or six queries from `query` on against the block that starts at position `start`.
-using AttendBlock = void (*)(const Run& run, int64_t query, int rows, int64_t start, const float* k,
-                             const float* v, Scratch& s);
+/// p[row][strip of keys] = q . k over the head; K lies as [head_dim][64]. This and add_values() are not
+/// inlined: GCC 12 allots registers to one such loop well, to two of them badly.
+template <class V, int kRows>
+__attribute__((noinline)) void scores(const float* k, const float* q, int64_t head_dim, float* p) {
+  typename V::Float sum[kRows][kStrip];
+  unroll<kRows>([&](auto r) QWENCH_INLINE {
+    unroll<kStrip>([&](auto i) QWENCH_INLINE { sum[r][i] = V::zero(); });
+  });
+  for (int64_t d = 0; d < head_dim; ++d, k += kKvBlock) {
+    typename V::Float qd[kRows];
+    unroll<kRows>([&](auto r) QWENCH_INLINE { qd[r] = V::set1(q[r * head_dim + d]); });
+    unroll<kStrip>([&](auto i) QWENCH_INLINE {
+      const auto kd = V::load(k + V::kWidth * i);
+      unroll<kRows>([&](auto r) QWENCH_INLINE { sum[r][i] = V::fma(kd, qd[r], sum[r][i]); });
+    });
+  }
+  unroll<kRows>([&](auto r) QWENCH_INLINE {
+    unroll<kStrip>([&](auto i)
+                       QWENCH_INLINE { V::store(p + r * kKvBlock + V::kWidth * i, sum[r][i]); });
+  });
+}
 
-/// kRows queries at a time against every block of their keys.
-template <int kRows, AttendBlock kAttend>
+/// p[64] holds scores; the first n are real. Leaves p = exp(s - max), 0 past n; returns max and sum.
+template <class V>
+inline void softmax_block(float* p, int64_t n, float& m, float& l) {
+  constexpr int kVectors = int(kKvBlock) / V::kWidth;
+  const auto lowest = V::set1(-__builtin_inff());
+  auto largest = lowest;
+  unroll<kVectors>([&](auto i) QWENCH_INLINE {
+    largest =
+        V::max(largest, V::first_lanes(n - V::kWidth * i, V::load(p + V::kWidth * i), lowest));
+  });
+  m = V::max_lanes(largest);
+  const auto maximum = V::set1(m);
+  auto sum = V::zero();
+  unroll<kVectors>([&](auto i) QWENCH_INLINE {
+    const auto e = V::exp(V::sub(V::load(p + V::kWidth * i), maximum));
+    const auto kept = V::first_lanes(n - V::kWidth * i, e, V::zero());
+    V::store(p + V::kWidth * i, kept);
+    sum = V::add(sum, kept);
+  });
+  l = V::sum_lanes(sum);
+}
+
+/// The states (m, l) of kRows queries merged with a block's (m_b, l_b); what their outputs and the
+/// block's are multiplied with. The first block is taken as it is.
+struct Factors {
+  float keep[kMostRows], take[kMostRows];
+};
+template <class V, int kRows>
+Factors merge_states(const float* m_b, const float* l_b, bool first, float* m, float* l) {
+  static_assert(2 * kRows <= V::kWidth, "one vector of exponents");
+  alignas(64) float factors[V::kWidth] = {};
+  for (int r = 0; r < kRows; ++r) {
+    const float merged = first ? m_b[r] : std::max(m[r], m_b[r]);
+    factors[r] = first ? 0 : m[r] - merged, factors[kRows + r] = m_b[r] - merged;
+    m[r] = merged;
+  }
+  V::store(factors, V::exp(V::load(factors)));
+  Factors out;
+  for (int r = 0; r < kRows; ++r) {
+    out.keep[r] = first ? 0 : factors[r], out.take[r] = factors[kRows + r];
+    l[r] = (first ? 0 : l[r] * out.keep[r]) + l_b[r] * out.take[r];
+  }
+  return out;
+}
+
+/// out[row][kWide vectors] = out * keep + take * (p V), p of n keys.
+template <class V, int kRows, int kWide>
+__attribute__((noinline)) void add_values(const float* p, const float* v, int64_t n,
+                                          int64_t head_dim, const Factors& factors, bool first,
+                                          float* out) {
+  typename V::Float sum[kRows][kWide];
+  unroll<kRows>([&](auto r) QWENCH_INLINE {
+    unroll<kWide>([&](auto i) QWENCH_INLINE { sum[r][i] = V::zero(); });
+  });
+  for (int64_t key = 0; key < n; ++key, v += head_dim) {
+    typename V::Float weight[kRows];
+    unroll<kRows>([&](auto r) QWENCH_INLINE { weight[r] = V::set1(p[r * kKvBlock + key]); });
+    unroll<kWide>([&](auto i) QWENCH_INLINE {
+      const auto row = V::load(v + V::kWidth * i);
+      unroll<kRows>([&](auto r) QWENCH_INLINE { sum[r][i] = V::fma(row, weight[r], sum[r][i]); });
+    });
+  }
+  unroll<kRows>([&](auto r) QWENCH_INLINE {
+    const auto keep = V::set1(factors.keep[r]), take = V::set1(factors.take[r]);
+    unroll<kWide>([&](auto i) QWENCH_INLINE {
+      float* to = out + r * head_dim + V::kWidth * i;
+      const auto taken = V::mul(sum[r][i], take);
+      V::store(to, first ? taken : V::fma(V::load(to), keep, taken));
+    });
+  });
+}
+
+/// kRows queries from `query` on against the block that starts at position `start`.
+template <class V, int kRows>
+void attend_rows(const Run& run, int64_t query, int64_t start, const float* k, const float* v,
+                 Scratch& s) {
+  const int64_t head_dim = run.a.cache.head_dim;
+  for (int64_t key = 0; key < kKvBlock; key += kStrip * V::kWidth)
+    scores<V, kRows>(k + key, s.q + query * head_dim, head_dim, s.p + key);
+  float m_b[kRows], l_b[kRows];
+  int64_t n_max = 0;
+  for (int r = 0; r < kRows; ++r) {
+    const int64_t n = std::min(kKvBlock, run.pos(query + r) + 1 - start);
+    softmax_block<V>(s.p + r * kKvBlock, n, m_b[r], l_b[r]);
+    n_max = std::max(n_max, n);
+  }
+  const bool first = start == 0;
+  const Factors factors = merge_states<V, kRows>(m_b, l_b, first, s.m + query, s.l + query);
+  float* out = s.out + query * head_dim;
+  int64_t d = 0;
+  for (; d + kStrip * V::kWidth <= head_dim; d += kStrip * V::kWidth)
+    add_values<V, kRows, kStrip>(s.p, v + d, n_max, head_dim, factors, first, out + d);
+  for (; d < head_dim; d += V::kWidth)
+    add_values<V, kRows, 1>(s.p, v + d, n_max, head_dim, factors, first, out + d);
+}
+
+template <class V>
+void attend_block(const Run& run, int64_t query, int rows, int64_t start, const float* k,
+                  const float* v, Scratch& s) {
+  unroll<V::kRows>([&](auto r) {
+    if (rows == r + 1) attend_rows<V, r + 1>(run, query, start, k, v, s);
+  });
+}
+
+/// V::kRows queries at a time against every block of their keys.
+template <class V>
 void attend_run(const Run& run, Scratch& s) {
   const AttentionArgs& a = run.a;
   const int64_t head_dim = a.cache.head_dim, n_queries = run.n_queries();
@@ -79,8 +202,9 @@ void attend_run(const Run& run, Scratch& s) {
     const float* v = widen(a.cache.dtype, a.cache.v, at, size, s.v);
     int64_t query = 0;
     while (run.pos(query) < start) query += run.group;  // tokens that end before this block
-    for (; query < n_queries; query += kRows)
-      kAttend(run, query, int(std::min<int64_t>(kRows, n_queries - query)), start, k, v, s);
+    for (; query < n_queries; query += V::kRows)
+      attend_block<V>(run, query, int(std::min<int64_t>(V::kRows, n_queries - query)), start, k, v,
+                      s);
   }
   for (int64_t i = 0; i < n_queries; ++i)
     for (int64_t d = 0; d < head_dim; ++d)
@@ -95,7 +219,7 @@ inline int64_t run_length(const AttentionArgs& a, int64_t token, int64_t end) {
   return n;
 }
 
-template <int kRows, AttendBlock kAttend>
+template <class V>
 void attention_by_blocks(Team& team, const AttentionArgs& a) {
   const int64_t n_tokens = a.q.shape[0], n_kv_heads = a.cache.n_kv_heads;
   const int64_t group = a.q.shape[1] / n_kv_heads;
@@ -107,7 +231,7 @@ void attention_by_blocks(Team& team, const AttentionArgs& a) {
       const int64_t first = item / n_kv_heads * tile, last = std::min(first + tile, n_tokens);
       for (int64_t token = first; token < last;) {
         const int64_t n = run_length(a, token, last);
-        attend_run<kRows, kAttend>(Run{a, item % n_kv_heads, token, n, group}, scratch);
+        attend_run<V>(Run{a, item % n_kv_heads, token, n, group}, scratch);
         token += n;
       }
     }
