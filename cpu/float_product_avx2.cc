@@ -1,8 +1,7 @@
-// Products of one packed panel of floats with rows of activations (AVX2).
-// GEMV: 16-bit weights widened in registers, four chains of 8 rows.
-// GEMM: a panel's K chunk is widened to f32 once (16 KB, stays in L1) and meets three tokens at a
-// time: 4 x 3 accumulators of 8 rows, 12 multiply-adds for 7 loads. Sums wait in L2 between chunks,
-// so every output sees the same chain as in the GEMV.
+// Products of one packed panel of floats with rows of activations (AVX2), three tokens at a time: 4 x
+// 3 accumulators of 8 rows. A few tokens take the weights as they lie in memory, widened in registers.
+// For many a panel's K chunk is widened to f32 once (16 KB, stays in L1): 12 multiply-adds for 7
+// loads; sums wait in L2 between chunks, so every output sees the same chain.
 #include <algorithm>
 #include <cstring>
 
@@ -15,52 +14,80 @@ namespace qwench::cpu {
 namespace {
 
 constexpr int kVectors = kPanelRows / 8;
-
-inline void prefetch(const void* p) {
-  _mm_prefetch(static_cast<const char*>(p) + kFloatPrefetchBytes, _MM_HINT_T0);
-}
-
-/// sums[32] = panel x (one token). Formula and order as in the GEMM below.
-void gemv_f32(const float* w, const float* x, int64_t in, __m256 (&sum)[kVectors]) {
-  for (int64_t k = 0; k < in; ++k, w += kPanelRows) {
-    const __m256 xk = _mm256_broadcast_ss(x + k);
-    prefetch(w), prefetch(w + 16);
-    for (int v = 0; v < kVectors; ++v)
-      sum[v] = _mm256_fmadd_ps(_mm256_loadu_ps(w + 8 * v), xk, sum[v]);
-  }
-}
-
-void gemv_f16(const uint16_t* w, const float* x, int64_t in, __m256 (&sum)[kVectors]) {
-  for (int64_t k = 0; k < in; ++k, w += kPanelRows) {
-    const __m256 xk = _mm256_broadcast_ss(x + k);
-    prefetch(w);
-    for (int v = 0; v < kVectors; ++v) sum[v] = _mm256_fmadd_ps(load_f16(w + 8 * v), xk, sum[v]);
-  }
-}
+constexpr int64_t kFewTokens = 16;  // up to here the panel is read again rather than widened once
 
 /// The two bf16 values of each 32-bit lane as f32.
 inline __m256 even_bf16(__m256i pair) { return _mm256_castsi256_ps(_mm256_slli_epi32(pair, 16)); }
 inline __m256 odd_bf16(__m256i pair) {
   return _mm256_castsi256_ps(_mm256_and_si256(pair, _mm256_set1_epi32(int(0xffff0000u))));
 }
+inline __m256i load_pair(const void* p) {
+  return _mm256_loadu_si256(static_cast<const __m256i*>(p));
+}
 
-void gemv_bf16(const uint16_t* w, const float* x, int64_t in, __m256 (&sum)[kVectors]) {
-  const auto load_pair = [](const uint16_t* p) {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-  };
-  for (int64_t k = 0; k + 1 < in; k += 2, w += 2 * kPanelRows) {
-    const __m256 x0 = _mm256_broadcast_ss(x + k), x1 = _mm256_broadcast_ss(x + k + 1);
-    prefetch(w), prefetch(w + 32);
-    for (int v = 0; v < kVectors; ++v) {
-      const __m256i pair = load_pair(w + 16 * v);
-      sum[v] = _mm256_fmadd_ps(even_bf16(pair), x0, sum[v]);
-      sum[v] = _mm256_fmadd_ps(odd_bf16(pair), x1, sum[v]);
+/// acc[t][v] += x[t][k] * w(v) for kTokens rows.
+template <int kTokens, class F>
+QWENCH_INLINE inline void add_column(F&& w, const float* x, int64_t in,
+                                     __m256 (&acc)[kTokens][kVectors]) {
+  __m256 xk[kTokens];
+  unroll<kTokens>([&](auto t) QWENCH_INLINE { xk[t] = _mm256_broadcast_ss(x + t * in); });
+  unroll<kVectors>([&](auto v) QWENCH_INLINE {
+    const __m256 wv = w(v);
+    unroll<kTokens>([&](auto t)
+                        QWENCH_INLINE { acc[t][v] = _mm256_fmadd_ps(wv, xk[t], acc[t][v]); });
+  });
+}
+
+/// sums[t][32] = panel x kTokens rows, weights widened in registers as they lie in memory.
+template <DType kType, int kTokens>
+__attribute__((noinline)) void direct(const void* panel, const float* x, int64_t in, float* sums) {
+  constexpr int64_t kStep = kType == DType::kBF16 ? 2 : 1;
+  constexpr int64_t kBytes = kPanelRows * kStep * (kType == DType::kF32 ? 4 : 2);  // of a step
+  __m256 acc[kTokens][kVectors];
+  unroll<kTokens>([&](auto t) QWENCH_INLINE {
+    unroll<kVectors>([&](auto v) QWENCH_INLINE { acc[t][v] = _mm256_setzero_ps(); });
+  });
+  const char* at = static_cast<const char*>(panel);
+  for (int64_t k = 0; k < in; k += kStep, at += kBytes) {
+    for (int64_t line = 0; line < kBytes; line += 64)
+      _mm_prefetch(at + line + kFloatPrefetchBytes, _MM_HINT_T0);
+    if constexpr (kType == DType::kBF16) {
+      add_column<kTokens>([&](int v) QWENCH_INLINE { return even_bf16(load_pair(at + 32 * v)); },
+                          x + k, in, acc);
+      asm volatile("" ::: "memory");  // GCC would keep the pairs and spill the sums
+      if (k + 1 < in)
+        add_column<kTokens>([&](int v) QWENCH_INLINE { return odd_bf16(load_pair(at + 32 * v)); },
+                            x + k + 1, in, acc);
+    } else if constexpr (kType == DType::kF16) {
+      const auto* w = reinterpret_cast<const uint16_t*>(at);
+      add_column<kTokens>([&](int v) QWENCH_INLINE { return load_f16(w + 8 * v); }, x + k, in, acc);
+    } else {
+      const auto* w = reinterpret_cast<const float*>(at);
+      add_column<kTokens>([&](int v) QWENCH_INLINE { return _mm256_loadu_ps(w + 8 * v); }, x + k,
+                          in, acc);
     }
   }
-  if (in % 2 == 0) return;
-  const __m256 last = _mm256_broadcast_ss(x + in - 1);
-  for (int v = 0; v < kVectors; ++v)
-    sum[v] = _mm256_fmadd_ps(even_bf16(load_pair(w + 16 * v)), last, sum[v]);
+  unroll<kTokens>([&](auto t) QWENCH_INLINE {
+    unroll<kVectors>(
+        [&](auto v) QWENCH_INLINE { _mm256_storeu_ps(sums + t * kPanelRows + 8 * v, acc[t][v]); });
+  });
+}
+
+template <int kTokens>
+void direct_of_type(DType type, const void* panel, const float* x, int64_t in, float* sums) {
+  if (type == DType::kF32) direct<DType::kF32, kTokens>(panel, x, in, sums);
+  if (type == DType::kF16) direct<DType::kF16, kTokens>(panel, x, in, sums);
+  if (type == DType::kBF16) direct<DType::kBF16, kTokens>(panel, x, in, sums);
+}
+
+/// The same for any number of rows.
+void direct_rows(DType type, const void* panel, const float* x, int64_t in, int64_t n_tokens,
+                 float* sums) {
+  for (; n_tokens > 0; n_tokens -= 3, x += 3 * in, sums += 3 * kPanelRows) {
+    if (n_tokens == 1) return direct_of_type<1>(type, panel, x, in, sums);
+    if (n_tokens == 2) return direct_of_type<2>(type, panel, x, in, sums);
+    direct_of_type<3>(type, panel, x, in, sums);
+  }
 }
 
 /// Columns [k0, k0 + n) of a panel as f32 [n][32]; f32 panels are used where they lie.
@@ -83,16 +110,12 @@ const float* widen(DType dtype, const void* panel, int64_t k0, int64_t n, float*
 }  // namespace
 
 void float_gemv_avx2(DType dtype, const void* panel, const float* x, int64_t in, float* sums) {
-  __m256 sum[kVectors];
-  for (__m256& s : sum) s = _mm256_setzero_ps();
-  if (dtype == DType::kF32) gemv_f32(static_cast<const float*>(panel), x, in, sum);
-  if (dtype == DType::kF16) gemv_f16(static_cast<const uint16_t*>(panel), x, in, sum);
-  if (dtype == DType::kBF16) gemv_bf16(static_cast<const uint16_t*>(panel), x, in, sum);
-  for (int v = 0; v < kVectors; ++v) _mm256_storeu_ps(sums + 8 * v, sum[v]);
+  direct_of_type<1>(dtype, panel, x, in, sums);
 }
 
 void float_gemm_avx2(DType dtype, const void* panel, const float* x, int64_t in, int64_t n_tokens,
                      float* widened, float* sums) {
+  if (n_tokens <= kFewTokens) return direct_rows(dtype, panel, x, in, n_tokens, sums);
   std::memset(sums, 0, size_t(n_tokens * kPanelRows) * sizeof(float));
   for (int64_t k0 = 0; k0 < in; k0 += kWidenedK) {
     const int64_t n = std::min(kWidenedK, in - k0);
