@@ -73,7 +73,7 @@ QuantizedTypes types_of(const std::vector<PlannedPart>& plan, const TypeRules& r
 
 std::vector<std::string> write_gguf(const QuantizeOptions& o, const Checkpoint& source,
                                     const std::vector<PlannedPart>& plan, const Partial& partial) {
-  GgufWriter writer(o.out, source.config(), gguf_text_keys(o.model, source.config()));
+  GgufWriter writer(o.out, source.config(), gguf_text_keys(source.path(), source.config()));
   for (const PlannedPart& part : plan)
     for (const PlannedTensor& t : part.tensors) writer.add(t.to);
   std::vector<char> chunk;

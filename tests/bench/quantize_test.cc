@@ -165,6 +165,9 @@ TEST_CASE("a folder written from a GGUF file runs text as the file does") {
         run("quantize -m " + scratch.file("in") + " -o " + scratch.file("again") + " --type q8_0")
             .code == 0);
     CHECK(files_of(scratch.file("again")) == files_of(out));
+    const std::string gguf = scratch.file("again.gguf");
+    REQUIRE(run("quantize -m " + scratch.file("in") + " -o " + gguf + " --type q8_0").code == 0);
+    CHECK(run("run -m " + gguf + " --greedy" + words).out == from_file.out);
   }
 }
 
