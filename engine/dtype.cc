@@ -102,6 +102,7 @@ float load(const void* from, DType t, int64_t i) {
 
 void convert(const void* from, DType from_type, void* to, DType to_type, int64_t n) {
   if (from_type == to_type) {
+    if (n == 0) return;  // the pointers may be null, which memcpy forbids
     std::memcpy(to, from, size_t(n * size_of(to_type)));
     return;
   }

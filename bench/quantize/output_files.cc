@@ -11,6 +11,7 @@
 #include "engine/checkpoint/gguf_checkpoint.h"
 #include "engine/checkpoint/gguf_writer.h"
 #include "engine/checkpoint/quantized_folder.h"
+#include "engine/text/save_folder.h"
 #include "engine/text/save_gguf.h"
 
 namespace qwench::bench {
@@ -33,6 +34,8 @@ constexpr const char* kTextFiles[] = {"generation_config.json",
                                       "chat_template.json",
                                       "qwen.tiktoken",
                                       "tokenizer.model"};
+
+constexpr const char* kNoTokenizer = "the model has no tokenizer: the folder takes token ids only";
 
 bool exists(const std::string& path) {
   std::error_code ignored;
@@ -70,7 +73,7 @@ QuantizedTypes types_of(const std::vector<PlannedPart>& plan, const TypeRules& r
 
 std::vector<std::string> write_gguf(const QuantizeOptions& o, const Checkpoint& source,
                                     const std::vector<PlannedPart>& plan, const Partial& partial) {
-  GgufWriter writer(o.out, source.config(), gguf_text_keys(o.model, source.config()));
+  GgufWriter writer(o.out, source.config(), gguf_text_keys(source.path(), source.config()));
   for (const PlannedPart& part : plan)
     for (const PlannedTensor& t : part.tensors) writer.add(t.to);
   std::vector<char> chunk;
@@ -109,6 +112,31 @@ bool copy_text_files(const std::string& from, const std::string& to) {
   return tokenizer;
 }
 
+/// Tokenizer, template and defaults of a GGUF file. Returns what a person should know about them:
+/// the weights are of use without.
+std::vector<std::string> write_gguf_text(const std::string& from, const std::string& to) {
+  std::vector<TextFile> files;
+  try {
+    files = folder_text_files(read_gguf_header(from));
+  } catch (const Error& error) {
+    return {
+        fmt::format("the tokenizer cannot be written ({}): the folder takes token ids only, unless "
+                    "the original's tokenizer.json is copied into it",
+                    error.what())};
+  }
+  if (files.empty()) return {kNoTokenizer};
+  for (const TextFile& file : files) write_text_file(to + "/" + file.name, file.bytes);
+  return {};
+}
+
+/// The files beside the weights that text needs. Returns what is missing, said for a person.
+std::vector<std::string> add_text_files(const QuantizeOptions& o, const Checkpoint& source,
+                                        const std::string& to) {
+  if (!source.is_random() && copy_text_files(o.model, to)) return {};
+  return is_gguf_file(source.path()) ? write_gguf_text(source.path(), to)
+                                     : std::vector<std::string>{kNoTokenizer};
+}
+
 /// Puts the folder in place; what was there before goes last.
 void move_into_place(const std::string& from, const std::string& to) {
   const std::string old = fmt::format("{}.replaced-{}", to, ::getpid());
@@ -135,12 +163,7 @@ std::vector<std::string> write_folder(const QuantizeOptions& o, const Checkpoint
       exists(own) && !source.is_random() ? parse_json_file(own) : config_json_of(source.config());
   write_text_file(folder + "/config.json",
                   quantized_config(config, types_of(plan, rules)).dump(2) + "\n");
-  std::vector<std::string> notes;
-  if (!copy_text_files(source.is_random() ? "" : o.model, folder))
-    notes.push_back(is_gguf_file(o.model)
-                        ? "the tokenizer of a GGUF file has no form in a folder: this one takes "
-                          "token ids only, unless the original's tokenizer.json is copied into it"
-                        : "the model has no tokenizer: the folder takes token ids only");
+  const std::vector<std::string> notes = add_text_files(o, source, folder);
   partial.remove_list();
   move_into_place(folder, o.out);
   return notes;

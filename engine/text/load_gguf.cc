@@ -100,29 +100,39 @@ SamplerOptions read_sampling(const GgufHeader& header) {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> load_gguf_tokenizer(const GgufHeader& header) {
-  if (!header.find(kModel)) return nullptr;
+std::optional<GgufVocabulary> read_gguf_vocabulary(const GgufHeader& header) {
+  if (!header.find(kModel)) return std::nullopt;
   const std::string_view model = header.string(kModel);
-  if (model == "none" || model == "no_vocab") return nullptr;
+  if (model == "none" || model == "no_vocab") return std::nullopt;
   if (model != "gpt2")
     fail("{}: expected 'gpt2' (byte-level BPE), got {}; only the tokenizers of Qwen are supported",
          place(header, kModel), in_quotes(model));
+  GgufVocabulary out;
+  out.rule = read_rule(header);
+  out.tokens = header.strings(kTokens);
+  out.types = read_types(header, out.tokens.size());
+  out.tokens.resize(used_tokens(out.types));
+  out.types.resize(out.tokens.size());
+  out.merges = header.strings(kMerges);
+  return out;
+}
+
+std::unique_ptr<Tokenizer> load_gguf_tokenizer(const GgufHeader& header) {
+  const std::optional<GgufVocabulary> vocabulary = read_gguf_vocabulary(header);
+  if (!vocabulary) return nullptr;
+  const auto& [rule, tokens, merges, types] = *vocabulary;
+  const std::string where = place(header, kTokens), merges_at = place(header, kMerges);
   BpeParts parts;
-  parts.rule = read_rule(header);
-  const std::vector<std::string_view> tokens = header.strings(kTokens);
-  const std::vector<int64_t> types = read_types(header, tokens.size());
-  const std::string where = place(header, kTokens);
-  parts.tokens.resize(used_tokens(types));
+  parts.rule = rule;
+  parts.tokens.resize(tokens.size());
   TokenIds ids;
   ids.reserve(tokens.size());
-  for (size_t id = 0; id < parts.tokens.size(); ++id) {
+  for (size_t id = 0; id < tokens.size(); ++id) {
     add_token(tokens[id], types[id], int32_t(id), where, parts);
     if (!ids.emplace(tokens[id], int32_t(id)).second)
       fail("token {} {}: there twice, also as token {} ({})", id, in_quotes(tokens[id]),
            ids.at(tokens[id]), where);
   }
-  const std::vector<std::string_view> merges = header.strings(kMerges);
-  const std::string merges_at = place(header, kMerges);
   parts.merges.reserve(merges.size());
   for (size_t rank = 0; rank < merges.size(); ++rank)
     add_merge(ids, merges[rank], uint32_t(rank), merges_at, parts);

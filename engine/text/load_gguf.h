@@ -1,9 +1,13 @@
 // The text side of a GGUF file: nothing beside it is needed to run or chat.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "engine/checkpoint/gguf.h"
+#include "engine/text/pretokenizer.h"
 #include "engine/text/sampler.h"
 #include "engine/text/tokenizer.h"
 
@@ -17,6 +21,17 @@ enum GgufTokenType : int64_t {
   kGgufUserDefined = 4,
   kGgufUnused = 5  // a row of the embedding that no token has
 };
+
+/// The vocabulary as the keys spell it, without padding at its end. The views point into the header.
+struct GgufVocabulary {
+  PreTokenizer rule = PreTokenizer::kQwen2;
+  std::vector<std::string_view> tokens, merges;
+  std::vector<int64_t> types;  // as many as tokens
+};
+
+/// Nothing when the file has no tokenizer. Error when keys are missing, of another kind or of a
+/// tokenizer that is not Qwen's; what the tokens say is for load_gguf_tokenizer() to check.
+std::optional<GgufVocabulary> read_gguf_vocabulary(const GgufHeader& header);
 
 /// Null when the file has none. Error naming the key and what is wrong in it otherwise.
 std::unique_ptr<Tokenizer> load_gguf_tokenizer(const GgufHeader& header);

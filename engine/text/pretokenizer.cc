@@ -116,6 +116,10 @@ std::optional<PreTokenizer> find_pretokenizer(std::string_view regex) {
   return std::nullopt;
 }
 
+std::string_view regex_of(PreTokenizer rule) {
+  return rule == PreTokenizer::kQwen35 ? kQwen35Regex : kQwen2Regex;
+}
+
 size_t next_piece(PreTokenizer rule, std::string_view text, size_t at) {
   return Scanner(rule, text).piece_end(at) - at;
 }

@@ -14,6 +14,9 @@ enum class PreTokenizer {
 /// The rule whose published regular expression this is; nothing for any other expression.
 std::optional<PreTokenizer> find_pretokenizer(std::string_view regex);
 
+/// The published regular expression of a rule.
+std::string_view regex_of(PreTokenizer rule);
+
 /// Length in bytes (>= 1) of the piece that begins at text[at]. Preconditions: valid UTF-8,
 /// at < text.size(), `at` is where a piece ended or 0. Calling it until the end is O(n).
 size_t next_piece(PreTokenizer rule, std::string_view text, size_t at);

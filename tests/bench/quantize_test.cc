@@ -141,6 +141,63 @@ TEST_CASE("a GGUF file holds the same") {
   }
 }
 
+TEST_CASE("a folder written from a GGUF file runs text as the file does") {
+  if (!test::available()) return;
+  const ScratchFolder scratch;
+  const std::string file =
+      test::data_folder("quantized/gguf-qwen3-f16") + "/tiny-qwen3-instruct-f16.gguf";
+  const std::string out = scratch.file("out"),
+                    words = " --prompt 'the <|im_end|> tables' --new-tokens 8";
+  const Outcome written = run("quantize -m " + file + " -o " + out + " --type q8_0 --json");
+  INFO(written.err);
+  REQUIRE(written.code == 0);
+  CHECK(parse_json(written.out, "stdout").at("notes").empty());
+  const Outcome from_file = run("run -m " + file + " --dtype q8_0 --greedy" + words);
+  const Outcome from_folder = run("run -m " + out + " --greedy" + words);
+  INFO(from_folder.err);
+  REQUIRE(from_folder.code == 0);
+  CHECK(!from_folder.out.empty());
+  CHECK(from_folder.out == from_file.out);
+  SUBCASE("also through a folder that holds the file alone") {
+    fs::create_directory(scratch.file("in"));
+    fs::copy_file(file, scratch.file("in/model.gguf"));
+    REQUIRE(
+        run("quantize -m " + scratch.file("in") + " -o " + scratch.file("again") + " --type q8_0")
+            .code == 0);
+    CHECK(files_of(scratch.file("again")) == files_of(out));
+    const std::string gguf = scratch.file("again.gguf");
+    REQUIRE(run("quantize -m " + scratch.file("in") + " -o " + gguf + " --type q8_0").code == 0);
+    CHECK(run("run -m " + gguf + " --greedy" + words).out == from_file.out);
+  }
+}
+
+TEST_CASE(
+    "a GGUF file without a tokenizer, or with one that is not Qwen's, becomes a folder for ids") {
+  if (!test::available()) return;
+  const ScratchFolder scratch;
+  REQUIRE(run("quantize -m " + kTiny + " -o " + scratch.file("f16.gguf") + " --type f16").code ==
+          0);
+  std::string bytes = read_file(scratch.file("f16.gguf"), 1 << 28);
+  const auto quantized = [&](const char* model, const char* said) {
+    scratch.write("other.gguf", bytes);
+    const std::string out = scratch.file(std::string("out-") + model);
+    const Outcome o =
+        run("quantize -m " + scratch.file("other.gguf") + " -o " + out + " --type q8_0");
+    INFO(o.err);
+    REQUIRE(o.code == 0);
+    CHECK(o.out.find(said) != std::string::npos);
+    CHECK(o.out.find("token ids only") != std::string::npos);
+    CHECK(!fs::exists(out + "/tokenizer.json"));
+    CHECK(!fs::exists(out + "/generation_config.json"));
+  };
+  const size_t at = bytes.find("gpt2");
+  REQUIRE(at != bytes.npos);
+  bytes.replace(at, 4, "none");
+  quantized("none", "the model has no tokenizer");
+  bytes.replace(at, 4, "bert");
+  quantized("bert", "expected 'gpt2' (byte-level BPE), got 'bert'");
+}
+
 TEST_CASE("exceptions by pattern, the last that matches; another type for embedding and head") {
   if (!test::available()) return;
   const ScratchFolder scratch;

@@ -246,6 +246,9 @@ TEST_CASE("a bias that the architecture has no place for may only be zero") {
   EditedFolder folder("gptq-qwen3-int4-g32-v1-descact");
   folder.tensors[kDown + "bias"] = {"F16", {128}, std::string(256, '\0')};
   CHECK(folder.open().find(kDown + "bias") == nullptr);
+  folder.tensors[kDown + "bias"] = {"F32", {0}, ""};  // nothing to read, which is no read of null
+  CHECK(folder.open().find(kDown + "bias") == nullptr);
+  folder.tensors[kDown + "bias"] = {"F16", {128}, std::string(256, '\0')};
   folder.tensors[kDown + "bias"].data[9] = 0x3c;
   CHECK_REFUSED(folder.open(), "expected a bias of zeros, since qwen3 has none at this module");
 }

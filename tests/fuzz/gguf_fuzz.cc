@@ -1,5 +1,6 @@
 // libFuzzer target: any bytes as a GGUF file. Only Error may come out of the header, the config, the
-// tokenizer and the sampling keys; whatever is accepted must hold the promises that readers build on.
+// tokenizer, the sampling keys and their files for a folder; whatever is accepted must hold the
+// promises that readers build on.
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include "engine/checkpoint/gguf_names.h"
 #include "engine/text/load_gguf.h"
 #include "engine/text/load_tokenizer.h"
+#include "engine/text/save_folder.h"
 #include "tests/checkpoint/gguf_bytes.h"
 
 using namespace qwench;
@@ -60,6 +62,9 @@ void use(const std::string& bytes) {
                    "the <|im_end|>");
   });
   only_errors([&] { read_gguf_generation_config(header); });
+  only_errors([&] {
+    for (const TextFile& file : folder_text_files(header)) parse_json(file.bytes, file.name);
+  });
 }
 
 /// A small model with everything in it, so that mutations start from a file that is accepted.

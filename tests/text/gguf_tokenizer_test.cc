@@ -3,68 +3,27 @@
 #include "engine/text/load_gguf.h"
 
 #include "engine/text/chat.h"
-#include "tests/checkpoint/gguf_bytes.h"
 #include "tests/support/quantized_folders.h"
+#include "tests/text/gguf_tokens.h"
 #include "tests/text/support.h"
 
 using namespace qwench;
 using namespace qwench::text_test;
+using test::GgufTokens;
 using test::kv;
 using test::kv_f32;
 using test::kv_i32s;
 using test::kv_text;
 using test::kv_texts;
 using test::kv_u32;
+using test::parse_gguf;
 
 namespace {
 
-GgufHeader parse(const std::vector<std::string>& values) {
-  test::GgufBytes f;
-  f.values = values;
-  const std::string bytes = f.file();
-  const auto read = [&](int64_t offset, int64_t n, char* to) {
-    std::copy_n(bytes.data() + offset, n, to);
-  };
-  return GgufHeader(read, int64_t(bytes.size()), "f.gguf");
-}
-
-struct Tokens {
-  std::vector<std::string> tokens, merges = {"a b"};
-  std::vector<int32_t> types;
-
-  /// The 256 bytes in the alphabet of GPT-2, "ab", two special tokens, one user-defined, padding.
-  Tokens() {
-    int next = 0x100;
-    for (int byte = 0; byte < 256; ++byte) {
-      const bool printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte != 173);
-      const int letter = printable ? byte : next++;
-      if (letter < 0x80)
-        add(std::string(1, char(letter)), kGgufNormal);
-      else
-        add({char(0xC0 | letter >> 6), char(0x80 | (letter & 0x3F))}, kGgufNormal);
-    }
-    add("ab", kGgufNormal);
-    add("<|endoftext|>", kGgufControl);
-    add("<|im_end|>", kGgufControl);
-    add("<think>", kGgufUserDefined);
-    add("[PAD260]", kGgufUnused);
-    add("[PAD261]", kGgufUnused);
-  }
-  void add(const std::string& token, int64_t type) {
-    tokens.push_back(token);
-    types.push_back(int32_t(type));
-  }
-  std::vector<std::string> values() const {
-    return {kv_text("tokenizer.ggml.model", "gpt2"), kv_text("tokenizer.ggml.pre", "qwen2"),
-            kv_texts("tokenizer.ggml.tokens", tokens), kv_i32s("tokenizer.ggml.token_type", types),
-            kv_texts("tokenizer.ggml.merges", merges)};
-  }
-};
-
 std::unique_ptr<Tokenizer> load(const std::vector<std::string>& values) {
-  return load_gguf_tokenizer(parse(values));
+  return load_gguf_tokenizer(parse_gguf(values));
 }
-std::unique_ptr<Tokenizer> load(const Tokens& tokens) { return load(tokens.values()); }
+std::unique_ptr<Tokenizer> load(const GgufTokens& tokens) { return load(tokens.values()); }
 
 }  // namespace
 
@@ -118,7 +77,7 @@ TEST_CASE("the form of Qwen2 differs from that of Qwen2.5 in its system message"
 }
 
 TEST_CASE("types of tokens: control is special, user-defined is text, unused is no token") {
-  const auto tokenizer = load(Tokens());
+  const auto tokenizer = load(GgufTokens());
   CHECK(tokenizer->size() == 260);
   CHECK(tokenizer->is_special(257));
   CHECK_FALSE(tokenizer->is_special(259));
@@ -130,7 +89,7 @@ TEST_CASE("types of tokens: control is special, user-defined is text, unused is 
 }
 
 TEST_CASE("an unused token among the others is never encoded") {
-  Tokens t;
+  GgufTokens t;
   t.add("<|late|>", kGgufControl);
   const auto tokenizer = load(t);
   CHECK(tokenizer->size() == 263);
@@ -141,7 +100,7 @@ TEST_CASE("an unused token among the others is never encoded") {
 TEST_CASE("a file without tokenizer has none; without pre and types it is Qwen2's") {
   CHECK(load(std::vector<std::string>{}) == nullptr);
   CHECK(load({kv_text("tokenizer.ggml.model", "none")}) == nullptr);
-  Tokens t;
+  GgufTokens t;
   t.tokens.resize(257);
   t.types.resize(257);
   std::vector<std::string> values = t.values();
@@ -152,7 +111,7 @@ TEST_CASE("a file without tokenizer has none; without pre and types it is Qwen2'
 
 TEST_CASE("keys of a tokenizer that are missing or of another kind name key and byte") {
   const auto replaced = [](size_t index, const std::string& value) {
-    std::vector<std::string> values = Tokens().values();
+    std::vector<std::string> values = GgufTokens().values();
     values[index] = value;
     return load(values);
   };
@@ -172,7 +131,7 @@ TEST_CASE("keys of a tokenizer that are missing or of another kind name key and 
 
 TEST_CASE("tokens that are none name the token and the file") {
   const auto with = [](size_t id, const std::string& token, int32_t type) {
-    Tokens t;
+    GgufTokens t;
     t.tokens[id] = token;
     t.types[id] = type;
     return load(t);
@@ -190,7 +149,7 @@ TEST_CASE("tokens that are none name the token and the file") {
 
 TEST_CASE("sampling keys out of range are refused; none of them means greedy") {
   const auto of = [](const std::string& value) {
-    return read_gguf_generation_config(parse({value}));
+    return read_gguf_generation_config(parse_gguf({value}));
   };
   CHECK(of(kv_u32("k", 1)).sampling.greedy);
   CHECK_FALSE(of(kv_f32("general.sampling.temp", 0.5f)).sampling.greedy);
