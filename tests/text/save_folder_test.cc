@@ -5,6 +5,7 @@
 #include "engine/text/chat.h"
 #include "engine/text/load_tokenizer.h"
 #include "tests/support/quantized_folders.h"
+#include "tests/support/scratch.h"
 #include "tests/text/gguf_tokens.h"
 #include "tests/text/support.h"
 
@@ -47,7 +48,7 @@ const std::vector<std::string> kTexts = {
 };
 
 /// A folder with the files of this header; there must be some.
-void write_folder(const GgufHeader& header, const TempFolder& to) {
+void write_folder(const GgufHeader& header, const ScratchFolder& to) {
   const std::vector<TextFile> files = folder_text_files(header);
   REQUIRE(files.size() == 3);
   for (const TextFile& file : files) to.write(file.name, file.bytes);
@@ -82,7 +83,7 @@ void check_same_defaults(const GenerationConfig& a, const GenerationConfig& b) {
 
 /// The values of a small file and these in addition, as a folder and read back.
 struct Written {
-  TempFolder folder;
+  ScratchFolder folder;
   GgufHeader header;
 
   explicit Written(const std::vector<std::string>& values) : header(parse_gguf(values)) {
@@ -108,7 +109,7 @@ TEST_CASE("every golden GGUF file and its folder tokenize, chat and sample alike
   for (const std::string& golden : test::gguf_folders()) {
     CAPTURE(golden);
     const std::string path = test::gguf_in(golden);
-    const TempFolder folder;
+    const ScratchFolder folder;
     write_folder(read_gguf_header(path), folder);
     check_same_text(*open_tokenizer(path), *open_tokenizer(folder.path()));
     check_same_defaults(read_generation_config(path), read_generation_config(folder.path()));
