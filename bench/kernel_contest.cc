@@ -64,10 +64,11 @@ bool multiplies_int8(OpId op, const std::string& kernel, DType weights) {
 /// Rounding x to int8 errs by at most half a step d = max|x| / 127, with variance d^2 / 12 whatever
 /// the weights. So NMSE is near max|x|^2 / (12 x 127^2 x mean x^2) = 3 / (12 x 127^2) = 1.6e-5 for the
 /// uniform x of the examples, and twice that for a product of two such sums; the limit is eight times
-/// the first, for a few outputs scatter.
-double nmse_limit(OpId op, bool int8, DType kv_dtype) {
+/// the first, for a few outputs scatter. Kernels that say "int7" have steps twice as wide.
+double nmse_limit(OpId op, const ContestRow& row, DType kv_dtype) {
   if (op == OpId::kArgmax || op == OpId::kEmbed) return 0;
-  if (int8) return 8 * 3 / (12.0 * 127 * 127);
+  const double steps = row.kernel.find("int7") == std::string::npos ? 127 : 63;
+  if (row.int8) return 8 * 3 / (12.0 * steps * steps);
   const bool stores_kv = op == OpId::kKvStore || op == OpId::kQkNormRope;
   return stores_kv && kv_dtype == DType::kF16 ? 1e-7 : 1e-10;
 }
@@ -164,7 +165,7 @@ void check(Contestant<Args>& c, const std::vector<std::vector<float>>& oracle, D
   const std::vector<std::vector<float>> output = c.output();
   for (size_t i = 0; i < output.size(); ++i)
     compare(output[i], oracle[i], c.row.max_abs_error, c.row.nmse);
-  c.row.correct = c.row.nmse <= nmse_limit(Args::kId, c.row.int8, kv_dtype);
+  c.row.correct = c.row.nmse <= nmse_limit(Args::kId, c.row, kv_dtype);
 }
 
 template <class Args>

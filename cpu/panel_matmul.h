@@ -19,6 +19,7 @@ struct PanelProducts {
                         float* sums);
 };
 extern const PanelProducts kPanelAvx2, kPanelAvx512;
+extern const PanelProducts kPanelAvx2Int7;  // activations of quantised weights in 7 bits
 
 /// y = x @ W^T (+ bias) for each of n matrices of one type that share x, handed out to the team as
 /// one pool of panels.

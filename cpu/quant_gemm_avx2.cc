@@ -26,7 +26,15 @@ struct Piece8 {
   int16_t weights[kBlocks8][kVectors8][kGroups][16];
   float scales[kBlocks8][kGroups][8];
 };
-static_assert(sizeof(Piece4) <= kUnpackedBytes && sizeof(Piece8) <= kUnpackedBytes, "too small");
+/// The same of q8_0 for 7-bit activations: int8.
+struct Piece7 {
+  int8_t weights[kBlocks4][kBlockVectors][kGroups][32];
+  int32_t starts[kBlocks4][kGroups][8];  // -64 x the sum of the weights that meet in a lane
+  float scales[kBlocks4][kGroups][8];
+};
+static_assert(sizeof(Piece4) <= kUnpackedBytes && sizeof(Piece8) <= kUnpackedBytes &&
+                  sizeof(Piece7) <= kUnpackedBytes,
+              "too small");
 
 /// -128 x the sum of kCount vectors, pairs of k added; modulo 2^16, as all that it is added to.
 template <int kCount>
@@ -101,6 +109,33 @@ void tile8(const Piece8& piece, const char* x, int64_t n, float* sums) {
   unroll<kGroups>([&](auto g) QWENCH_INLINE { _mm256_storeu_ps(sums + 8 * g, f[g]); });
 }
 
+/// sums[32] += one row of activations (kUint7) x n blocks of a piece of q8_0: vpmaddubsw of a + 64 with
+/// w, then at once to 32 bits. A pair is at most 2 x 127 x 128 = 32512 and does not saturate.
+void tile7(const Piece7& piece, const char* x, int64_t n, float* sums) {
+  const char* x_scales = x + n * kQuantBlock;
+  const __m256i ones = _mm256_set1_epi16(1);
+  __m256 f[kGroups];
+  unroll<kGroups>([&](auto g) QWENCH_INLINE { f[g] = _mm256_loadu_ps(sums + 8 * g); });
+  for (int64_t b = 0; b < n; ++b, x += kQuantBlock) {
+    __m256i dot[kGroups];
+    unroll<kGroups>([&](auto g) QWENCH_INLINE { dot[g] = load(piece.starts[b][g]); });
+    unroll<kBlockVectors>([&](auto j) QWENCH_INLINE {
+      const __m256i a = broadcast4(x + 4 * j);
+      unroll<kGroups>([&](auto g) QWENCH_INLINE {
+        const __m256i pairs = _mm256_maddubs_epi16(a, load(piece.weights[b][j][g]));
+        dot[g] = _mm256_add_epi32(dot[g], _mm256_madd_epi16(pairs, ones));
+        keep(dot[g]);
+      });
+    });
+    const __m256 x_scale = _mm256_castsi256_ps(broadcast4(x_scales + 4 * b));
+    unroll<kGroups>([&](auto g) QWENCH_INLINE {
+      const __m256 scale = _mm256_mul_ps(x_scale, _mm256_loadu_ps(piece.scales[b][g]));
+      f[g] = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(dot[g]), f[g]);
+    });
+  }
+  unroll<kGroups>([&](auto g) QWENCH_INLINE { _mm256_storeu_ps(sums + 8 * g, f[g]); });
+}
+
 /// Blocks [first, first + n) of a panel into a piece.
 template <DType kType>
 void unpack(const char* panel, int64_t n_blocks, int64_t first, int64_t n, Piece4& to) {
@@ -133,8 +168,26 @@ void unpack_q8_0(const char* panel, int64_t n_blocks, int64_t first, int64_t n, 
   for_each_block<DType::kQ8_0>(panel, n_blocks, first, n, put);
 }
 
-void unpack_any(DType t, const char* panel, int64_t n_blocks, int64_t first, int64_t n, char* to) {
+void unpack_q8_0(const char* panel, int64_t n_blocks, int64_t first, int64_t n, Piece7& to) {
+  const __m256i ones = _mm256_set1_epi16(1);
+  const auto put = [&](int64_t b, int g, const __m256i(&w)[kBlockVectors], __m256 scales) {
+    __m256i sum = _mm256_setzero_si256();
+    for (int v = 0; v < kBlockVectors; ++v) {
+      store(to.weights[b][v][g], w[v]);
+      sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(_mm256_set1_epi8(1), w[v]));
+    }
+    const __m256i wide = _mm256_slli_epi32(_mm256_madd_epi16(sum, ones), 6);
+    store(to.starts[b][g], _mm256_sub_epi32(_mm256_setzero_si256(), wide));
+    _mm256_storeu_ps(to.scales[b][g], scales);
+  };
+  for_each_block<DType::kQ8_0>(panel, n_blocks, first, n, put);
+}
+
+void unpack_any(DType t, RowForm form, const char* panel, int64_t n_blocks, int64_t first,
+                int64_t n, char* to) {
   auto& piece4 = *reinterpret_cast<Piece4*>(to);
+  if (form == RowForm::kUint7)
+    return unpack_q8_0(panel, n_blocks, first, n, *reinterpret_cast<Piece7*>(to));
   if (t == DType::kQ8_0) unpack_q8_0(panel, n_blocks, first, n, *reinterpret_cast<Piece8*>(to));
   if (t == DType::kQ4_0) unpack<DType::kQ4_0>(panel, n_blocks, first, n, piece4);
   if (t == DType::kQ4G) unpack<DType::kQ4G>(panel, n_blocks, first, n, piece4);
@@ -152,19 +205,29 @@ QuantRows quant_rows_avx2(DType t, int64_t n_rows, int64_t n_blocks) {
   return rows;
 }
 
+QuantRows quant_rows_7bit_avx2(DType t, int64_t n_rows, int64_t n_blocks) {
+  QuantRows rows = quant_rows_avx2(t, n_rows, n_blocks);
+  rows.limit = 63;
+  if (rows.form == RowForm::kInt8Sums) return rows;
+  rows.form = RowForm::kUint7, rows.chunk_blocks = kBlocks4;
+  return rows;
+}
+
 void quant_gemm_avx2(DType t, const void* panel, const QuantRows& rows, char* unpacked,
                      float* sums) {
   std::memset(sums, 0, size_t(rows.n_rows * kPanelRows) * sizeof(float));
   const auto& piece4 = *reinterpret_cast<const Piece4*>(unpacked);
   const auto& piece8 = *reinterpret_cast<const Piece8*>(unpacked);
+  const auto& piece7 = *reinterpret_cast<const Piece7*>(unpacked);
   for (int64_t chunk = 0; chunk * rows.chunk_blocks < rows.n_blocks; ++chunk) {
     const int64_t n = rows.blocks_of(chunk);
-    unpack_any(t, static_cast<const char*>(panel), rows.n_blocks, chunk * rows.chunk_blocks, n,
-               unpacked);
+    unpack_any(t, rows.form, static_cast<const char*>(panel), rows.n_blocks,
+               chunk * rows.chunk_blocks, n, unpacked);
     const char* x = rows.at(chunk, 0);
     float* sum = sums;
     for (int64_t row = 0; row < rows.n_rows; ++row, x += rows.stride(chunk), sum += kPanelRows) {
-      if (t == DType::kQ8_0) tile8(piece8, x, n, sum);
+      if (rows.form == RowForm::kUint7) tile7(piece7, x, n, sum);
+      if (rows.form == RowForm::kInt16) tile8(piece8, x, n, sum);
       if (t == DType::kQ4_0) tile4<1>(piece4, x, n, sum);
       if (t == DType::kQ4G) tile4<2>(piece4, x, n, sum);
     }

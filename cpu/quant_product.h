@@ -17,6 +17,8 @@ constexpr int64_t kGemvRowsAvx512Vnni = 16;
 
 /// The form of n_rows activation rows that the product with a `t` panel reads; data still unset.
 QuantRows quant_rows_avx2(DType t, int64_t n_rows, int64_t n_blocks);
+/// The same with activations of 7 bits, for q8_0.
+QuantRows quant_rows_7bit_avx2(DType t, int64_t n_rows, int64_t n_blocks);
 QuantRows quant_rows_avx512vnni(DType t, int64_t n_rows, int64_t n_blocks);
 
 /// sums[row][32] = panel x rows. unpacked: kUnpackedBytes of scratch, 64-byte aligned.

@@ -1,6 +1,6 @@
 // Rows of activations as int8 in blocks of 32 with a scale of their own per (row, block), so that no
-// row's numbers depend on another row: x ~ scale * a, |a| <= 127. Held in the form and order that
-// the kernel reads: chunks of K, in each all rows, in a row the integers, then scales, then sums.
+// row's numbers depend on another row: x ~ scale * a, |a| <= 127 (63 where a kernel asks for 7 bits).
+// Held in the form and order that the kernel reads: chunks of K, in each all rows, in a row the integers, then scales, then sums.
 #pragma once
 #include <cstdint>
 
@@ -12,6 +12,7 @@ namespace qwench::cpu {
 enum class RowForm : uint8_t {
   kInt8Sums,  // a as int8; after the scales int32 -zero_point * (sum of a)
   kUint8,     // a + 128 as uint8
+  kUint7,     // a + 64 as uint8, |a| <= 63
   kInt16,     // a as int16
 };
 constexpr int64_t integer_bytes(RowForm f) { return f == RowForm::kInt16 ? 2 : 1; }
@@ -25,6 +26,7 @@ struct QuantRows {
   int64_t n_rows = 0, n_blocks = 0;
   int64_t chunk_blocks = 0;  // 32-blocks per chunk; the last chunk may be shorter
   int zero_point = 0;        // kInt8Sums: what the kernel adds to every weight
+  int limit = 127;           // of |a|
   bool padded = false;       // the last chunk has the room of a whole one: every stride is the same
   char* data = nullptr;
 
@@ -41,8 +43,8 @@ struct QuantRows {
   }
 };
 
-/// Fills `to.data` from to.n_rows rows of x, 32 * to.n_blocks floats each: scale = max|x| / 127, a =
-/// x * (127 / max|x|) rounded to nearest even. A block with NaN or Inf gets the scale NaN, so that
+/// Fills `to.data` from to.n_rows rows of x, 32 * to.n_blocks floats each: scale = max|x| / limit, a =
+/// x * (limit / max|x|) rounded to nearest even. A block with NaN or Inf gets the scale NaN, so that
 /// every product with it is NaN; one whose max|x| is below 2^-119 counts as zero.
 void quantize_rows_avx2(Team& team, const float* x, const QuantRows& to);
 

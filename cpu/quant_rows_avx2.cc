@@ -31,19 +31,19 @@ int32_t sum_of_int8(__m256i a) {
 }
 
 /// What x is multiplied with; sets the scale.
-float inverse_of(int32_t largest_bits, float& scale) {
+float inverse_of(int32_t largest_bits, float limit, float& scale) {
   if (largest_bits >= 0x7f800000) {
     scale = std::numeric_limits<float>::quiet_NaN();
     return 0;
   }
   float largest;
   std::memcpy(&largest, &largest_bits, sizeof largest);
-  scale = largest < kSmallest ? 0 : largest / 127;
-  return largest < kSmallest ? 0 : 127 / largest;
+  scale = largest < kSmallest ? 0 : largest / limit;
+  return largest < kSmallest ? 0 : limit / largest;
 }
 
 /// One block of 32: its integers to `to`, returned as int8 in order.
-__m256i quantize_block(const float* x, RowForm form, char* to, float& scale) {
+__m256i quantize_block(const float* x, RowForm form, float limit, char* to, float& scale) {
   __m256 v[4];
   __m256i largest = _mm256_setzero_si256();
   for (int i = 0; i < 4; ++i) {
@@ -53,7 +53,7 @@ __m256i quantize_block(const float* x, RowForm form, char* to, float& scale) {
     largest = _mm256_max_epi32(largest, magnitude);
   }
   const int32_t largest_bits = max_lanes(largest);
-  const __m256 inverse = _mm256_set1_ps(inverse_of(largest_bits, scale));
+  const __m256 inverse = _mm256_set1_ps(inverse_of(largest_bits, limit, scale));
   __m256i q[4];  // NaN and Inf times 0 give INT_MIN, saturated below; their scale is NaN
   for (int i = 0; i < 4; ++i) q[i] = _mm256_cvtps_epi32(_mm256_mul_ps(v[i], inverse));
   const __m256i low = _mm256_packs_epi32(q[0], q[1]), high = _mm256_packs_epi32(q[2], q[3]);
@@ -65,6 +65,8 @@ __m256i quantize_block(const float* x, RowForm form, char* to, float& scale) {
     _mm256_storeu_si256(out + 1, _mm256_permute4x64_epi64(high, 0xd8));
   } else if (form == RowForm::kUint8) {
     _mm256_storeu_si256(out, _mm256_xor_si256(a, _mm256_set1_epi8(-128)));
+  } else if (form == RowForm::kUint7) {
+    _mm256_storeu_si256(out, _mm256_add_epi8(a, _mm256_set1_epi8(64)));
   } else {
     _mm256_storeu_si256(out, a);
   }
@@ -86,7 +88,8 @@ void quantize_rows_avx2(Team& team, const float* x, const QuantRows& to) {
         float* scales = reinterpret_cast<float*>(at + room * bytes);
         int32_t* sums = reinterpret_cast<int32_t*>(scales + room);
         for (int64_t b = 0; b < n; ++b, from += kQuantBlock) {
-          const __m256i a = quantize_block(from, to.form, at + b * bytes, scales[b]);
+          const __m256i a =
+              quantize_block(from, to.form, float(to.limit), at + b * bytes, scales[b]);
           if (to.form == RowForm::kInt8Sums) sums[b] = -to.zero_point * sum_of_int8(a);
         }
       }

@@ -46,7 +46,11 @@ struct OpenOptions {
 /// A Hugging Face folder, a GGUF file (of a split one the first shard) or a folder with just that, or
 /// the name of a shape card ("qwen3-0.6b") for random weights of that shape. UsageError when it is none of them, naming near
 /// card names.
-std::unique_ptr<Checkpoint> open_checkpoint(const std::string& path, const OpenOptions& options);
+std::unique_ptr<Checkpoint> open_checkpoint(const std::string& name, const OpenOptions& options);
+
+/// Where a model and its text are read from: of a folder that holds GGUF files and no config.json its
+/// one file, or the first shard; any other path is itself. Error when the folder holds several models.
+std::string model_source(const std::string& path);
 
 /// Names of all shape cards, sorted.
 std::vector<std::string> shape_card_names();

@@ -23,25 +23,6 @@ namespace fs = std::filesystem;
       path, parent.empty() ? "." : parent);
 }
 
-/// The one model of a folder that holds GGUF files and no config.json: a file, or the first shard of
-/// a split one. "" when the folder is none of these; Error when it holds several models.
-std::string gguf_in_folder(const std::string& path) {
-  std::error_code error;
-  if (fs::exists(fs::path(path) / "config.json", error)) return "";
-  std::vector<std::string> files;
-  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error))
-    if (it->path().extension() == ".gguf") files.push_back(it->path().string());
-  if (files.empty()) return "";
-  std::sort(files.begin(), files.end());
-  const std::string shards = fmt::format("-00001-of-{:05}.gguf", files.size());
-  const std::string& first = files.front();
-  if (files.size() > 1 && (first.size() < shards.size() ||
-                           first.compare(first.size() - shards.size(), shards.size(), shards) != 0))
-    fail("{}: expected config.json or one GGUF file, got {} GGUF files; try -m {}", path,
-         files.size(), first);
-  return first;
-}
-
 [[noreturn]] void refuse_unknown(const std::string& path) {
   std::string near;
   for (const std::string& name : near_shape_cards(path))
@@ -54,14 +35,29 @@ std::string gguf_in_folder(const std::string& path) {
 
 }  // namespace
 
-std::unique_ptr<Checkpoint> open_checkpoint(const std::string& path, const OpenOptions& options) {
+std::string model_source(const std::string& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) return path;
+  if (fs::exists(fs::path(path) / "config.json", error)) return path;
+  std::vector<std::string> files;
+  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error))
+    if (it->path().extension() == ".gguf") files.push_back(it->path().string());
+  if (files.empty()) return path;
+  std::sort(files.begin(), files.end());
+  const std::string shards = fmt::format("-00001-of-{:05}.gguf", files.size());
+  const std::string& first = files.front();
+  if (files.size() > 1 && (first.size() < shards.size() ||
+                           first.compare(first.size() - shards.size(), shards.size(), shards) != 0))
+    fail("{}: expected config.json or one GGUF file, got {} GGUF files; try -m {}", path,
+         files.size(), first);
+  return first;
+}
+
+std::unique_ptr<Checkpoint> open_checkpoint(const std::string& name, const OpenOptions& options) {
+  const std::string path = model_source(name);
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
-  if (fs::is_directory(status)) {
-    const std::string gguf = gguf_in_folder(path);
-    if (!gguf.empty()) return std::make_unique<GgufCheckpoint>(gguf, options);
-    return std::make_unique<FolderCheckpoint>(path, options);
-  }
+  if (fs::is_directory(status)) return std::make_unique<FolderCheckpoint>(path, options);
   if (is_gguf_file(path)) return std::make_unique<GgufCheckpoint>(path, options);
   if (const ShapeCard* card = find_shape_card(path))
     return std::make_unique<RandomCheckpoint>(card->name, read_shape_card(*card), options);

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "engine/check.h"
+#include "engine/checkpoint/checkpoint.h"
 #include "engine/file.h"
 #include "engine/text/chat.h"
 #include "engine/text/load_gguf.h"
@@ -65,7 +66,8 @@ struct FoundTemplate {
 };
 
 /// Of a GGUF file its key; of a folder chat_template.jinja, then the JSON files.
-std::optional<FoundTemplate> find_template(const std::string& model) {
+std::optional<FoundTemplate> find_template(const std::string& name) {
+  const std::string model = model_source(name);
   if (is_gguf_file(model)) {
     const std::string text = gguf_chat_template(read_gguf_header(model));
     return text.empty() ? std::nullopt : std::optional(FoundTemplate{text, model});

@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "engine/check.h"
+#include "engine/checkpoint/checkpoint.h"
 #include "engine/json.h"
 #include "engine/text/load_gguf.h"
 #include "engine/text/sampler.h"
@@ -23,7 +24,8 @@ int32_t read_eos(const Json& value, const std::string& where) {
 
 }  // namespace
 
-GenerationConfig read_generation_config(const std::string& folder) {
+GenerationConfig read_generation_config(const std::string& model) {
+  const std::string folder = model_source(model);
   if (is_gguf_file(folder)) return read_gguf_generation_config(read_gguf_header(folder));
   const auto path = std::filesystem::path(folder) / "generation_config.json";
   GenerationConfig out;

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "engine/check.h"
+#include "engine/checkpoint/checkpoint.h"
 #include "engine/text/load_gguf.h"
 #include "engine/text/load_tokenizer.h"
 #include "engine/text/utf8.h"
@@ -40,7 +41,8 @@ std::unique_ptr<Tokenizer> open_folder(const fs::path& folder) {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> open_tokenizer(const std::string& path) {
+std::unique_ptr<Tokenizer> open_tokenizer(const std::string& model) {
+  const std::string path = model_source(model);
   const fs::path file(path);
   std::error_code ignored;
   if (fs::is_directory(file, ignored)) return open_folder(file);

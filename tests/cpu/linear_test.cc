@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cpu/cpu_info.h"
 #include "tests/support/op_check.h"
 
 using namespace qwench;
@@ -62,6 +63,15 @@ double worst(const Matrix& w, Poisoned& x, const Poisoned* bias, Poisoned& y, in
 
 const DType kDTypes[] = {DType::kF32, DType::kF16, DType::kBF16};
 
+/// The panel kernels of a type that run here.
+std::vector<std::string> panel_choices(DType dtype) {
+  const std::string name = "linear=" + std::string(name_of(dtype)) + "_panel_";
+  std::vector<std::string> choices;
+  if (cpu::cpu_info().avx512) choices.push_back(name + "avx512");
+  if (cpu::cpu_info().avx2) choices.push_back(name + "avx2");
+  return choices;
+}
+
 }  // namespace
 
 TEST_CASE("every linear kernel equals the exact product, whatever the shape, type and bias") {
@@ -105,18 +115,20 @@ TEST_CASE("a wrong weight is seen by the linear tolerance") {
 }
 
 TEST_CASE("panel kernels give the same bits for any batch, thread count and token block") {
-  for (DType dtype : kDTypes) {
-    const Matrix matrix(dtype, 100, 301, 9);
-    const auto one = backend_with("", 1), three = backend_with("", 3);
-    const Weight w1 = one->import(matrix.view, WeightUse::kLinear);
-    const Weight w3 = three->import(matrix.view, WeightUse::kLinear);
-    const int64_t n = 515;  // more than one token block
-    Poisoned x({n, 301}, 5), batch({n, 100}), single({n, 100});
-    three->run(LinearArgs{x.view(), w3.view, {}, batch.view()});
-    for (int64_t t = 0; t < n; ++t)
-      one->run(LinearArgs{x.view().slice(t, 1), w1.view, {}, single.view().slice(t, 1)});
-    CHECK(std::memcmp(batch.view().data, single.view().data, size_t(n * 100 * 4)) == 0);
-  }
+  for (DType dtype : kDTypes)
+    for (const std::string& choice : panel_choices(dtype)) {
+      CAPTURE(choice);
+      const Matrix matrix(dtype, 100, 301, 9);
+      const auto one = backend_with(choice, 1), three = backend_with(choice, 3);
+      const Weight w1 = one->import(matrix.view, WeightUse::kLinear);
+      const Weight w3 = three->import(matrix.view, WeightUse::kLinear);
+      const int64_t n = 515;  // more than one token block
+      Poisoned x({n, 301}, 5), batch({n, 100}), single({n, 100});
+      three->run(LinearArgs{x.view(), w3.view, {}, batch.view()});
+      for (int64_t t = 0; t < n; ++t)
+        one->run(LinearArgs{x.view().slice(t, 1), w1.view, {}, single.view().slice(t, 1)});
+      CHECK(std::memcmp(batch.view().data, single.view().data, size_t(n * 100 * 4)) == 0);
+    }
 }
 
 TEST_CASE("every qkv_linear and logits kernel gives the bits of its parts") {

@@ -2,6 +2,9 @@
 // (equal bits) and against the exact product (within the rounding of the activations).
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
+#include "cpu/cpu_info.h"
 #include "tests/support/op_check.h"
 #include "tests/support/quant_matrix.h"
 
@@ -18,9 +21,29 @@ struct Size {
 // One block, chunk - 1, chunk, chunk + 1; rows 1, primes, panel - 1, panel, panel + 1; real slices.
 const Size kSizes[] = {{1, 32},  {7, 64},   {31, 96},   {32, 128}, {33, 160},
                        {13, 32}, {37, 544}, {128, 896}, {64, 4864}};
-const int64_t kTokens[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 17};
+const int64_t kTokens[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 23};
 
-std::string own_kernel(DType t) { return std::string(name_of(t)) + "_intdot_avx2"; }
+/// The names of the integer kernels of a type that run here, the narrowest last.
+std::vector<std::string> own_kernels(DType t) {
+  const cpu::CpuInfo& info = cpu::cpu_info();
+  std::vector<std::string> names;
+  if (info.avx512_vnni && info.avx512_vbmi)
+    names.push_back(std::string(name_of(t)) + "_intdot_avx512vnni");
+  if (info.avx2) names.push_back(std::string(name_of(t)) + "_intdot_avx2");
+  return names;
+}
+/// Activations of 7 bits: another result, so not one of the model's.
+const std::string kSevenBits = "q8_0_int7dot_avx2";
+std::vector<std::string> invariant_kernels(DType t) {
+  std::vector<std::string> names = own_kernels(t);
+  if (t == DType::kQ8_0 && cpu::cpu_info().avx2) names.push_back(kSevenBits);
+  return names;
+}
+bool is_own(const std::string& op, const std::string& choice, DType t) {
+  const std::vector<std::string> names = own_kernels(t);
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return choice == op + "=" + name; });
+}
 bool has_avx2() {
   const auto backend = backend_with("", 1);
   const QuantMatrix m(DType::kQ8_0, 1, 32, 1);
@@ -67,10 +90,14 @@ TEST_CASE("every int8 kernel of linear gives the bits of the scalar model") {
         CAPTURE(size.in);
         CAPTURE(n);
         Poisoned x({n, size.in}, uint64_t(n));
-        const std::string kernel = "linear=" + own_kernel(t);
-        Poisoned plain = product(kernel, w, x, n), biased = product(kernel, w, x, n, bias.view());
-        CHECK(same_bits(plain, model(w, x, nullptr, n)));
-        CHECK(same_bits(biased, model(w, x, &bias, n)));
+        const auto expected = model(w, x, nullptr, n), expected_biased = model(w, x, &bias, n);
+        for (const std::string& name : own_kernels(t)) {
+          CAPTURE(name);
+          const std::string kernel = "linear=" + name;
+          Poisoned plain = product(kernel, w, x, n), biased = product(kernel, w, x, n, bias.view());
+          CHECK(same_bits(plain, expected));
+          CHECK(same_bits(biased, expected_biased));
+        }
       }
     }
 }
@@ -81,8 +108,11 @@ TEST_CASE("more tokens than one block of scratch holds give the bits of the scal
     for (const Size& size : {Size{33, 896}, Size{5, 4864}}) {
       const QuantMatrix w(t, size.out, size.in, 7);
       Poisoned x({515, size.in}, 5);
-      Poisoned y = product("", w, x, 515, {}, 3);
-      CHECK(same_bits(y, model(w, x, nullptr, 515)));
+      const auto expected = model(w, x, nullptr, 515);
+      for (const std::string& name : own_kernels(t)) {
+        Poisoned y = product("linear=" + name, w, x, 515, {}, 3);
+        CHECK_MESSAGE(same_bits(y, expected), name);
+      }
     }
 }
 
@@ -91,12 +121,13 @@ TEST_CASE("every kernel of linear is within the rounding of the activations of t
   for (const std::string& choice : choices_of<LinearArgs>())
     for (DType t : kDTypes)
       for (const Size& size : {Size{33, 160}, Size{128, 896}, Size{64, 4864}})
-        for (int64_t n : {1, 7}) {
+        for (int64_t n : {1, 7, 17}) {
           CAPTURE(choice);
           CAPTURE(name_of(t));
-          const bool rounds = choice == "linear=" + own_kernel(t);
+          const bool rounds = is_own("linear", choice, t);
           const bool exact = choice == "linear=reference" || choice == "linear=eigen";
-          if (!rounds && !exact) continue;
+          const bool seven = choice == "linear=" + kSevenBits && t == DType::kQ8_0;
+          if (!rounds && !exact && !seven) continue;
           if (!has_avx2() && choice != "linear=reference") continue;
           const QuantMatrix w(t, size.out, size.in, 7);
           Poisoned x({n, size.in}, 2);
@@ -106,7 +137,10 @@ TEST_CASE("every kernel of linear is within the rounding of the activations of t
             double norm, rounding;
             const float* row = x.view().row<float>(i / size.out);
             const double expected = w.exact_dot(i % size.out, row, norm, rounding);
-            const double tolerance = tolerance_of_sum(size.in + 1, norm) + (rounds ? rounding : 0);
+            const double tolerance =
+                tolerance_of_sum(size.in + 1, norm) + (rounds  ? rounding
+                                                       : seven ? rounding * 127 / 63
+                                                               : 0);
             worst = std::max(worst, std::fabs(double(y.at(i)) - expected) / tolerance);
           }
           CHECK(worst <= 1);
@@ -122,7 +156,7 @@ TEST_CASE("no pair of products saturates, whatever extreme all weights and activ
     for (int low : {0, 128})       // q8_0: -128 (no encoder writes it, a file may); nibble 0
       for (int high : {127, 255})  // q8_0: 127 or -1; nibble 15
         for (int pattern = 0; pattern < 4; ++pattern)
-          for (int64_t n : {1, 4, 9}) {
+          for (int64_t n : {1, 4, 9, 17}) {
             CAPTURE(name_of(t));
             CAPTURE(low);
             CAPTURE(high);
@@ -143,29 +177,56 @@ TEST_CASE("no pair of products saturates, whatever extreme all weights and activ
               const bool up = token % 3 == 0 ? true : token % 3 == 1 ? k % 2 == 0 : k % 4 < 2;
               x.at(i) = up ? 3.0f : -3.0f;
             }
-            Poisoned y = product("", w, x, n);
-            CHECK(same_bits(y, model(w, x, nullptr, n)));
+            const auto expected = model(w, x, nullptr, n);
+            for (const std::string& name : own_kernels(t)) {
+              Poisoned y = product("linear=" + name, w, x, n);
+              CHECK_MESSAGE(same_bits(y, expected), name);
+            }
           }
 }
 
-TEST_CASE("int8 kernels give the same bits for any batch, thread count and block of tokens") {
+TEST_CASE(
+    "7-bit activations: one row and many agree where all weights and activations are extreme") {
   if (!has_avx2()) return;
-  for (DType t : kDTypes) {
-    const QuantMatrix w(t, 100, 288, 9);
-    Poisoned x({515, 288}, 5);
-    Poisoned all = product("", w, x, 515, {}, 3);
-    const auto backend = backend_with("", 1);
-    const Weight weight = backend->import(w.view(), WeightUse::kLinear);
-    for (int64_t step : {1, 2, 3, 4, 5, 8, 64}) {
-      Poisoned parts({515, 100});
-      for (int64_t first = 0; first < 515; first += step) {
-        const int64_t n = std::min(step, 515 - first);
-        backend->run(
-            LinearArgs{x.view().slice(first, n), weight.view, {}, parts.view().slice(first, n)});
+  for (int low : {128, 129})  // -128, -127
+    for (int pattern = 0; pattern < 3; ++pattern) {
+      const auto integer = [&](int64_t row, int64_t k) {
+        return (pattern == 0 ? row % 2 == 0 : pattern == 1 ? k % 2 == 0 : k % 4 < 2) ? 127 : low;
+      };
+      const auto scale = [](int64_t row, int64_t b) { return int(b * 37 + row) & 255; };
+      const QuantMatrix w(DType::kQ8_0, 35, 256, 1, integer, scale);
+      Poisoned x({17, 256});
+      for (int64_t i = 0; i < 17 * 256; ++i)
+        x.at(i) = (i / 256 % 3 == 0 ? true : i / 256 % 3 == 1 ? i % 2 == 0 : i % 4 < 2) ? 3 : -3;
+      Poisoned many = product("linear=" + kSevenBits, w, x, 17);
+      for (int64_t row = 0; row < 17; ++row) {
+        Poisoned one({1, 256});
+        for (int64_t k = 0; k < 256; ++k) one.at(k) = x.at(row * 256 + k);
+        Poisoned y = product("linear=" + kSevenBits, w, one, 1);
+        CHECK(std::memcmp(y.view().data, many.view().row<float>(row), 35 * 4) == 0);
       }
-      CHECK(std::memcmp(all.view().data, parts.view().data, size_t(515 * 100 * 4)) == 0);
     }
-  }
+}
+
+TEST_CASE("int8 kernels give the same bits for any batch, thread count and block of tokens") {
+  for (DType t : kDTypes)
+    for (const std::string& name : invariant_kernels(t)) {
+      CAPTURE(name);
+      const QuantMatrix w(t, 100, 288, 9);
+      Poisoned x({515, 288}, 5);
+      Poisoned all = product("linear=" + name, w, x, 515, {}, 3);
+      const auto backend = backend_with("linear=" + name, 1);
+      const Weight weight = backend->import(w.view(), WeightUse::kLinear);
+      for (int64_t step : {1, 2, 3, 4, 5, 8, 64}) {
+        Poisoned parts({515, 100});
+        for (int64_t first = 0; first < 515; first += step) {
+          const int64_t n = std::min(step, 515 - first);
+          backend->run(
+              LinearArgs{x.view().slice(first, n), weight.view, {}, parts.view().slice(first, n)});
+        }
+        CHECK(std::memcmp(all.view().data, parts.view().data, size_t(515 * 100 * 4)) == 0);
+      }
+    }
 }
 
 TEST_CASE("a NaN or Inf among the activations reaches every output of its token and no other") {
@@ -173,17 +234,20 @@ TEST_CASE("a NaN or Inf among the activations reaches every output of its token 
   const float inf = std::numeric_limits<float>::infinity();
   for (DType t : kDTypes)
     for (float bad : {std::nanf(""), -std::nanf(""), inf, -inf})
-      for (int64_t n : {1, 3, 8})
+      for (int64_t n : {1, 3, 8, 17})
         for (int64_t k = 0; k < 96; k += 5) {
           const QuantMatrix w(t, 33, 96, 7);
           Poisoned x({n, 96}, 4);
           const std::vector<float> expected = model(w, x, nullptr, n);
           x.at((n - 1) * 96 + k) = bad;
-          Poisoned y = product("", w, x, n);
-          int64_t finite = 0;
-          for (int64_t o = 0; o < 33; ++o) finite += std::isfinite(y.at((n - 1) * 33 + o));
-          CHECK(finite == 0);
-          CHECK(std::memcmp(y.view().data, expected.data(), size_t((n - 1) * 33 * 4)) == 0);
+          for (const std::string& name : own_kernels(t)) {
+            CAPTURE(name);
+            Poisoned y = product("linear=" + name, w, x, n);
+            int64_t finite = 0;
+            for (int64_t o = 0; o < 33; ++o) finite += std::isfinite(y.at((n - 1) * 33 + o));
+            CHECK(finite == 0);
+            CHECK(std::memcmp(y.view().data, expected.data(), size_t((n - 1) * 33 * 4)) == 0);
+          }
         }
 }
 
@@ -191,12 +255,15 @@ TEST_CASE("blocks of zeros, of subnormal numbers and of the largest numbers foll
   if (!has_avx2()) return;
   for (DType t : kDTypes)
     for (float size : {0.0f, 1e-40f, 1e-36f, 1e-35f, 1e-20f, 1e20f})
-      for (int64_t n : {1, 6}) {
+      for (int64_t n : {1, 6, 17}) {
         const QuantMatrix w(t, 9, 64, 7);
         Poisoned x({n, 64}, 4);
         for (int64_t i = 0; i < n * 64; i += 2) x.at(i) *= size, x.at(i + 1) *= size;
-        Poisoned y = product("", w, x, n);
-        CHECK(same_bits(y, model(w, x, nullptr, n)));
+        const auto expected = model(w, x, nullptr, n);
+        for (const std::string& name : own_kernels(t)) {
+          Poisoned y = product("linear=" + name, w, x, n);
+          CHECK_MESSAGE(same_bits(y, expected), name);
+        }
       }
 }
 
@@ -207,7 +274,7 @@ TEST_CASE(
     for (DType v_type : kDTypes)
       for (const std::string& choice : choices_of<QkvLinearArgs>())
         for (int64_t n : {1, 2, 5, 17}) {
-          const bool own = choice == "qkv_linear=" + own_kernel(t) && v_type == t;
+          const bool own = is_own("qkv_linear", choice, t) && v_type == t;
           if (!own && choice != "qkv_linear=composed") continue;
           CAPTURE(choice);
           CAPTURE(n);
@@ -234,10 +301,11 @@ TEST_CASE("gate_up_swiglu and logits of quantised weights are made of the model'
       const QuantMatrix gate(t, 75, 96, 1), up(t, 75, 96, 2);
       Poisoned x({n, 96}, 3);
       const std::vector<float> g = model(gate, x, nullptr, n), u = model(up, x, nullptr, n);
-      for (const std::string& choice :
-           {"gate_up_swiglu=" + own_kernel(t), std::string("gate_up_swiglu=composed")}) {
-        CAPTURE(choice);
-        const auto backend = backend_with(choice);
+      std::vector<std::string> kernels = own_kernels(t);
+      kernels.push_back("composed");
+      for (const std::string& name : kernels) {
+        CAPTURE(name);
+        const auto backend = backend_with("gate_up_swiglu=" + name);
         const Weight wg = backend->import(gate.view(), WeightUse::kLinear);
         const Weight wu = backend->import(up.view(), WeightUse::kLinear);
         Poisoned scratch({n, 75}), h({n, 75});
@@ -251,11 +319,13 @@ TEST_CASE("gate_up_swiglu and logits of quantised weights are made of the model'
         CHECK(worst <= 1);
         CHECK(h.guards_intact());
       }
-      const auto backend = backend_with("logits=" + own_kernel(t));
-      const Weight w = backend->import(gate.view(), WeightUse::kLinear);
-      Poisoned y({n, 75});
-      backend->run(LogitsArgs{x.view(), w.view, y.view()});
-      CHECK(same_bits(y, g));
+      for (const std::string& name : own_kernels(t)) {
+        const auto backend = backend_with("logits=" + name);
+        const Weight w = backend->import(gate.view(), WeightUse::kLinear);
+        Poisoned y({n, 75});
+        backend->run(LogitsArgs{x.view(), w.view, y.view()});
+        CHECK_MESSAGE(same_bits(y, g), name);
+      }
     }
 }
 

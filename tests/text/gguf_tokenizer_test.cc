@@ -4,6 +4,7 @@
 
 #include "engine/text/chat.h"
 #include "tests/support/quantized_folders.h"
+#include "tests/support/scratch.h"
 #include "tests/text/gguf_tokens.h"
 #include "tests/text/support.h"
 
@@ -74,6 +75,23 @@ TEST_CASE("the form of Qwen2 differs from that of Qwen2.5 in its system message"
                     Thinking::kDefault) ==
         "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n");
   CHECK(parse_chat_template("qwen2") == ChatTemplate::kQwen2);
+}
+
+TEST_CASE("a folder with one GGUF model and nothing else is that model, text included") {
+  for (const std::string& folder : test::gguf_folders()) {
+    CAPTURE(folder);
+    const std::string file = test::gguf_in(folder);
+    CHECK(open_checkpoint(folder, {})->path() == file);
+    const auto of_folder = open_tokenizer(folder), of_file = open_tokenizer(file);
+    REQUIRE(bool(of_folder) == bool(of_file));
+    if (of_file) CHECK(of_folder->encode("Hello, world") == of_file->encode("Hello, world"));
+    CHECK(read_generation_config(folder).eos_ids == read_generation_config(file).eos_ids);
+    CHECK(read_chat_template(folder) == read_chat_template(file));
+  }
+  const test::ScratchFolder several;
+  several.write("a.gguf", ""), several.write("b.gguf", "");
+  CHECK_THROWS_WITH_AS(open_checkpoint(several.path(), {}), doctest::Contains("2 GGUF files"),
+                       Error);
 }
 
 TEST_CASE("types of tokens: control is special, user-defined is text, unused is no token") {
