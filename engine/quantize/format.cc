@@ -31,7 +31,7 @@ void encode_row(DType type, const float* from, int64_t n, const float* importanc
 
 void convert_rows(const void* from, DType from_type, void* to, DType to_type, int64_t rows,
                   int64_t cols) {
-  if (rows == 0) return;  // the pointers may be null then
+  if (rows == 0 || cols == 0) return;  // the pointers may be null then
   const int64_t from_bytes = row_bytes(from_type, cols), to_bytes = row_bytes(to_type, cols);
   if (from_type == to_type) {
     std::memcpy(to, from, size_t(rows * to_bytes));

@@ -107,7 +107,7 @@ TEST_CASE(
     for (const auto& [first, count] : ranges)
       for (const Checkpoint* c : {checkpoint.get(), other.get()}) {
         const std::vector<float> part = read_floats(*c, info, first, count);
-        CHECK(std::memcmp(part.data(), all.data() + first, size_t(count) * 4) == 0);
+        CHECK((count == 0 || std::memcmp(part.data(), all.data() + first, size_t(count) * 4) == 0));
       }
   }
 }

@@ -8,8 +8,8 @@
 
 #include "engine/check.h"
 #include "engine/checkpoint/folder.h"
-#include "tests/checkpoint/scratch.h"
 #include "tests/fuzz/quantized_module.h"
+#include "tests/support/scratch.h"
 
 using namespace qwench;
 using fuzz::Choices;
