@@ -24,20 +24,6 @@ inline __m512i load_halves(const void* low, const void* high) {
   return join(load(low), load(high));
 }
 
-/// Part of rows of form kInt8Sums: n blocks of each, `stride` bytes apart.
-struct Int8Rows {
-  const char* data;
-  int64_t stride, n_blocks;
-
-  const char* integers(int row, int64_t block) const {
-    return data + row * stride + block * kQuantBlock;
-  }
-  const char* scale(int row, int64_t block) const {
-    return data + row * stride + n_blocks * kQuantBlock + block * 4;
-  }
-  const char* correction(int row, int64_t block) const { return scale(row, block) + n_blocks * 4; }
-};
-
 /// sum += x_scale * w_scales * dot.
 template <class Rows>
 QWENCH_INLINE inline void accumulate512(const Rows& x, int row, int64_t block, __m512 w_scales,

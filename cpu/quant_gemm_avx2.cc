@@ -45,6 +45,27 @@ __m256i start_value(const __m256i* weights) {
   return _mm256_sub_epi16(_mm256_setzero_si256(), _mm256_slli_epi16(sum, 7));
 }
 
+/// The 32 outputs of one row of activations.
+struct PanelSums {
+  __m256 f[kGroups];
+
+  QWENCH_INLINE explicit PanelSums(const float* sums) {
+    unroll<kGroups>([&](auto g) QWENCH_INLINE { f[g] = _mm256_loadu_ps(sums + 8 * g); });
+  }
+  /// Adds x_scale * w_scale * dot of one block.
+  QWENCH_INLINE void add(const char* x_scale, const float (&w_scales)[kGroups][8],
+                         const __m256i (&dot)[kGroups]) {
+    const __m256 of_row = _mm256_castsi256_ps(broadcast4(x_scale));
+    unroll<kGroups>([&](auto g) QWENCH_INLINE {
+      const __m256 scale = _mm256_mul_ps(of_row, _mm256_loadu_ps(w_scales[g]));
+      f[g] = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(dot[g]), f[g]);
+    });
+  }
+  QWENCH_INLINE void store(float* sums) const {
+    unroll<kGroups>([&](auto g) QWENCH_INLINE { _mm256_storeu_ps(sums + 8 * g, f[g]); });
+  }
+};
+
 /// sums[32] += one row of activations (kUint8) x n blocks of a piece of q4_0 (kLanes = 1) or q4g (2).
 /// A lane is 4 k of one output: vpmaddubsw of a broadcast a + 128 with w from memory, added in 16 bits.
 /// The lane starts at -128 x the sum of its weights and may wrap on the way, for the final value is the
@@ -55,8 +76,7 @@ template <int kLanes>
 void tile4(const Piece4& piece, const char* x, int64_t n, float* sums) {
   const char* x_scales = x + n * kQuantBlock;
   const __m256i ones = _mm256_set1_epi16(1);
-  __m256 f[kGroups];
-  unroll<kGroups>([&](auto g) QWENCH_INLINE { f[g] = _mm256_loadu_ps(sums + 8 * g); });
+  PanelSums f(sums);
   for (int64_t b = 0; b < n; ++b, x += kQuantBlock) {
     __m256i dot[kGroups];
     unroll<kLanes>([&](auto lane) QWENCH_INLINE {
@@ -75,21 +95,16 @@ void tile4(const Piece4& piece, const char* x, int64_t n, float* sums) {
         dot[g] = lane ? _mm256_add_epi32(dot[g], wide) : wide;
       });
     });
-    const __m256 x_scale = _mm256_castsi256_ps(broadcast4(x_scales + 4 * b));
-    unroll<kGroups>([&](auto g) QWENCH_INLINE {
-      const __m256 scale = _mm256_mul_ps(x_scale, _mm256_loadu_ps(piece.scales[b][g]));
-      f[g] = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(dot[g]), f[g]);
-    });
+    f.add(x_scales + 4 * b, piece.scales[b], dot);
   }
-  unroll<kGroups>([&](auto g) QWENCH_INLINE { _mm256_storeu_ps(sums + 8 * g, f[g]); });
+  f.store(sums);
 }
 
 /// sums[32] += one row of activations (kInt16) x n blocks of a piece of q8_0: vpmaddwd, 2 products of
 /// int16 a lane, exact in 32 bits. u8 x s8 would saturate: 2 x 255 x 127 does not fit 16 bits.
 void tile8(const Piece8& piece, const char* x, int64_t n, float* sums) {
   const char* x_scales = x + n * kQuantBlock * 2;
-  __m256 f[kGroups];
-  unroll<kGroups>([&](auto g) QWENCH_INLINE { f[g] = _mm256_loadu_ps(sums + 8 * g); });
+  PanelSums f(sums);
   for (int64_t b = 0; b < n; ++b, x += kQuantBlock * 2) {
     __m256i dot[kGroups];
     unroll<kVectors8>([&](auto j) QWENCH_INLINE {
@@ -100,13 +115,9 @@ void tile8(const Piece8& piece, const char* x, int64_t n, float* sums) {
         keep(dot[g]);
       });
     });
-    const __m256 x_scale = _mm256_castsi256_ps(broadcast4(x_scales + 4 * b));
-    unroll<kGroups>([&](auto g) QWENCH_INLINE {
-      const __m256 scale = _mm256_mul_ps(x_scale, _mm256_loadu_ps(piece.scales[b][g]));
-      f[g] = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(dot[g]), f[g]);
-    });
+    f.add(x_scales + 4 * b, piece.scales[b], dot);
   }
-  unroll<kGroups>([&](auto g) QWENCH_INLINE { _mm256_storeu_ps(sums + 8 * g, f[g]); });
+  f.store(sums);
 }
 
 /// sums[32] += one row of activations (kUint7) x n blocks of a piece of q8_0: vpmaddubsw of a + 64 with
@@ -114,8 +125,7 @@ void tile8(const Piece8& piece, const char* x, int64_t n, float* sums) {
 void tile7(const Piece7& piece, const char* x, int64_t n, float* sums) {
   const char* x_scales = x + n * kQuantBlock;
   const __m256i ones = _mm256_set1_epi16(1);
-  __m256 f[kGroups];
-  unroll<kGroups>([&](auto g) QWENCH_INLINE { f[g] = _mm256_loadu_ps(sums + 8 * g); });
+  PanelSums f(sums);
   for (int64_t b = 0; b < n; ++b, x += kQuantBlock) {
     __m256i dot[kGroups];
     unroll<kGroups>([&](auto g) QWENCH_INLINE { dot[g] = load(piece.starts[b][g]); });
@@ -127,13 +137,9 @@ void tile7(const Piece7& piece, const char* x, int64_t n, float* sums) {
         keep(dot[g]);
       });
     });
-    const __m256 x_scale = _mm256_castsi256_ps(broadcast4(x_scales + 4 * b));
-    unroll<kGroups>([&](auto g) QWENCH_INLINE {
-      const __m256 scale = _mm256_mul_ps(x_scale, _mm256_loadu_ps(piece.scales[b][g]));
-      f[g] = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(dot[g]), f[g]);
-    });
+    f.add(x_scales + 4 * b, piece.scales[b], dot);
   }
-  unroll<kGroups>([&](auto g) QWENCH_INLINE { _mm256_storeu_ps(sums + 8 * g, f[g]); });
+  f.store(sums);
 }
 
 /// Blocks [first, first + n) of a panel into a piece.

@@ -16,23 +16,9 @@ inline __m256i widen_add(__m256i sum, __m256i pairs) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
-/// kRows rows of activations of form kInt8Sums, held as one chunk.
-struct Rows {
-  const char* data;
-  int64_t stride, n_blocks;
-
-  const char* integers(int row, int64_t block) const {
-    return data + row * stride + block * kQuantBlock;
-  }
-  const char* scale(int row, int64_t block) const {
-    return data + row * stride + n_blocks * kQuantBlock + block * 4;
-  }
-  const char* correction(int row, int64_t block) const { return scale(row, block) + n_blocks * 4; }
-};
-
 /// sum[row] += x_scale * w_scale * dot[row].
 template <int kRows>
-QWENCH_INLINE inline void accumulate(const Rows& x, int64_t block, __m256 w_scales,
+QWENCH_INLINE inline void accumulate(const Int8Rows& x, int64_t block, __m256 w_scales,
                                      const __m256i (&dot)[kRows], __m256 (&sum)[kRows]) {
   unroll<kRows>([&](auto r) QWENCH_INLINE {
     const __m256 x_scale = _mm256_castsi256_ps(broadcast4(x.scale(r, block)));
@@ -49,7 +35,7 @@ struct Q8_0 {
   void next_group() {}
 
   template <int kRows>
-  QWENCH_INLINE void block(const char* quants, const char* scales, const Rows& x, int64_t b,
+  QWENCH_INLINE void block(const char* quants, const char* scales, const Int8Rows& x, int64_t b,
                            __m256 (&sum)[kRows]) const {
     __m256i dot[kRows];
     unroll<kRows>([&](auto r) QWENCH_INLINE { dot[r] = _mm256_setzero_si256(); });
@@ -73,7 +59,7 @@ struct Q4_0 {
   void next_group() {}
 
   template <int kRows>
-  QWENCH_INLINE void block(const char* quants, const char* scales, const Rows& x, int64_t b,
+  QWENCH_INLINE void block(const char* quants, const char* scales, const Int8Rows& x, int64_t b,
                            __m256 (&sum)[kRows]) const {
     __m256i dot[kRows];
     unroll<kRows>([&](auto r) QWENCH_INLINE { dot[r] = _mm256_setzero_si256(); });
@@ -130,7 +116,7 @@ struct Q4G {
   void next_group() { row_scales += kGroupRows; }
 
   template <int kRows>
-  QWENCH_INLINE void block(const char* quants, const char* heads, const Rows& x, int64_t b,
+  QWENCH_INLINE void block(const char* quants, const char* heads, const Int8Rows& x, int64_t b,
                            __m256 (&sum)[kRows]) const {
     __m256i pair_dot[kRows][4], dot[kRows];
     const uint64_t places = Q4GTables::places(heads);
@@ -158,8 +144,8 @@ struct Q4G {
 /// sums[row][0..7] of one group of 8 output rows and kRows rows of activations; `sums` has
 /// kPanelRows floats a row. One function per format, so that GCC allots registers for one loop.
 template <class Format, int kRows>
-__attribute__((noinline)) void gemv_group(const Format& format, const char* group, const Rows& x,
-                                          float* sums) {
+__attribute__((noinline)) void gemv_group(const Format& format, const char* group,
+                                          const Int8Rows& x, float* sums) {
   constexpr int64_t kQuants = quants_bytes(Format::kType), kScales = scales_bytes(Format::kType);
   __m256 sum[kRows];
   for (__m256& s : sum) s = _mm256_setzero_ps();
@@ -182,7 +168,7 @@ void gemv_panel(const char* panel, const QuantRows& rows, float* sums) {
   Format format(panel);
   for (int64_t g = 0; g < kPanelRows / kGroupRows; ++g, format.next_group())
     for (int64_t row = 0; row < rows.n_rows; row += 4) {
-      const Rows x{rows.at(0, row), rows.stride(0), rows.n_blocks};
+      const Int8Rows x{rows.at(0, row), rows.stride(0), rows.n_blocks};
       const char* group = panel + group_offset(Format::kType, rows.n_blocks, g);
       float* to = sums + row * kPanelRows + g * kGroupRows;
       switch (std::min<int64_t>(4, rows.n_rows - row)) {

@@ -12,6 +12,20 @@ namespace qwench::cpu {
 /// Bytes of scratch of the GEMM: an unpacked piece of a panel.
 constexpr int64_t kUnpackedBytes = 24 << 10;
 
+/// Part of rows of form kInt8Sums: n blocks of each, `stride` bytes apart.
+struct Int8Rows {
+  const char* data;
+  int64_t stride, n_blocks;
+
+  const char* integers(int row, int64_t block) const {
+    return data + row * stride + block * kQuantBlock;
+  }
+  const char* scale(int row, int64_t block) const {
+    return data + row * stride + n_blocks * kQuantBlock + block * 4;
+  }
+  const char* correction(int row, int64_t block) const { return scale(row, block) + n_blocks * 4; }
+};
+
 /// Up to so many rows of activations the GEMV is the faster one.
 constexpr int64_t kGemvRowsAvx512Vnni = 16;
 
