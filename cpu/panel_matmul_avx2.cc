@@ -34,19 +34,28 @@ int64_t tokens_in_scratch(int64_t in) {
          (round_up(ceil_div(in, kQuantBlock), kPadding) * block_bytes(RowForm::kInt16));
 }
 
-/// Asks for the start of a run of panels at once, before the loop's own prefetches reach ahead.
-inline void prefetch_start(const WeightView& w, int64_t panel) {
-  const char* at = static_cast<const char*>(w.packed) + panel * panel_bytes(w.dtype, w.in);
-  const int64_t bytes = std::min(kFloatPrefetchBytes, panel_bytes(w.dtype, w.in));
-  for (int64_t i = 0; i < bytes; i += 64) _mm_prefetch(at + i, _MM_HINT_T0);
-}
-
 /// The activations of one block of tokens, in the form that the weights' type reads.
 struct Block {
   int64_t first = 0, n_tokens = 0;
   const float* x = nullptr;
   QuantRows rows;
 };
+
+inline void prefetch(const char* at, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) _mm_prefetch(at + i, _MM_HINT_T0);
+}
+
+/// Asks for the start of a run of panels at once, before the loop's own prefetches reach ahead: the
+/// first bytes of a panel that is read as one stream, the first piece of one that is unpacked.
+inline void prefetch_start(const WeightView& w, int64_t panel, const Block& block) {
+  const char* at = static_cast<const char*>(w.packed) + panel * panel_bytes(w.dtype, w.in);
+  const QuantRows& rows = block.rows;
+  if (!is_quantized(w.dtype) || rows.form == RowForm::kInt8Sums)
+    return prefetch(at, std::min(kFloatPrefetchBytes, panel_bytes(w.dtype, w.in)));
+  for (int64_t group = 0; group < kPanelRows / kGroupRows; ++group)
+    prefetch(at + group_offset(w.dtype, rows.n_blocks, group),
+             rows.blocks_of(0) * unit_bytes(w.dtype));
+}
 
 /// Tokens [first, ...) of x, at most n; quantises them when the weights are quantised.
 Block make_block(Team& team, const TensorView& x, DType weights, const PanelProducts& products,
@@ -104,7 +113,7 @@ void multiply_block(Team& team, const LinearArgs* matmuls, int n, const PanelPro
       int64_t panel = p;
       const LinearArgs* a = matmuls;
       for (; panel >= ceil_div(a->w.out, kPanelRows); ++a) panel -= ceil_div(a->w.out, kPanelRows);
-      if (p == begin || panel == 0) prefetch_start(a->w, panel);
+      if (p == begin || panel == 0) prefetch_start(a->w, panel, block);
       multiply(products, a->w, panel, block, scratch, scratch.sums[0]);
       store_rows(*a, panel, block, scratch.sums[0]);
     }
@@ -117,8 +126,8 @@ void gate_up_block(Team& team, const GateUpSwiGluArgs& a, const PanelProducts& p
   team.parallel_for(panels, 1, [&](int64_t begin, int64_t end, int thread) {
     Scratch& scratch = *static_cast<Scratch*>(team.scratch(thread));
     float *gate = scratch.sums[0], *up = scratch.sums[1];
-    prefetch_start(a.w_gate, begin);
-    prefetch_start(a.w_up, begin);
+    prefetch_start(a.w_gate, begin, block);
+    prefetch_start(a.w_up, begin, block);
     for (int64_t panel = begin; panel < end; ++panel) {
       multiply(products, a.w_gate, panel, block, scratch, gate);
       multiply(products, a.w_up, panel, block, scratch, up);

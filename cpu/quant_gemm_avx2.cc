@@ -13,152 +13,169 @@ namespace {
 
 constexpr int kGroups = kPanelGroups;
 
-/// The unpacked piece of a 4-bit panel: int8, 8 rows x 4 k a vector, ordered as they are read.
-constexpr int64_t kBlocks4 = 16, kVectors4 = 8;
-struct Piece4 {
-  int8_t weights[kBlocks4][kVectors4][kGroups][32];
-  int16_t starts[kBlocks4][2][kGroups][16];  // -128 x the sum of the weights that meet in a lane
-  float scales[kBlocks4][kGroups][8];
+/// An unpacked piece for unsigned activations: int8, 8 rows x 4 k a vector, ordered as they are read.
+/// kLanes sums of 16 bits share the 32 k of a block.
+template <int kSums, int64_t kMost>
+struct Piece {
+  static constexpr int kLanes = kSums;
+  static constexpr int64_t kBlocks = kMost;
+  int8_t weights[kBlocks][kBlockVectors][kGroups][32];
+  int16_t starts[kBlocks][kLanes][kGroups][16];  // -zero point x the sum of the weights of a lane
+  float scales[kBlocks][kGroups][8];
 };
-/// The same of q8_0: int16, 8 rows x 2 k a vector.
-constexpr int64_t kBlocks8 = 8, kVectors8 = 16;
-struct Piece8 {
-  int16_t weights[kBlocks8][kVectors8][kGroups][16];
-  float scales[kBlocks8][kGroups][8];
+using PieceQ4_0 = Piece<1, 16>;
+using PieceQ4G = Piece<2, 16>;
+using PieceQ8_0 = Piece<4, 14>;
+/// An unpacked piece of q8_0 for int16 activations: 8 rows x 2 k a vector.
+constexpr int64_t kBlocks16 = 8, kVectors16 = 16;
+struct Piece16 {
+  int16_t weights[kBlocks16][kVectors16][kGroups][16];
+  float scales[kBlocks16][kGroups][8];
 };
-/// The same of q8_0 for 7-bit activations: int8.
-struct Piece7 {
-  int8_t weights[kBlocks4][kBlockVectors][kGroups][32];
-  int32_t starts[kBlocks4][kGroups][8];  // -64 x the sum of the weights that meet in a lane
-  float scales[kBlocks4][kGroups][8];
-};
-static_assert(sizeof(Piece4) <= kUnpackedBytes && sizeof(Piece8) <= kUnpackedBytes &&
-                  sizeof(Piece7) <= kUnpackedBytes,
+static_assert(sizeof(PieceQ4G) <= kUnpackedBytes && sizeof(PieceQ8_0) <= kUnpackedBytes &&
+                  sizeof(Piece16) <= kUnpackedBytes,
               "too small");
 
-/// -128 x the sum of kCount vectors, pairs of k added; modulo 2^16, as all that it is added to.
-template <int kCount>
+/// -2^kShift x the sum of kCount vectors of weights, pairs of k added; modulo 2^16, as all that it is
+/// added to. kRun of them are added as int8, which must not overflow.
+template <int kCount, int kRun, int kShift>
 __m256i start_value(const __m256i* weights) {
   __m256i sum = _mm256_setzero_si256();
-  for (int j = 0; j < kCount; ++j)
-    sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(_mm256_set1_epi8(1), weights[j]));
-  return _mm256_sub_epi16(_mm256_setzero_si256(), _mm256_slli_epi16(sum, 7));
+  unroll<kCount / kRun>([&](auto run) QWENCH_INLINE {
+    __m256i part = weights[run * kRun];
+    unroll<kRun - 1>(
+        [&](auto i) QWENCH_INLINE { part = _mm256_add_epi8(part, weights[run * kRun + i + 1]); });
+    sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(_mm256_set1_epi8(1), part));
+  });
+  return _mm256_sub_epi16(_mm256_setzero_si256(), _mm256_slli_epi16(sum, kShift));
 }
 
-/// The 32 outputs of one row of activations.
-struct PanelSums {
-  __m256 f[kGroups];
+/// kRows rows of activations within a chunk, in any form but kInt8Sums.
+template <int kRows>
+struct TileRows {
+  const char *integers, *scales;
+  int64_t stride;
+  Ahead ahead;
 
-  QWENCH_INLINE explicit PanelSums(const float* sums) {
-    unroll<kGroups>([&](auto g) QWENCH_INLINE { f[g] = _mm256_loadu_ps(sums + 8 * g); });
+  QWENCH_INLINE __m256i broadcast(int row, int64_t offset) const {
+    return broadcast4(integers + row * stride + offset);
   }
-  /// Adds x_scale * w_scale * dot of one block.
-  QWENCH_INLINE void add(const char* x_scale, const float (&w_scales)[kGroups][8],
-                         const __m256i (&dot)[kGroups]) {
-    const __m256 of_row = _mm256_castsi256_ps(broadcast4(x_scale));
-    unroll<kGroups>([&](auto g) QWENCH_INLINE {
-      const __m256 scale = _mm256_mul_ps(of_row, _mm256_loadu_ps(w_scales[g]));
-      f[g] = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(dot[g]), f[g]);
+  /// sums[row][32] += x_scale * w_scale * dot of one block.
+  QWENCH_INLINE void add(int64_t block, const float (&w_scales)[kGroups][8],
+                         const __m256i (&dot)[kRows][kGroups], float* sums) const {
+    unroll<kRows>([&](auto r) QWENCH_INLINE {
+      const __m256 of_row = _mm256_castsi256_ps(broadcast4(scales + r * stride + 4 * block));
+      unroll<kGroups>([&](auto g) QWENCH_INLINE {
+        float* sum = sums + r * kPanelRows + 8 * g;
+        const __m256 scale = _mm256_mul_ps(of_row, _mm256_load_ps(w_scales[g]));
+        _mm256_store_ps(sum,
+                        _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(dot[r][g]), _mm256_load_ps(sum)));
+      });
     });
-  }
-  QWENCH_INLINE void store(float* sums) const {
-    unroll<kGroups>([&](auto g) QWENCH_INLINE { _mm256_storeu_ps(sums + 8 * g, f[g]); });
   }
 };
 
-/// sums[32] += one row of activations (kUint8) x n blocks of a piece of q4_0 (kLanes = 1) or q4g (2).
-/// A lane is 4 k of one output: vpmaddubsw of a broadcast a + 128 with w from memory, added in 16 bits.
-/// The lane starts at -128 x the sum of its weights and may wrap on the way, for the final value is the
-/// sum of a x w and fits: 16 k x 127 x 8 = 16256 (q4_0); 8 k x 127 x 32 = 32512 (q4g, two halves of the
-/// block). A pair is at most 2 x 255 x 32 = 16320, so nothing saturates.
-/// Source: the s8 x s8 compensation of oneDNN's int8 primitives, here inside the 16-bit sum.
-template <int kLanes>
-void tile4(const Piece4& piece, const char* x, int64_t n, float* sums) {
-  const char* x_scales = x + n * kQuantBlock;
+/// A weight vector held for kRows products: as a memory operand of each it would be loaded each time.
+template <int kRows>
+QWENCH_INLINE inline __m256i load_once(const void* p) {
+  __m256i w = load(p);
+  if (kRows > 1) keep(w);
+  return w;
+}
+
+/// sums[kRows][32] += rows of activations (kUint8, kUint7) x n blocks of a piece.
+/// A lane is 4 k of one output: vpmaddubsw of a broadcast a + zero point with w, added in 16 bits. It
+/// starts at -zero point x the sum of its weights and may wrap on the way, for the final value is the
+/// true dot product: q4_0 has at most 16 x 127 x 8 = 16256 in its one lane, q4g 8 x 127 x 32 = 32512 in
+/// each of two, q8_0 with 7-bit activations 4 x 63 x 128 = 32256 in each of four. A vpmaddubsw alone
+/// must not saturate: at most 2 x 255 x 32 and 2 x 127 x 128 = 32512.
+/// Source: the start value trick is ours.
+template <class Piece, int kRows>
+void tile_uint8(const Piece& piece, const TileRows<kRows>& x, int64_t n, float* sums) {
+  constexpr int kLanes = Piece::kLanes, kPerLane = kBlockVectors / kLanes;
   const __m256i ones = _mm256_set1_epi16(1);
-  PanelSums f(sums);
-  for (int64_t b = 0; b < n; ++b, x += kQuantBlock) {
-    __m256i dot[kGroups];
+  for (int64_t b = 0; b < n; ++b) {
+    __m256i dot[kRows][kGroups];
     unroll<kLanes>([&](auto lane) QWENCH_INLINE {
-      __m256i s[kGroups];
-      unroll<kGroups>([&](auto g) QWENCH_INLINE { s[g] = load(piece.starts[b][lane][g]); });
-      unroll<kVectors4 / kLanes>([&](auto i) QWENCH_INLINE {
-        constexpr int j = lane * (kVectors4 / kLanes) + i;
-        const __m256i a = broadcast4(x + 4 * j);
+      __m256i s[kRows][kGroups];
+      unroll<kPerLane>([&](auto i) QWENCH_INLINE {
+        constexpr int j = lane * kPerLane + i;
+        __m256i a[kRows];
+        unroll<kRows>([&](auto r)
+                          QWENCH_INLINE { a[r] = x.broadcast(r, b * kQuantBlock + 4 * j); });
         unroll<kGroups>([&](auto g) QWENCH_INLINE {
-          s[g] = _mm256_add_epi16(s[g], _mm256_maddubs_epi16(a, load(piece.weights[b][j][g])));
-          keep(s[g]);
+          const __m256i w = load_once<kRows>(piece.weights[b][j][g]);
+          unroll<kRows>([&](auto r) QWENCH_INLINE {
+            const __m256i start = i ? s[r][g] : load(piece.starts[b][lane][g]);
+            s[r][g] = _mm256_add_epi16(start, _mm256_maddubs_epi16(a[r], w));
+            keep(s[r][g]);
+          });
         });
       });
-      unroll<kGroups>([&](auto g) QWENCH_INLINE {
-        const __m256i wide = _mm256_madd_epi16(s[g], ones);
-        dot[g] = lane ? _mm256_add_epi32(dot[g], wide) : wide;
+      unroll<kRows>([&](auto r) QWENCH_INLINE {
+        unroll<kGroups>([&](auto g) QWENCH_INLINE {
+          const __m256i wide = _mm256_madd_epi16(s[r][g], ones);
+          dot[r][g] = lane ? _mm256_add_epi32(dot[r][g], wide) : wide;
+        });
       });
     });
-    f.add(x_scales + 4 * b, piece.scales[b], dot);
+    x.ahead.prefetch(b);
+    x.add(b, piece.scales[b], dot, sums);
   }
-  f.store(sums);
 }
 
-/// sums[32] += one row of activations (kInt16) x n blocks of a piece of q8_0: vpmaddwd, 2 products of
+/// sums[kRows][32] += rows of activations (kInt16) x n blocks of a piece of q8_0: vpmaddwd, 2 products of
 /// int16 a lane, exact in 32 bits. u8 x s8 would saturate: 2 x 255 x 127 does not fit 16 bits.
-void tile8(const Piece8& piece, const char* x, int64_t n, float* sums) {
-  const char* x_scales = x + n * kQuantBlock * 2;
-  PanelSums f(sums);
-  for (int64_t b = 0; b < n; ++b, x += kQuantBlock * 2) {
-    __m256i dot[kGroups];
-    unroll<kVectors8>([&](auto j) QWENCH_INLINE {
-      const __m256i a = broadcast4(x + 4 * j);
+template <int kRows>
+void tile_int16(const Piece16& piece, const TileRows<kRows>& x, int64_t n, float* sums) {
+  for (int64_t b = 0; b < n; ++b) {
+    __m256i dot[kRows][kGroups];
+    unroll<kVectors16>([&](auto j) QWENCH_INLINE {
+      __m256i a[kRows];
+      unroll<kRows>([&](auto r)
+                        QWENCH_INLINE { a[r] = x.broadcast(r, b * kQuantBlock * 2 + 4 * j); });
       unroll<kGroups>([&](auto g) QWENCH_INLINE {
-        const __m256i product = _mm256_madd_epi16(a, load(piece.weights[b][j][g]));
-        dot[g] = j ? _mm256_add_epi32(dot[g], product) : product;
-        keep(dot[g]);
+        const __m256i w = load_once<kRows>(piece.weights[b][j][g]);
+        unroll<kRows>([&](auto r) QWENCH_INLINE {
+          const __m256i product = _mm256_madd_epi16(a[r], w);
+          dot[r][g] = j ? _mm256_add_epi32(dot[r][g], product) : product;
+          keep(dot[r][g]);
+        });
       });
     });
-    f.add(x_scales + 4 * b, piece.scales[b], dot);
+    x.ahead.prefetch(b);
+    x.add(b, piece.scales[b], dot, sums);
   }
-  f.store(sums);
 }
 
-/// sums[32] += one row of activations (kUint7) x n blocks of a piece of q8_0: vpmaddubsw of a + 64 with
-/// w, then at once to 32 bits. A pair is at most 2 x 127 x 128 = 32512 and does not saturate.
-void tile7(const Piece7& piece, const char* x, int64_t n, float* sums) {
-  const char* x_scales = x + n * kQuantBlock;
-  const __m256i ones = _mm256_set1_epi16(1);
-  PanelSums f(sums);
-  for (int64_t b = 0; b < n; ++b, x += kQuantBlock) {
-    __m256i dot[kGroups];
-    unroll<kGroups>([&](auto g) QWENCH_INLINE { dot[g] = load(piece.starts[b][g]); });
-    unroll<kBlockVectors>([&](auto j) QWENCH_INLINE {
-      const __m256i a = broadcast4(x + 4 * j);
-      unroll<kGroups>([&](auto g) QWENCH_INLINE {
-        const __m256i pairs = _mm256_maddubs_epi16(a, load(piece.weights[b][j][g]));
-        dot[g] = _mm256_add_epi32(dot[g], _mm256_madd_epi16(pairs, ones));
-        keep(dot[g]);
-      });
-    });
-    f.add(x_scales + 4 * b, piece.scales[b], dot);
-  }
-  f.store(sums);
+/// The start values of one block of 8 rows. q4_0: |w| <= 8, q4g: |w| <= 32, activations + 128; q8_0:
+/// activations + 64.
+void put_starts(PieceQ4_0& to, int64_t b, int g, const __m256i (&w)[kBlockVectors]) {
+  store(to.starts[b][0][g], start_value<8, 8, 7>(w));
+}
+void put_starts(PieceQ4G& to, int64_t b, int g, const __m256i (&w)[kBlockVectors]) {
+  for (int lane = 0; lane < 2; ++lane)
+    store(to.starts[b][lane][g], start_value<4, 2, 7>(w + 4 * lane));
+}
+void put_starts(PieceQ8_0& to, int64_t b, int g, const __m256i (&w)[kBlockVectors]) {
+  for (int lane = 0; lane < 4; ++lane)
+    store(to.starts[b][lane][g], start_value<2, 1, 6>(w + 2 * lane));
 }
 
 /// Blocks [first, first + n) of a panel into a piece.
-template <DType kType>
-void unpack(const char* panel, int64_t n_blocks, int64_t first, int64_t n, Piece4& to) {
+template <DType kType, class Piece>
+void unpack(const char* panel, int64_t n_blocks, int64_t first, int64_t n, Piece& to) {
   for_each_block<kType>(panel, n_blocks, first, n,
-                        [&](int64_t b, int g, const __m256i(&w)[kBlockVectors], __m256 scales) {
-                          for (int j = 0; j < kVectors4; ++j) store(to.weights[b][j][g], w[j]);
-                          if (kType == DType::kQ4_0) {
-                            store(to.starts[b][0][g], start_value<8>(w));
-                          } else {
-                            store(to.starts[b][0][g], start_value<4>(w));
-                            store(to.starts[b][1][g], start_value<4>(w + 4));
-                          }
-                          _mm256_storeu_ps(to.scales[b][g], scales);
-                        });
+                        [&](int64_t b, int g, const __m256i(&w)[kBlockVectors], __m256 scales)
+                            QWENCH_INLINE {
+                              for (int j = 0; j < kBlockVectors; ++j)
+                                store(to.weights[b][j][g], w[j]);
+                              put_starts(to, b, g, w);
+                              _mm256_storeu_ps(to.scales[b][g], scales);
+                            });
 }
 
-void unpack_q8_0(const char* panel, int64_t n_blocks, int64_t first, int64_t n, Piece8& to) {
+void unpack_int16(const char* panel, int64_t n_blocks, int64_t first, int64_t n, Piece16& to) {
   // A lane's 4 k become 2 + 2: each byte into the high half of 16 bits, then shifted down.
   const __m256i low = _mm256_broadcastsi128_si256(
       _mm_setr_epi8(-1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13));
@@ -174,29 +191,42 @@ void unpack_q8_0(const char* panel, int64_t n_blocks, int64_t first, int64_t n, 
   for_each_block<DType::kQ8_0>(panel, n_blocks, first, n, put);
 }
 
-void unpack_q8_0(const char* panel, int64_t n_blocks, int64_t first, int64_t n, Piece7& to) {
-  const __m256i ones = _mm256_set1_epi16(1);
-  const auto put = [&](int64_t b, int g, const __m256i(&w)[kBlockVectors], __m256 scales) {
-    __m256i sum = _mm256_setzero_si256();
-    for (int v = 0; v < kBlockVectors; ++v) {
-      store(to.weights[b][v][g], w[v]);
-      sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(_mm256_set1_epi8(1), w[v]));
-    }
-    const __m256i wide = _mm256_slli_epi32(_mm256_madd_epi16(sum, ones), 6);
-    store(to.starts[b][g], _mm256_sub_epi32(_mm256_setzero_si256(), wide));
-    _mm256_storeu_ps(to.scales[b][g], scales);
-  };
-  for_each_block<DType::kQ8_0>(panel, n_blocks, first, n, put);
+/// Multiplies all rows with an unpacked chunk, two at a time.
+template <class Tile>
+QWENCH_INLINE inline void for_each_tile(DType t, const char* panel, const QuantRows& rows,
+                                        int64_t chunk, float* sums, Tile&& tile) {
+  const int64_t n = rows.blocks_of(chunk), stride = rows.stride(chunk);
+  const int64_t scales = n * kQuantBlock * integer_bytes(rows.form);
+  const NextPiece next(t, panel, rows, chunk);
+  for (int64_t row = 0; row < rows.n_rows; row += 2, sums += 2 * kPanelRows) {
+    const char* x = rows.at(chunk, row);
+    const Ahead ahead = next.part_of(row / 2);
+    if (row + 1 < rows.n_rows)
+      tile(TileRows<2>{x, x + scales, stride, ahead}, n, sums);
+    else
+      tile(TileRows<1>{x, x + scales, stride, ahead}, n, sums);
+  }
 }
 
-void unpack_any(DType t, RowForm form, const char* panel, int64_t n_blocks, int64_t first,
-                int64_t n, char* to) {
-  auto& piece4 = *reinterpret_cast<Piece4*>(to);
-  if (form == RowForm::kUint7)
-    return unpack_q8_0(panel, n_blocks, first, n, *reinterpret_cast<Piece7*>(to));
-  if (t == DType::kQ8_0) unpack_q8_0(panel, n_blocks, first, n, *reinterpret_cast<Piece8*>(to));
-  if (t == DType::kQ4_0) unpack<DType::kQ4_0>(panel, n_blocks, first, n, piece4);
-  if (t == DType::kQ4G) unpack<DType::kQ4G>(panel, n_blocks, first, n, piece4);
+template <DType kType, class Piece>
+void gemm_uint8(const char* panel, const QuantRows& rows, char* unpacked, float* sums) {
+  auto& piece = *reinterpret_cast<Piece*>(unpacked);
+  for (int64_t chunk = 0; chunk * rows.chunk_blocks < rows.n_blocks; ++chunk) {
+    const int64_t first = chunk * rows.chunk_blocks;
+    unpack<kType>(panel, rows.n_blocks, first, rows.blocks_of(chunk), piece);
+    for_each_tile(kType, panel, rows, chunk, sums,
+                  [&](const auto& x, int64_t n, float* to) { tile_uint8(piece, x, n, to); });
+  }
+}
+
+void gemm_int16(const char* panel, const QuantRows& rows, char* unpacked, float* sums) {
+  auto& piece = *reinterpret_cast<Piece16*>(unpacked);
+  for (int64_t chunk = 0; chunk * rows.chunk_blocks < rows.n_blocks; ++chunk) {
+    const int64_t first = chunk * rows.chunk_blocks;
+    unpack_int16(panel, rows.n_blocks, first, rows.blocks_of(chunk), piece);
+    for_each_tile(DType::kQ8_0, panel, rows, chunk, sums,
+                  [&](const auto& x, int64_t n, float* to) { tile_int16(piece, x, n, to); });
+  }
 }
 
 }  // namespace
@@ -205,8 +235,8 @@ QuantRows quant_rows_avx2(DType t, int64_t n_rows, int64_t n_blocks) {
   QuantRows rows;
   rows.n_rows = n_rows, rows.n_blocks = n_blocks;
   const bool few = n_rows <= (t == DType::kQ8_0 ? 8 : 4);  // up to here the GEMV is the faster one
-  rows.chunk_blocks = few ? n_blocks : t == DType::kQ8_0 ? kBlocks8 : kBlocks4;
   rows.form = few ? RowForm::kInt8Sums : t == DType::kQ8_0 ? RowForm::kInt16 : RowForm::kUint8;
+  rows.chunk_blocks = few ? n_blocks : t == DType::kQ8_0 ? kBlocks16 : PieceQ4G::kBlocks;
   rows.zero_point = t == DType::kQ4_0 ? 8 : t == DType::kQ4G ? 32 : 0;
   return rows;
 }
@@ -215,29 +245,18 @@ QuantRows quant_rows_7bit_avx2(DType t, int64_t n_rows, int64_t n_blocks) {
   QuantRows rows = quant_rows_avx2(t, n_rows, n_blocks);
   rows.limit = 63;
   if (rows.form == RowForm::kInt8Sums) return rows;
-  rows.form = RowForm::kUint7, rows.chunk_blocks = kBlocks4;
+  rows.form = RowForm::kUint7, rows.chunk_blocks = PieceQ8_0::kBlocks;
   return rows;
 }
 
 void quant_gemm_avx2(DType t, const void* panel, const QuantRows& rows, char* unpacked,
                      float* sums) {
   std::memset(sums, 0, size_t(rows.n_rows * kPanelRows) * sizeof(float));
-  const auto& piece4 = *reinterpret_cast<const Piece4*>(unpacked);
-  const auto& piece8 = *reinterpret_cast<const Piece8*>(unpacked);
-  const auto& piece7 = *reinterpret_cast<const Piece7*>(unpacked);
-  for (int64_t chunk = 0; chunk * rows.chunk_blocks < rows.n_blocks; ++chunk) {
-    const int64_t n = rows.blocks_of(chunk);
-    unpack_any(t, rows.form, static_cast<const char*>(panel), rows.n_blocks,
-               chunk * rows.chunk_blocks, n, unpacked);
-    const char* x = rows.at(chunk, 0);
-    float* sum = sums;
-    for (int64_t row = 0; row < rows.n_rows; ++row, x += rows.stride(chunk), sum += kPanelRows) {
-      if (rows.form == RowForm::kUint7) tile7(piece7, x, n, sum);
-      if (rows.form == RowForm::kInt16) tile8(piece8, x, n, sum);
-      if (t == DType::kQ4_0) tile4<1>(piece4, x, n, sum);
-      if (t == DType::kQ4G) tile4<2>(piece4, x, n, sum);
-    }
-  }
+  const char* at = static_cast<const char*>(panel);
+  if (rows.form == RowForm::kInt16) return gemm_int16(at, rows, unpacked, sums);
+  if (t == DType::kQ8_0) gemm_uint8<DType::kQ8_0, PieceQ8_0>(at, rows, unpacked, sums);
+  if (t == DType::kQ4_0) gemm_uint8<DType::kQ4_0, PieceQ4_0>(at, rows, unpacked, sums);
+  if (t == DType::kQ4G) gemm_uint8<DType::kQ4G, PieceQ4G>(at, rows, unpacked, sums);
 }
 
 void quant_product_avx2(DType t, const void* panel, const QuantRows& rows, char* unpacked,

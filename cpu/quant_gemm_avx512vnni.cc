@@ -51,7 +51,8 @@ struct PieceRows {
 /// sums[row][32] += kRows rows of activations x n blocks of a piece: vpdpbusd adds 4 products of a
 /// lane, exact in 32 bits.
 template <int kRows>
-__attribute__((noinline)) void tile(const Piece& piece, const PieceRows x, int64_t n, float* sums) {
+__attribute__((noinline)) void tile(const Piece& piece, const PieceRows x, int64_t n,
+                                    const Ahead ahead, float* sums) {
   __m512 f[kVectors][kRows];
   unroll<kRows>([&](auto r) QWENCH_INLINE {
     unroll<kVectors>(
@@ -72,6 +73,7 @@ __attribute__((noinline)) void tile(const Piece& piece, const PieceRows x, int64
             [&](auto v) QWENCH_INLINE { dot[v][r] = _mm512_dpbusd_epi32(dot[v][r], w[v], a); });
       });
     });
+    ahead.prefetch(b);
     unroll<kVectors>([&](auto v) QWENCH_INLINE {
       const __m512 scales = _mm512_loadu_ps(piece.scales[b][v]);
       unroll<kRows>([&](auto r)
@@ -84,14 +86,14 @@ __attribute__((noinline)) void tile(const Piece& piece, const PieceRows x, int64
   });
 }
 
-void tile_rows(int64_t rows, const Piece& piece, PieceRows x, int64_t n, float* sums) {
+void tile_rows(int64_t rows, const Piece& piece, PieceRows x, int64_t n, Ahead ahead, float* sums) {
   switch (rows) {
-    case 1: return tile<1>(piece, x, n, sums);
-    case 2: return tile<2>(piece, x, n, sums);
-    case 3: return tile<3>(piece, x, n, sums);
-    case 4: return tile<4>(piece, x, n, sums);
-    case 5: return tile<5>(piece, x, n, sums);
-    default: tile<kRowsAtOnce>(piece, x, n, sums);
+    case 1: return tile<1>(piece, x, n, ahead, sums);
+    case 2: return tile<2>(piece, x, n, ahead, sums);
+    case 3: return tile<3>(piece, x, n, ahead, sums);
+    case 4: return tile<4>(piece, x, n, ahead, sums);
+    case 5: return tile<5>(piece, x, n, ahead, sums);
+    default: tile<kRowsAtOnce>(piece, x, n, ahead, sums);
   }
 }
 
@@ -124,9 +126,10 @@ void quant_gemm_avx512vnni(DType t, const void* panel, const QuantRows& rows, ch
     if (t == DType::kQ4_0)
       unpack<DType::kQ4_0>(at, rows.n_blocks, first, n, rows.zero_point, piece);
     if (t == DType::kQ4G) unpack<DType::kQ4G>(at, rows.n_blocks, first, n, rows.zero_point, piece);
+    const NextPiece next(t, at, rows, chunk);
     for (int64_t row = 0; row < rows.n_rows; row += kRowsAtOnce)
       tile_rows(std::min<int64_t>(kRowsAtOnce, rows.n_rows - row), piece, {rows.at(chunk, row)}, n,
-                sums + row * kPanelRows);
+                next.part_of(row / kRowsAtOnce), sums + row * kPanelRows);
   }
 }
 

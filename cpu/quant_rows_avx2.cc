@@ -25,11 +25,6 @@ int32_t sum_lanes(__m256i v) {
   return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
 }
 
-int32_t sum_of_int8(__m256i a) {
-  const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), a);
-  return sum_lanes(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-}
-
 /// What x is multiplied with; sets the scale.
 float inverse_of(int32_t largest_bits, float limit, float& scale) {
   if (largest_bits >= 0x7f800000) {
@@ -42,8 +37,13 @@ float inverse_of(int32_t largest_bits, float limit, float& scale) {
   return largest < kSmallest ? 0 : limit / largest;
 }
 
-/// One block of 32: its integers to `to`, returned as int8 in order.
-__m256i quantize_block(const float* x, RowForm form, float limit, char* to, float& scale) {
+/// The integers of a block in order, as two vectors of int16.
+struct Integers {
+  __m256i low, high;
+  __m256i as_int8() const { return _mm256_permute4x64_epi64(_mm256_packs_epi16(low, high), 0xd8); }
+};
+
+Integers quantize_block(const float* x, float limit, float& scale) {
   __m256 v[4];
   __m256i largest = _mm256_setzero_si256();
   for (int i = 0; i < 4; ++i) {
@@ -52,47 +52,47 @@ __m256i quantize_block(const float* x, RowForm form, float limit, char* to, floa
         _mm256_and_si256(_mm256_castps_si256(v[i]), _mm256_set1_epi32(0x7fffffff));
     largest = _mm256_max_epi32(largest, magnitude);
   }
-  const int32_t largest_bits = max_lanes(largest);
-  const __m256 inverse = _mm256_set1_ps(inverse_of(largest_bits, limit, scale));
+  const __m256 inverse = _mm256_set1_ps(inverse_of(max_lanes(largest), limit, scale));
   __m256i q[4];  // NaN and Inf times 0 give INT_MIN, saturated below; their scale is NaN
   for (int i = 0; i < 4; ++i) q[i] = _mm256_cvtps_epi32(_mm256_mul_ps(v[i], inverse));
-  const __m256i low = _mm256_packs_epi32(q[0], q[1]), high = _mm256_packs_epi32(q[2], q[3]);
-  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-  __m256i a = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order);
-  __m256i* out = reinterpret_cast<__m256i*>(to);
-  if (form == RowForm::kInt16) {
-    _mm256_storeu_si256(out, _mm256_permute4x64_epi64(low, 0xd8));
-    _mm256_storeu_si256(out + 1, _mm256_permute4x64_epi64(high, 0xd8));
-  } else if (form == RowForm::kUint8) {
-    _mm256_storeu_si256(out, _mm256_xor_si256(a, _mm256_set1_epi8(-128)));
-  } else if (form == RowForm::kUint7) {
-    _mm256_storeu_si256(out, _mm256_add_epi8(a, _mm256_set1_epi8(64)));
+  return {_mm256_permute4x64_epi64(_mm256_packs_epi32(q[0], q[1]), 0xd8),
+          _mm256_permute4x64_epi64(_mm256_packs_epi32(q[2], q[3]), 0xd8)};
+}
+
+/// Block b of the part of a row that begins at `part` and has room for `room` blocks.
+void put_block(const Integers& a, float scale, const QuantRows& rows, char* part, int64_t room,
+               int64_t b) {
+  const int64_t bytes = kQuantBlock * integer_bytes(rows.form);
+  __m256i* to = reinterpret_cast<__m256i*>(part + b * bytes);
+  float* scales = reinterpret_cast<float*>(part + room * bytes);
+  scales[b] = scale;
+  if (rows.form == RowForm::kInt16) {
+    _mm256_storeu_si256(to, a.low);
+    _mm256_storeu_si256(to + 1, a.high);
+  } else if (rows.form == RowForm::kUint8) {
+    _mm256_storeu_si256(to, _mm256_add_epi8(a.as_int8(), _mm256_set1_epi8(-128)));
+  } else if (rows.form == RowForm::kUint7) {
+    _mm256_storeu_si256(to, _mm256_add_epi8(a.as_int8(), _mm256_set1_epi8(64)));
   } else {
-    _mm256_storeu_si256(out, a);
+    _mm256_storeu_si256(to, a.as_int8());
+    const int32_t sum =
+        sum_lanes(_mm256_madd_epi16(_mm256_add_epi16(a.low, a.high), _mm256_set1_epi16(1)));
+    reinterpret_cast<int32_t*>(scales + room)[b] = -rows.zero_point * sum;
   }
-  return a;
 }
 
 }  // namespace
 
 void quantize_rows_avx2(Team& team, const float* x, const QuantRows& to) {
-  constexpr int64_t kRowsAtLeast = 16;  // fewer are not worth waking the team
-  const int64_t chunks = (to.n_blocks + to.chunk_blocks - 1) / to.chunk_blocks;
-  team.parallel_for(to.n_rows, kRowsAtLeast, [&](int64_t begin, int64_t end, int) {
-    for (int64_t row = begin; row < end; ++row) {
-      const float* from = x + row * to.n_blocks * kQuantBlock;
-      for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-        const int64_t n = to.blocks_of(chunk), room = to.room_of(chunk);
-        const int64_t bytes = kQuantBlock * integer_bytes(to.form);
-        char* at = to.at(chunk, row);
-        float* scales = reinterpret_cast<float*>(at + room * bytes);
-        int32_t* sums = reinterpret_cast<int32_t*>(scales + room);
-        for (int64_t b = 0; b < n; ++b, from += kQuantBlock) {
-          const __m256i a =
-              quantize_block(from, to.form, float(to.limit), at + b * bytes, scales[b]);
-          if (to.form == RowForm::kInt8Sums) sums[b] = -to.zero_point * sum_of_int8(a);
-        }
-      }
+  constexpr int64_t kBlocksAtLeast =
+      64;  // about a microsecond: fewer are not worth waking the team
+  team.parallel_for(to.n_rows * to.n_blocks, kBlocksAtLeast, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t row = i / to.n_blocks, block = i % to.n_blocks;
+      const int64_t chunk = block / to.chunk_blocks;
+      float scale;
+      const Integers a = quantize_block(x + i * kQuantBlock, float(to.limit), scale);
+      put_block(a, scale, to, to.at(chunk, row), to.room_of(chunk), block % to.chunk_blocks);
     }
   });
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include "cpu/int8_avx2.h"
 #include "cpu/quant_panels.h"
+#include "cpu/quant_rows.h"
 #include "engine/quantize/q4g.h"
 
 namespace qwench::cpu {
@@ -60,29 +61,47 @@ QWENCH_INLINE inline __m256 block_weights(const char* quants, const char* scales
   return f16_scales(scales);
 }
 
-/// How far ahead of the unpacking to ask for weights: the same place of the next panel while that
-/// stays in a small L2, else the group's next piece.
-inline int64_t prefetch_distance(DType t, int64_t n_blocks, int64_t piece_blocks) {
-  constexpr int64_t kFarthest = 100 << 10;
-  const int64_t panel = kPanelGroups * n_blocks * unit_bytes(t) + row_scale_bytes(t);
-  return panel <= kFarthest ? panel : piece_blocks * unit_bytes(t);
-}
+/// Packed weights to ask for while others are multiplied, block by block. Asked for while unpacking,
+/// they would come in a burst and be waited for.
+struct Ahead {
+  const char* first;  // or null
+  int64_t unit;       // bytes a block
+
+  QWENCH_INLINE void prefetch(int64_t block) const {
+    if (!first) return;
+    for (int64_t i = 0; i < unit; i += 64) _mm_prefetch(first + block * unit + i, _MM_HINT_T0);
+  }
+};
+
+/// The piece that is unpacked after `chunk`, of this panel or of the one behind it: pass p over the
+/// unpacked piece asks for group p's part.
+struct NextPiece {
+  const char* first;
+  int64_t group_stride, unit;
+
+  NextPiece(DType t, const char* panel, const QuantRows& rows, int64_t chunk)
+      : group_stride(rows.n_blocks * unit_bytes(t)), unit(unit_bytes(t)) {
+    const int64_t block = (chunk + 1) * rows.chunk_blocks;
+    const char* of_panel =
+        block < rows.n_blocks ? panel : panel + panel_bytes(t, rows.n_blocks * kQuantBlock);
+    first = of_panel + row_scale_bytes(t) + (block < rows.n_blocks ? block * unit : 0);
+  }
+  Ahead part_of(int64_t pass) const {
+    return {pass < kPanelGroups ? first + pass * group_stride : nullptr, unit};
+  }
+};
 
 /// Calls f(block, group, weights, scales) for the blocks [first, first + n) of all groups of a panel,
 /// group after group.
 template <DType kType, class F>
 QWENCH_INLINE inline void for_each_block(const char* panel, int64_t n_blocks, int64_t first,
                                          int64_t n, F&& f) {
-  const int64_t ahead = prefetch_distance(kType, n_blocks, n);
   const float* row_scales = reinterpret_cast<const float*>(panel);  // where the type has any
   for (int g = 0; g < kPanelGroups; ++g, row_scales += kGroupRows) {
     const char* group = panel + group_offset(kType, n_blocks, g);
     for (int64_t b = 0; b < n; ++b) {
       const BlockPlace place = block_place(kType, n_blocks, first + b);
       const char *quants = group + place.quants, *scales = group + place.scales;
-      for (int64_t line = 0; line < quants_bytes(kType); line += 64)
-        _mm_prefetch(quants + ahead + line, _MM_HINT_T1);
-      _mm_prefetch(scales + ahead, _MM_HINT_T1);
       __m256i w[kBlockVectors];
       const __m256 block_scales = block_weights<kType>(quants, scales, row_scales, w);
       f(b, g, w, block_scales);
