@@ -56,8 +56,7 @@ double percent_of_roofline(const BenchRow& row) {
   if (r.phase == Phase::kPrefill) {  // each op against the peak of its own arithmetic
     double percent = 0;
     for (const OpRecord& op : r.ops)
-      percent += op.rounds_inputs ? percent_of_int8_peak(op.cost.flops, r.wall_ns, row.roofline)
-                                  : percent_of_peak(op.cost.flops, r.wall_ns, row.roofline);
+      percent += percent_of_peak(op.cost.flops, r.wall_ns, op.inputs, row.roofline);
     return percent;
   }
   cpu::Roofline roofline = row.roofline;

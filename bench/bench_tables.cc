@@ -88,9 +88,8 @@ std::string ceilings(const BenchReport& report) {
   for (const BenchRow& row : report.rows) {
     if (row.threads == threads) continue;
     threads = row.threads;
-    text += fmt::format("measured with {} thread{}: read {}, fp32 FMA {}, int8 {}\n", threads,
-                        threads == 1 ? "" : "s", probe_text(row.roofline.dram_read),
-                        probe_text(row.roofline.fp32_fma), probe_text(row.roofline.int8_peak()));
+    text += fmt::format("measured with {} thread{}: {}\n", threads, threads == 1 ? "" : "s",
+                        ceilings_text(row.roofline));
   }
   return text;
 }

@@ -60,7 +60,7 @@ std::string sizes_text(const cpu::CpuInfo& info) {
 
 std::string probes_text(const cpu::Roofline& r) {
   Table table({"<measured", "threads", "rate", "% of per-cycle limit", "<probe kernel"});
-  for (const cpu::Probe* p : {&r.dram_read, &r.fp32_fma, &r.int8, &r.int8_vnni}) {
+  for (const cpu::Probe* p : {&r.dram_read, &r.fp32_fma, &r.bf16, &r.int8, &r.int8_vnni}) {
     if (p->name.empty()) continue;
     table.add({p->name, std::to_string(p->threads),
                fmt::format("{:.1f} G{}", p->per_second / 1e9, p->unit),

@@ -51,24 +51,21 @@ void compare(const std::vector<float>& a, const std::vector<float>& b, double& m
   nmse = std::max(nmse, size > 0 ? error / size : (error > 0 ? INFINITY : 0));
 }
 
-/// True for kernels that round activations to int8 in blocks of 32: those of quantised weights,
-/// unless they decode the weights.
-bool multiplies_int8(OpId op, const std::string& kernel, DType weights) {
-  const bool multiplies = op == OpId::kLinear || op == OpId::kQkvLinear ||
-                          op == OpId::kGateUpSwiGlu || op == OpId::kLogits;
-  return multiplies && is_quantized(weights) && kernel != "reference" && kernel != "eigen";
-}
-
 /// fp32 sums in another order differ by eps x sqrt(n), so NMSE stays near 1e-13; fp16 storage may
 /// round to the neighbour. Token ids are exact.
 /// Rounding x to int8 errs by at most half a step d = max|x| / 127, with variance d^2 / 12 whatever
 /// the weights. So NMSE is near max|x|^2 / (12 x 127^2 x mean x^2) = 3 / (12 x 127^2) = 1.6e-5 for the
 /// uniform x of the examples, and twice that for a product of two such sums; the limit is eight times
-/// the first, for a few outputs scatter. Kernels that say "int7" have steps twice as wide.
+/// the first, for a few outputs scatter. Steps of 7 bits are twice as wide. Rounding
+/// to bf16 errs by at most 2^-8 of a number: the NMSE is below 2^-16 / 3, the limit four times that.
 double nmse_limit(OpId op, const ContestRow& row, DType kv_dtype) {
   if (op == OpId::kArgmax || op == OpId::kEmbed) return 0;
-  const double steps = row.kernel.find("int7") == std::string::npos ? 127 : 63;
-  if (row.int8) return 8 * 3 / (12.0 * steps * steps);
+  switch (row.inputs) {
+    case InputPrecision::kInt8: return 8 * 3 / (12.0 * 127 * 127);
+    case InputPrecision::kInt7: return 8 * 3 / (12.0 * 63 * 63);
+    case InputPrecision::kBF16: return 4 * 0x1p-16 / 3;
+    default: break;
+  }
   const bool stores_kv = op == OpId::kKvStore || op == OpId::kQkNormRope;
   return stores_kv && kv_dtype == DType::kF16 ? 1e-7 : 1e-10;
 }
@@ -79,7 +76,6 @@ class Contestant {
  public:
   Contestant(const std::string& kernel, const ContestSettings& settings) {
     row.kernel = kernel;
-    row.int8 = multiplies_int8(Args::kId, kernel, settings.sizes.dtype);
     // The oracle of a composed op is every op at its reference, which the policy calls "reference".
     const bool everything = kernel == "reference" && !Args::kParts.empty();
     backend_ =
@@ -104,9 +100,13 @@ class Contestant {
 
   /// The first call, untimed: its output is what is compared, before any in-place op repeats.
   void warm_up() {
+    backend_->observers.push_back([this](Backend&, const OpOutput& output) {
+      row.inputs = std::max(row.inputs, output.inputs);
+    });
     const int64_t start = now_ns();
     backend_->run(copies_.front());
     first_ns_ = std::max<int64_t>(1, now_ns() - start);
+    backend_->observers.clear();
     last_ = &copies_.front();
     inner_ = std::max<int64_t>(1, kMinEpochNs / first_ns_);
   }

@@ -22,9 +22,9 @@ struct ContestRow {
   Summary ns;                   // of one call
   double speedup = 0;           // against the baseline, median over the rounds both took part in
   OpCost cost;
-  double max_abs_error = 0, nmse = 0;  // of the output against `reference`
-  bool correct = true;                 // within the tolerance; never timed when not
-  bool int8 = false;                   // multiplies integers: activations are rounded to int8
+  double max_abs_error = 0, nmse = 0;            // of the output against `reference`
+  bool correct = true;                           // within the tolerance; never timed when not
+  InputPrecision inputs = InputPrecision::kF32;  // the least that ran for it
 };
 
 /// Names that --baseline may have for the op.

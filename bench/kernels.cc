@@ -131,8 +131,7 @@ std::string baseline_of(const KernelsOptions& o, OpId op) {
 double percent_of_roofline(const ContestRow& row, const cpu::Roofline& roofline) {
   const auto ns = int64_t(row.ns.median);
   return std::max(percent_of_bandwidth(row.cost.bytes, ns, roofline),
-                  row.int8 ? percent_of_int8_peak(row.cost.flops, ns, roofline)
-                           : percent_of_peak(row.cost.flops, ns, roofline));
+                  percent_of_peak(row.cost.flops, ns, row.inputs, roofline));
 }
 
 void add_row(Table& table, const ContestRow& r, const OpSizes& s, const cpu::Roofline& roofline) {
@@ -215,10 +214,9 @@ std::string report_text(const KernelsOptions& o, const ContestSettings& c, const
                         const cpu::Roofline& roofline) {
   return fmt::format(
       "{}\n{}, {} threads, {} inputs, error against `reference`\n\n{}\n"
-      "measured: read {}, fp32 FMA {}, int8 {}\n",
+      "measured: {}\n",
       environment_line(), o.op, c.threads, c.cold ? "cold (from memory)" : "hot (in the cache)",
-      table.to_string(), probe_text(roofline.dram_read), probe_text(roofline.fp32_fma),
-      probe_text(roofline.int8_peak()));
+      table.to_string(), ceilings_text(roofline));
 }
 
 /// What a run of the command gathers.

@@ -20,6 +20,7 @@ cpu::Roofline higher(const cpu::Roofline& a, const cpu::Roofline& b) {
   cpu::Roofline best;
   best.dram_read = higher(a.dram_read, b.dram_read);
   best.fp32_fma = higher(a.fp32_fma, b.fp32_fma);
+  best.bf16 = higher(a.bf16, b.bf16);
   best.int8 = higher(a.int8, b.int8);
   best.int8_vnni = higher(a.int8_vnni, b.int8_vnni);
   best.clock_hz = a.clock_hz > b.clock_hz ? a.clock_hz : b.clock_hz;
@@ -37,28 +38,34 @@ OrderedJson to_json(const cpu::Probe& p) {
           {"threads", p.threads}};
 }
 
+static OrderedJson or_null(const cpu::Probe& p) {
+  return p.name.empty() ? OrderedJson(nullptr) : to_json(p);
+}
+
 OrderedJson to_json(const cpu::Roofline& r) {
   return {{"dram_read", to_json(r.dram_read)},
           {"fp32_fma", to_json(r.fp32_fma)},
+          {"bf16_dot", or_null(r.bf16)},
           {"int8", to_json(r.int8)},
-          {"int8_vnni", r.int8_vnni.name.empty() ? OrderedJson(nullptr) : to_json(r.int8_vnni)},
+          {"int8_vnni", or_null(r.int8_vnni)},
           {"clock_hz", number_or_null(r.clock_hz, r.clock_hz > 0)}};
 }
 
-std::string probe_text(const cpu::Probe& p) {
-  return fmt::format("{:.1f} G{} ({})", p.per_second / 1e9, p.unit, p.kernel);
+std::string ceilings_text(const cpu::Roofline& r) {
+  const auto text = [](const char* what, const cpu::Probe& p) {
+    return fmt::format("{} {:.1f} G{} ({})", what, p.per_second / 1e9, p.unit, p.kernel);
+  };
+  std::string all = text("read", r.dram_read) + ", " + text("fp32 FMA", r.fp32_fma);
+  if (!r.bf16.name.empty()) all += ", " + text("bf16", r.bf16);
+  return all + ", " + text("int8", r.peak(InputPrecision::kInt8));
 }
 
 double percent_of_bandwidth(int64_t bytes, int64_t ns, const cpu::Roofline& r) {
   return percent(double(bytes), ns, r.dram_read.per_second);
 }
 
-double percent_of_peak(int64_t flops, int64_t ns, const cpu::Roofline& r) {
-  return percent(double(flops), ns, r.fp32_fma.per_second);
-}
-
-double percent_of_int8_peak(int64_t flops, int64_t ns, const cpu::Roofline& r) {
-  return percent(double(flops), ns, r.int8_peak().per_second);
+double percent_of_peak(int64_t flops, int64_t ns, InputPrecision inputs, const cpu::Roofline& r) {
+  return percent(double(flops), ns, r.peak(inputs).per_second);
 }
 
 }  // namespace qwench::bench

@@ -147,6 +147,10 @@ const char* avx512_missing(DType weights) {
   return nullptr;
 }
 
+const char* avx512bf16_missing() {
+  return cpu_info().avx512_bf16 ? nullptr : "this processor has no AVX-512 BF16";
+}
+
 std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options) {
   constexpr int kMaxThreads = 1024;
   if (options.threads < 0 || options.threads > kMaxThreads)

@@ -27,5 +27,6 @@ KernelList<LogitsArgs> logits_kernels();
 const char* avx2_missing();
 /// The same for AVX-512; of quantised weights with VNNI and VBMI.
 const char* avx512_missing(DType weights);
+const char* avx512bf16_missing();
 
 }  // namespace qwench::cpu

@@ -1,6 +1,6 @@
 // The rows that the kernel lists of linear, qkv_linear, gate_up_swiglu and logits share: every type
-// of weights by every instruction set, widest first. Activations of 7 bits come after those of 8: less
-// exact and, without VNNI, faster, they run only where they are asked for.
+// of weights by every instruction set, widest first. Activations of 7 bits and of bf16 come last: less
+// exact and faster, they run only where they are asked for.
 #pragma once
 #include <array>
 
@@ -12,7 +12,9 @@ namespace qwench::cpu {
 /// Op says what an op does with panels: Args; run(args, stream, products); weights(args): those that
 /// must be held as panels.
 template <class Op, DType kType, const PanelProducts& kProducts>
-constexpr Kernel<typename Op::Args> panel_kernel(std::string_view name) {
+constexpr Kernel<typename Op::Args> panel_kernel(
+    std::string_view name,
+    InputPrecision inputs = is_quantized(kType) ? InputPrecision::kInt8 : InputPrecision::kF32) {
   using Args = typename Op::Args;
   const auto unsupported = [](const Args& args) -> const char* {
     for (const WeightView* w : Op::weights(args))
@@ -25,13 +27,13 @@ constexpr Kernel<typename Op::Args> panel_kernel(std::string_view name) {
           run,
           Layout::kPacked,
           /*invariant=*/true,
-          /*rounds_inputs=*/is_quantized(kType)};
+          inputs};
 }
 
 /// The shared rows, then `more`.
 template <class Op, class... More>
 constexpr auto panel_kernels(More... more) {
-  return std::array<Kernel<typename Op::Args>, 13 + sizeof...(More)>{
+  return std::array<Kernel<typename Op::Args>, 14 + sizeof...(More)>{
       panel_kernel<Op, DType::kF32, kPanelAvx512>("f32_panel_avx512"),
       panel_kernel<Op, DType::kF16, kPanelAvx512>("f16_panel_avx512"),
       panel_kernel<Op, DType::kBF16, kPanelAvx512>("bf16_panel_avx512"),
@@ -44,7 +46,9 @@ constexpr auto panel_kernels(More... more) {
       panel_kernel<Op, DType::kQ8_0, kPanelAvx2>("q8_0_intdot_avx2"),
       panel_kernel<Op, DType::kQ4_0, kPanelAvx2>("q4_0_intdot_avx2"),
       panel_kernel<Op, DType::kQ4G, kPanelAvx2>("q4g_intdot_avx2"),
-      panel_kernel<Op, DType::kQ8_0, kPanelAvx2Int7>("q8_0_int7dot_avx2"),
+      panel_kernel<Op, DType::kQ8_0, kPanelAvx2Int7>("q8_0_int7dot_avx2", InputPrecision::kInt7),
+      panel_kernel<Op, DType::kBF16, kPanelAvx512Bf16>("bf16_dot_avx512bf16",
+                                                       InputPrecision::kBF16),
       more...};
 }
 

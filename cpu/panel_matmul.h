@@ -9,17 +9,23 @@
 
 namespace qwench::cpu {
 
-/// The products of one instruction set: see float_product.h and quant_product.h.
+/// The products of one instruction set: see float_product.h, quant_product.h and bf16_product.h.
 struct PanelProducts {
+  const char* (*missing)(DType);  // why this processor has none for such weights, or null
   void (*float_gemv)(DType, const void* panel, const float* x, int64_t in, float* sums);
   void (*float_gemm)(DType, const void* panel, const float* x, int64_t in, int64_t n_tokens,
                      float* widened, float* sums);
   QuantRows (*quant_rows)(DType, int64_t n_rows, int64_t n_blocks);
   void (*quant_product)(DType, const void* panel, const QuantRows& rows, char* unpacked,
                         float* sums);
+  // Set where bf16 weights meet activations rounded to bf16.
+  void (*bf16_rows)(Team&, const float* x, int64_t n_rows, int64_t in, uint16_t* to) = nullptr;
+  void (*bf16_product)(const void* panel, const uint16_t* x, int64_t in, int64_t n_rows,
+                       float* sums) = nullptr;
 };
 extern const PanelProducts kPanelAvx2, kPanelAvx512;
-extern const PanelProducts kPanelAvx2Int7;  // activations of quantised weights in 7 bits
+extern const PanelProducts kPanelAvx2Int7;    // activations of quantised weights in 7 bits
+extern const PanelProducts kPanelAvx512Bf16;  // activations of bf16 weights in bf16
 
 /// y = x @ W^T (+ bias) for each of n matrices of one type that share x, handed out to the team as
 /// one pool of panels.

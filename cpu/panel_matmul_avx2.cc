@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cpu/bf16_product.h"
 #include "cpu/float_product.h"
 #include "cpu/ops.h"
 #include "cpu/panel_matmul.h"
@@ -28,8 +29,9 @@ struct Scratch {
 static_assert(sizeof(Scratch) <= Team::kScratchBytes, "scratch too small");
 
 /// Rows of activations that the shared scratch holds in their largest form.
-int64_t tokens_in_scratch(int64_t in) {
+int64_t tokens_in_scratch(DType weights, int64_t in) {
   constexpr int64_t kPadding = 16;  // blocks of a chunk that may be padded
+  if (!is_quantized(weights)) return Team::kSharedBytes / (bf16_row(in) * 2);
   return Team::kSharedBytes /
          (round_up(ceil_div(in, kQuantBlock), kPadding) * block_bytes(RowForm::kInt16));
 }
@@ -38,6 +40,7 @@ int64_t tokens_in_scratch(int64_t in) {
 struct Block {
   int64_t first = 0, n_tokens = 0;
   const float* x = nullptr;
+  const uint16_t* bf16 = nullptr;  // the same, where the products ask for it
   QuantRows rows;
 };
 
@@ -63,6 +66,11 @@ Block make_block(Team& team, const TensorView& x, DType weights, const PanelProd
   Block block;
   block.first = first, block.n_tokens = std::min(n, x.rows() - first);
   block.x = x.row<const float>(first);
+  if (!is_quantized(weights) && products.bf16_rows) {
+    auto* to = static_cast<uint16_t*>(team.shared_scratch());
+    products.bf16_rows(team, block.x, block.n_tokens, x.cols(), to);
+    block.bf16 = to;
+  }
   if (!is_quantized(weights)) return block;
   block.rows = products.quant_rows(weights, block.n_tokens, x.cols() / kQuantBlock);
   block.rows.data = static_cast<char*>(team.shared_scratch());
@@ -71,9 +79,11 @@ Block make_block(Team& team, const TensorView& x, DType weights, const PanelProd
 }
 
 /// Tokens per block: as many as there is scratch for, in blocks of about one size.
-int64_t tokens_per_block(DType weights, int64_t in, int64_t n_tokens) {
+int64_t tokens_per_block(DType weights, const PanelProducts& products, int64_t in,
+                         int64_t n_tokens) {
   int64_t most = kTokenBlock;
-  if (is_quantized(weights)) most = std::min(most, tokens_in_scratch(in));
+  if (is_quantized(weights) || products.bf16_rows)
+    most = std::min(most, tokens_in_scratch(weights, in));
   return ceil_div(n_tokens, std::max<int64_t>(1, ceil_div(n_tokens, most)));
 }
 
@@ -82,6 +92,8 @@ void multiply(const PanelProducts& products, const WeightView& w, int64_t panel,
   const char* at = static_cast<const char*>(w.packed) + panel * panel_bytes(w.dtype, w.in);
   if (is_quantized(w.dtype))
     products.quant_product(w.dtype, at, block.rows, scratch.unpacked, sums);
+  else if (block.bf16)
+    products.bf16_product(at, block.bf16, w.in, block.n_tokens, sums);
   else if (block.n_tokens == 1)
     products.float_gemv(w.dtype, at, block.x, w.in, sums);
   else
@@ -143,14 +155,14 @@ void gate_up_block(Team& team, const GateUpSwiGluArgs& a, const PanelProducts& p
 void panel_matmul(Team& team, const LinearArgs* matmuls, int n, const PanelProducts& products) {
   const TensorView& x = matmuls->x;
   const DType dtype = matmuls->w.dtype;
-  const int64_t tokens = tokens_per_block(dtype, x.cols(), x.rows());
+  const int64_t tokens = tokens_per_block(dtype, products, x.cols(), x.rows());
   for (int64_t t0 = 0; t0 < x.rows(); t0 += tokens)
     multiply_block(team, matmuls, n, products, make_block(team, x, dtype, products, t0, tokens));
 }
 
 void panel_gate_up_swiglu(Team& team, const GateUpSwiGluArgs& a, const PanelProducts& products) {
   const DType dtype = a.w_gate.dtype;
-  const int64_t tokens = tokens_per_block(dtype, a.x.cols(), a.x.rows());
+  const int64_t tokens = tokens_per_block(dtype, products, a.x.cols(), a.x.rows());
   for (int64_t t0 = 0; t0 < a.x.rows(); t0 += tokens)
     gate_up_block(team, a, products, make_block(team, a.x, dtype, products, t0, tokens));
 }
@@ -168,11 +180,10 @@ static const char* reads(DType dtype) {
 }
 
 const char* panel_unsupported(const WeightView& w, DType dtype, const PanelProducts& products) {
-  const bool wide = &products == &kPanelAvx512;
-  if (const char* missing = wide ? avx512_missing(dtype) : avx2_missing()) return missing;
+  if (const char* missing = products.missing(dtype)) return missing;
   if (!w.packed) return "the packed layout is not held";
   if (w.dtype != dtype) return reads(dtype);
-  if (is_quantized(dtype) && tokens_in_scratch(w.in) == 0)
+  if ((is_quantized(dtype) || products.bf16_rows) && tokens_in_scratch(dtype, w.in) == 0)
     return "a row of activations exceeds the scratch memory";
   return nullptr;
 }

@@ -37,6 +37,10 @@ constexpr float fp32_start(int lane) { return -static_cast<float>(lane % 128 + 1
 constexpr int int8_unsigned(int byte) { return byte % 32 + 1; }
 constexpr int int8_signed(int byte) { return byte % 32 % 7 - 3; }
 
+/// bf16: pair element k of the operands; every product and partial sum is a whole number.
+constexpr int bf16_left(int element) { return element % 8 + 1; }
+constexpr int bf16_right(int element) { return element % 7 - 3; }
+
 KernelSpan<ReadKernel> read_kernels_scalar();
 KernelSpan<ComputeKernel> fp32_kernels_scalar();
 KernelSpan<ComputeKernel> int8_kernels_scalar();
@@ -48,10 +52,12 @@ KernelSpan<ComputeKernel> int8_kernels_avx2();
 KernelSpan<ComputeKernel> int8_kernels_avxvnni();
 KernelSpan<ComputeKernel> fp32_kernels_avx512();
 KernelSpan<ComputeKernel> int8_kernels_avx512vnni();
+KernelSpan<ComputeKernel> bf16_kernels_avx512bf16();
 
 // The kernels that this processor runs.
 KernelSpan<ReadKernel> read_kernels();
 KernelSpan<ComputeKernel> fp32_kernels();
+KernelSpan<ComputeKernel> bf16_kernels();  // may be empty
 KernelSpan<ComputeKernel> int8_kernels();
 KernelSpan<ComputeKernel> int8_vnni_kernels();  // may be empty
 

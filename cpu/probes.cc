@@ -194,6 +194,9 @@ KernelSpan<ComputeKernel> fp32_kernels() {
 KernelSpan<ComputeKernel> int8_kernels() {
   return has_avx2() ? int8_kernels_avx2() : int8_kernels_scalar();
 }
+KernelSpan<ComputeKernel> bf16_kernels() {
+  return cpu_info().avx512_bf16 ? bf16_kernels_avx512bf16() : KernelSpan<ComputeKernel>{};
+}
 KernelSpan<ComputeKernel> int8_vnni_kernels() {
   if (cpu_info().avx512_vnni) return int8_kernels_avx512vnni();
   return cpu_info().avx_vnni ? int8_kernels_avxvnni() : KernelSpan<ComputeKernel>{};
@@ -202,6 +205,7 @@ KernelSpan<ComputeKernel> int8_vnni_kernels() {
 KernelSpan<ReadKernel> read_kernels() { return read_kernels_scalar(); }
 KernelSpan<ComputeKernel> fp32_kernels() { return fp32_kernels_scalar(); }
 KernelSpan<ComputeKernel> int8_kernels() { return int8_kernels_scalar(); }
+KernelSpan<ComputeKernel> bf16_kernels() { return {}; }
 KernelSpan<ComputeKernel> int8_vnni_kernels() { return {}; }
 #endif
 
@@ -223,9 +227,10 @@ Roofline measure_roofline(int threads, double seconds) {
   std::vector<double> clocks;
   const char* int8_name = has_avx2() ? "int8_maddubs" : "int8_scalar";
   roofline.fp32_fma = probe_compute("fp32_fma", fp32_kernels(), team, 0.2 * seconds, &clocks);
-  roofline.int8 = probe_compute(int8_name, int8_kernels(), team, 0.15 * seconds, &clocks);
+  roofline.bf16 = probe_compute("bf16_dot", bf16_kernels(), team, 0.1 * seconds, &clocks);
+  roofline.int8 = probe_compute(int8_name, int8_kernels(), team, 0.1 * seconds, &clocks);
   roofline.int8_vnni =
-      probe_compute("int8_vnni", int8_vnni_kernels(), team, 0.15 * seconds, &clocks);
+      probe_compute("int8_vnni", int8_vnni_kernels(), team, 0.1 * seconds, &clocks);
   roofline.clock_hz = quantile(clocks, kUndisturbed);
   roofline.dram_read = probe_read(team, make_buffer(team), 0.5 * seconds);
   return roofline;

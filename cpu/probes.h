@@ -5,10 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "engine/kernel.h"
+
 namespace qwench::cpu {
 
 struct Probe {
-  std::string name;       // "dram_read", "fp32_fma", "int8_maddubs", "int8_vnni", or "int8_scalar"
+  std::string
+      name;  // "dram_read", "fp32_fma", "bf16_dot", "int8_maddubs", "int8_vnni", "int8_scalar"
   std::string kernel;     // the fastest of several probe kernels, e.g. "avx2_12chains"
   double per_second = 0;  // bytes/s or operations/s, median of the best kernel's runs
   double limit = 0;       // per-cycle limit x measured clock; 0 where there is none
@@ -19,12 +22,15 @@ struct Probe {
 struct Roofline {
   Probe dram_read;      // streaming read of a buffer far larger than the last-level cache
   Probe fp32_fma;       // 2 flop x lanes x FMA ports, in the widest vectors
+  Probe bf16;           // vdpbf16ps; no name and no figures where there is none
   Probe int8;           // maddubs + madd + add
   Probe int8_vnni;      // vpdpbusd, 256 or 512 bit; no name and no figures where there is none
   double clock_hz = 0;  // of one busy core, from a dependent-add chain
 
-  /// The faster of the two ways to multiply int8.
-  const Probe& int8_peak() const {
+  /// The fastest arithmetic for inputs of that precision.
+  const Probe& peak(InputPrecision inputs) const {
+    if (inputs == InputPrecision::kF32) return fp32_fma;
+    if (inputs == InputPrecision::kBF16) return bf16.per_second > 0 ? bf16 : fp32_fma;
     return int8_vnni.per_second > int8.per_second ? int8_vnni : int8;
   }
 };

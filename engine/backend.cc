@@ -116,14 +116,14 @@ void Backend::run(const Args& args) {
     int64_t own_ns = now_ns() - start;
     if (!chosen.kernel) own_ns -= profiler->total_ns() - parts_before;
     profiler->record(phase_, Args::kId, chosen.place, kernel,
-                     chosen.kernel && chosen.kernel->rounds_inputs, own_ns,
+                     chosen.kernel ? chosen.kernel->inputs : InputPrecision::kF32, own_ns,
                      chosen.kernel ? cost(args) : OpCost{});
   }
   if (observers.empty() || !chosen.kernel) return;
   for (const TensorView& output : outputs_of(args))
     if (output)
       for (const OpObserver& observe : observers)
-        observe(*this, {Args::kId, kernel, layer_, output, chosen.kernel->rounds_inputs});
+        observe(*this, {Args::kId, kernel, layer_, output, chosen.kernel->inputs});
 }
 
 #define QWENCH_INSTANTIATE(Args)                                    \

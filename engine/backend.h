@@ -36,9 +36,9 @@ class Backend;
 struct OpOutput {
   OpId op;
   std::string_view kernel;
-  int layer = -1;              // -1 outside the layers
-  TensorView tensor;           // f32, in the backend's memory
-  bool rounds_inputs = false;  // the kernel's own rounding is in it (Kernel::rounds_inputs)
+  int layer = -1;                                // -1 outside the layers
+  TensorView tensor;                             // f32, in the backend's memory
+  InputPrecision inputs = InputPrecision::kF32;  // of the kernel: its own rounding is in the tensor
 };
 using OpObserver = std::function<void(Backend&, const OpOutput&)>;
 

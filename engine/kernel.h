@@ -17,14 +17,17 @@ class Stream {
 /// Which layout of a WeightView a kernel reads; what import() has to hold.
 enum class Layout : unsigned char { kPlain, kPacked };
 
+/// What a kernel rounds its inputs to before it multiplies them.
+enum class InputPrecision : unsigned char { kF32, kBF16, kInt8, kInt7 };
+
 template <class Args>
 struct Kernel {
   std::string_view name;
   const char* (*unsupported)(const Args&);  // nullptr: can run these args; else the reason why not
   void (*run)(const Args&, Stream&);
   Layout reads = Layout::kPlain;
-  bool invariant = true;       // same bits for any thread count, batch and prefill chunk
-  bool rounds_inputs = false;  // to fewer bits than f32 has, such as activations to int8
+  bool invariant = true;  // same bits for any thread count, batch and prefill chunk
+  InputPrecision inputs = InputPrecision::kF32;
 };
 
 /// A view of a constant array of kernels.

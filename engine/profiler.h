@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/kernel.h"
 #include "engine/op.h"
 
 namespace qwench {
@@ -16,9 +17,9 @@ constexpr std::string_view name_of(Phase p) { return p == Phase::kPrefill ? "pre
 struct OpRecord {
   std::string_view op, kernel;
   int64_t calls = 0;
-  int64_t ns = 0;              // own time; for "composed" the time not spent in the parts
-  OpCost cost;                 // zero for "composed": the parts have it
-  bool rounds_inputs = false;  // the kernel multiplies int8
+  int64_t ns = 0;  // own time; for "composed" the time not spent in the parts
+  OpCost cost;     // zero for "composed": the parts have it
+  InputPrecision inputs = InputPrecision::kF32;
 };
 
 class Profiler {
@@ -26,10 +27,10 @@ class Profiler {
   static constexpr int kMaxKernels = 24;  // per op; the last place is "composed"
   static constexpr int kComposed = kMaxKernels - 1;
 
-  void record(Phase phase, OpId op, int place, std::string_view kernel, bool rounds_inputs,
+  void record(Phase phase, OpId op, int place, std::string_view kernel, InputPrecision inputs,
               int64_t ns, OpCost cost) {
     OpRecord& r = records_[size_t(phase)][size_t(op)][size_t(place)];
-    r.op = name_of(op), r.kernel = kernel, r.rounds_inputs = rounds_inputs;
+    r.op = name_of(op), r.kernel = kernel, r.inputs = inputs;
     r.calls++, r.ns += ns, r.cost.flops += cost.flops, r.cost.bytes += cost.bytes;
     total_ns_ += ns;
   }

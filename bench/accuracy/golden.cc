@@ -104,7 +104,7 @@ class HiddenWatch {
   HiddenWatch(Backend& backend, Session& session, int64_t n_layers)
       : backend_(backend), rows_(size_t(n_layers) + 1) {
     backend.observers.push_back([this](Backend& from, const OpOutput& out) {
-      rounds_inputs_ = rounds_inputs_ || out.rounds_inputs;
+      rounds_inputs_ = rounds_inputs_ || out.inputs != InputPrecision::kF32;
       if (out.layer >= 0) return;
       if (out.op == OpId::kEmbed) rows_.front() = to_host(from, out.tensor);
       if (out.op == OpId::kAddRmsNorm || out.op == OpId::kRmsNorm)  // the norm is its last output

@@ -113,11 +113,25 @@ TEST_CASE("every int8 probe gives the exact sum of its products") {
       }
 }
 
+TEST_CASE("every bf16 probe gives the exact sum of its products") {
+  for (const ComputeKernel& kernel : bf16_kernels()) {
+    double step = 0;
+    for (int k = 0; k < 32; ++k) step += bf16_left(k) * bf16_right(k);
+    step *= lanes_of(kernel) / 32.0;
+    for (int64_t iterations : {0, 1, 2, 7, 1000}) {
+      CAPTURE(kernel.name);
+      CHECK(kernel.run(iterations) == step * double(iterations));
+    }
+    CHECK(step != 0);
+  }
+}
+
 TEST_CASE("every probe has several kernels to choose from") {
   CHECK(read_kernels().count >= 2);
   CHECK(fp32_kernels().count >= 2);
   CHECK(int8_kernels().count >= 2);
   CHECK(int8_vnni_kernels().count != 1);
+  CHECK(bf16_kernels().count != 1);
 }
 
 void check_probe(const Probe& probe, const char* name, const char* unit, int threads) {
@@ -140,6 +154,10 @@ TEST_CASE("the roofline is positive, names its kernels and stays below the docum
     check_probe(roofline.fp32_fma, "fp32_fma", "op/s", threads);
     check_probe(roofline.int8, "int8_", "op/s", threads);
     if (cpu_info().avx2) CHECK(roofline.fp32_fma.limit > 0);
+    if (bf16_kernels().count > 0)
+      check_probe(roofline.bf16, "bf16_dot", "op/s", threads);
+    else
+      CHECK(roofline.bf16.per_second == 0);
     if (int8_vnni_kernels().count > 0)
       check_probe(roofline.int8_vnni, "int8_vnni", "op/s", threads);
     else
