@@ -58,9 +58,9 @@ class Engine:
 
 
 def _ik_rows(program, case):
-    if case.type == "bf16":
+    if case.weights == "bf16":
         return [Engine(program, "bf16"), Engine(program, "f16", "f16")]
-    weights = "iq4_ks" if case.type == "q4g" else case.type
+    weights = "iq4_ks" if case.weights == "q4g" else case.weights
     rows = [Engine(program, weights)]
     # Repacking always pays in decode of its block formats; in prefill, and for iq4_ks, it may cost.
     if case.phase == "prefill" or weights == "iq4_ks":
@@ -69,16 +69,16 @@ def _ik_rows(program, case):
 
 
 def _llama_rows(program, case):
-    if case.type == "q4g":
+    if case.weights == "q4g":
         return []  # nothing near 4.25 bits a weight has fast kernels there
-    rows = [Engine(program, case.type)]
-    if case.type == "bf16":
+    rows = [Engine(program, case.weights)]
+    if case.weights == "bf16":
         rows.append(Engine(program, "f16", "f16"))
     return rows
 
 
 def engines_of(case, programs):
-    rows = {"qwench": lambda program, case: [Engine(program, case.type)],
+    rows = {"qwench": lambda program, case: [Engine(program, case.weights)],
             "ik": _ik_rows, "llama": _llama_rows}
     return [row for program in programs for row in rows[program.family](program, case)]
 
@@ -102,7 +102,7 @@ def _qwench_command(program, case, model):
     lengths = ["-p", case.n_tokens, "-n", 0] if case.phase == "prefill" else ["-p", 0, "-n",
                                                                               case.n_tokens]
     command = [program.path, "bench", "-m", model, "-t", case.threads, *lengths, "-b", case.batch,
-               "--runs", 1, "--warmup", 1, "--json", *_isa(case)]
+               "--runs", 1, "--warmup", 1, "--json", *_isa(case), *_rounded(case)]
     return [str(word) for word in command]
 
 
@@ -120,12 +120,20 @@ def _isa(case):
     return ["--isa", "avx2"] if case.isa == "avx2" else []
 
 
+def _rounded(case):
+    """The kernels that round activations further than the default ones."""
+    kernel = {"q8_0-7bit": "q8_0_int7dot_avx2", "bf16-dot": "bf16_dot_avx512bf16"}.get(case.type)
+    ops = ("linear", "qkv_linear", "gate_up_swiglu", "logits") if kernel else ()
+    return [word for op in ops for word in ("--kernel", f"{op}={kernel}")]
+
+
 def memory_command(program, case, model):
     """qwench's memory is that of `qwench run` over the same tokens: `bench` also holds the buffers
     of its bandwidth probe, which no user of the model pays for."""
     n_prompt, n_new = (case.n_tokens, 1) if case.phase == "prefill" else (1, case.n_tokens)
     command = [program.path, "run", "-m", model, "-t", case.threads, "--greedy", "--ignore-eos",
-               "--json", "--tokens", ",".join(["7"] * n_prompt), "-n", n_new, *_isa(case)]
+               "--json", "--tokens", ",".join(["7"] * n_prompt), "-n", n_new, *_isa(case),
+               *_rounded(case)]
     return [str(word) for word in command]
 
 
@@ -158,7 +166,7 @@ def _parse_qwench(case, text):
     for name in ("phase", "n_tokens", "batch", "threads"):
         _expect(name, row[name], getattr(case, name))
     ceilings = {name: roofline[name]["per_second"]
-                for name in ("dram_read", "fp32_fma", "int8", "int8_vnni")
+                for name in ("dram_read", "fp32_fma", "bf16_dot", "int8", "int8_vnni")
                 if (roofline.get(name) or {}).get("per_second")}
     if row.get("read_bytes_per_second"):
         ceilings["dram_read"] = row["read_bytes_per_second"]

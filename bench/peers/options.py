@@ -8,6 +8,7 @@ import engines
 import samples
 
 TYPES = ("q4_0", "q8_0", "q4g", "bf16")
+ROUNDED = {"avx2": "q8_0-7bit", "native": "bf16-dot"}  # what each instruction set can round further
 
 
 class UsageError(Exception):
@@ -39,7 +40,8 @@ def parse_options(arguments):
         help="FOLDER holds bin/llama-bench and bin/llama-batched-bench; NAME starts with llama or "
              "ik, and ends in avx2 where the build has no more than that (repeatable)")
     add("--models", type=names, default="qwen2.5-0.5b,qwen3-0.6b,qwen3-1.7b", help="shape cards")
-    add("--types", type=names, default=",".join(TYPES), help="weight types")
+    add("--types", type=names, default=",".join(TYPES),
+        help="weight types; also q8_0-7bit with --isa avx2 and bf16-dot with --isa native")
     add("--threads", type=lengths, default="1,2", help="thread counts")
     add("--prefill", type=lengths, default="512,2048", help="prompt lengths; 0: none")
     add("--decode", type=lengths, default="128", help="decode lengths; 0: none")
@@ -57,8 +59,9 @@ def parse_options(arguments):
         if not getattr(options, name):
             raise UsageError(f"--{name}: expected at least one")
     for name in options.types:
-        if name not in TYPES:
-            raise UsageError(f"--types: expected some of {','.join(TYPES)}, got {name!r}")
+        known = (*TYPES, ROUNDED[options.isa])
+        if name not in known:
+            raise UsageError(f"--types: expected some of {','.join(known)}, got {name!r}")
     if options.rounds < 1:
         raise UsageError(f"--rounds: expected at least 1, got {options.rounds}")
     return options

@@ -156,7 +156,7 @@ class Bench:
         if before:
             return statistics.median(before)
         size = self.models.bytes(case.model, engine.weights)
-        flops = (90e9 if case.type == "bf16" else 120e9) * case.threads
+        flops = (90e9 if case.weights == "bf16" else 120e9) * case.threads
         step = 2 * self.models.parameters(case.model)[0] / flops
         if case.phase == "prefill":
             work = 2 * case.n_tokens * step  # a warm-up of the same length

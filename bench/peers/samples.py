@@ -17,11 +17,15 @@ class Case:
     """One row of the table: everything that the engines have in common."""
     isa: str        # "avx2" or "native"
     model: str      # name of a shape card
-    type: str       # q4_0, q8_0, q4g or bf16
+    type: str       # of the weights; "q8_0-7bit", "bf16-dot": with activations rounded more
     threads: int
     phase: str      # "prefill" or "decode"
     n_tokens: int   # of every sequence
     batch: int      # sequences at once
+
+    @property
+    def weights(self):
+        return self.type.partition("-")[0]
 
     def __str__(self):
         threads = f"{self.threads} thread" + ("s" if self.threads > 1 else "")

@@ -105,7 +105,9 @@ def goal_of(case):
     """The row of the summary that a case belongs to."""
     if case.phase == "decode":
         return f"decode, batch {case.batch}"
-    return "prefill, " + {"q4_0": "4-bit", "q4g": "4-bit", "q8_0": "INT8"}.get(case.type, case.type)
+    goals = {"q4_0": "4-bit", "q4g": "4-bit", "q8_0": "INT8", "q8_0-7bit": "INT8, 7-bit activations",
+             "bf16-dot": "bf16, activations too"}
+    return "prefill, " + goals.get(case.type, case.type)
 
 
 def number(value, digits=1):
