@@ -6,7 +6,7 @@
 
 namespace qwench::cpu {
 
-constexpr int64_t kWidenedK = 128;  // k per widened piece: 128 x 32 floats = 16 KB
+constexpr int64_t kWidenedK = 256;  // most k per widened piece: 256 x 32 floats = 32 KB
 constexpr int64_t kFloatPrefetchBytes = 4096;
 
 /// sums[32] = panel x one row of activations.

@@ -1,10 +1,10 @@
 // Products of one packed panel of floats with rows of activations (AVX2), three tokens at a time: 4 x
 // 3 accumulators of 8 rows. A few tokens take the weights as they lie in memory, widened in registers.
-// For many a panel's K chunk is widened to f32 once (16 KB, stays in L1): 12 multiply-adds for 7
+// For many a panel's K chunk is widened to f32 once (stays in L1): 12 multiply-adds for 7
 // loads; sums wait in L2 between chunks, so every output sees the same chain.
 #include <algorithm>
-#include <cstring>
 
+#include "cpu/cpu_info.h"
 #include "cpu/float_product.h"
 #include "cpu/simd_avx2.h"
 #include "cpu/tile_avx2.h"
@@ -90,6 +90,12 @@ void direct_rows(DType type, const void* panel, const float* x, int64_t in, int6
   }
 }
 
+/// Columns of a piece that stays in L1 beside the activations and sums that pass through.
+int64_t piece_columns() {
+  constexpr int64_t kLargeL1 = 48 << 10;
+  return cpu_info().l1d_bytes >= kLargeL1 ? kWidenedK : kWidenedK / 2;
+}
+
 /// Columns [k0, k0 + n) of a panel as f32 [n][32]; f32 panels are used where they lie.
 const float* widen(DType dtype, const void* panel, int64_t k0, int64_t n, float* to) {
   if (dtype == DType::kF32) return static_cast<const float*>(panel) + k0 * kPanelRows;
@@ -116,13 +122,13 @@ void float_gemv_avx2(DType dtype, const void* panel, const float* x, int64_t in,
 void float_gemm_avx2(DType dtype, const void* panel, const float* x, int64_t in, int64_t n_tokens,
                      float* widened, float* sums) {
   if (n_tokens <= kFewTokens) return direct_rows(dtype, panel, x, in, n_tokens, sums);
-  std::memset(sums, 0, size_t(n_tokens * kPanelRows) * sizeof(float));
-  for (int64_t k0 = 0; k0 < in; k0 += kWidenedK) {
-    const int64_t n = std::min(kWidenedK, in - k0);
+  const int64_t columns = piece_columns();
+  for (int64_t k0 = 0; k0 < in; k0 += columns) {
+    const int64_t n = std::min(columns, in - k0);
     const float* w = widen(dtype, panel, k0, n, widened);
     for (int64_t t = 0; t < n_tokens; t += 3)
       tile_rows<kVectors>(int(std::min<int64_t>(3, n_tokens - t)), w, kPanelRows, x + t * in + k0,
-                          in, n, sums + t * kPanelRows, kPanelRows);
+                          in, n, k0 == 0, sums + t * kPanelRows, kPanelRows);
   }
 }
 

@@ -234,7 +234,7 @@ void gemm_int16(const char* panel, const QuantRows& rows, char* unpacked, float*
 QuantRows quant_rows_avx2(DType t, int64_t n_rows, int64_t n_blocks) {
   QuantRows rows;
   rows.n_rows = n_rows, rows.n_blocks = n_blocks;
-  const bool few = n_rows <= (t == DType::kQ8_0 ? 8 : 4);  // up to here the GEMV is the faster one
+  const bool few = n_rows <= (t == DType::kQ4G ? 4 : 8);  // up to here the GEMV is the faster one
   rows.form = few ? RowForm::kInt8Sums : t == DType::kQ8_0 ? RowForm::kInt16 : RowForm::kUint8;
   rows.chunk_blocks = few ? n_blocks : t == DType::kQ8_0 ? kBlocks16 : PieceQ4G::kBlocks;
   rows.zero_point = t == DType::kQ4_0 ? 8 : t == DType::kQ4G ? 32 : 0;

@@ -11,6 +11,7 @@ namespace qwench::cpu {
 namespace {
 
 constexpr int64_t kPrefetchBytes = 4608;
+constexpr int kMostRows = 8;  // of activations that share every weight
 
 inline __m256i widen_add(__m256i sum, __m256i pairs) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
@@ -164,19 +165,24 @@ __attribute__((noinline)) void gemv_group(const Format& format, const char* grou
 }
 
 template <class Format>
+using Gemv = void (*)(const Format&, const char* group, const Int8Rows& x, float* sums);
+
+template <class Format, int... kRows>
+Gemv<Format> gemv_of(std::integer_sequence<int, kRows...>, int64_t n) {
+  static constexpr Gemv<Format> kGemv[] = {gemv_group<Format, kRows + 1>...};
+  return kGemv[n - 1];
+}
+
+template <class Format>
 void gemv_panel(const char* panel, const QuantRows& rows, float* sums) {
   Format format(panel);
   for (int64_t g = 0; g < kPanelRows / kGroupRows; ++g, format.next_group())
-    for (int64_t row = 0; row < rows.n_rows; row += 4) {
+    for (int64_t row = 0; row < rows.n_rows; row += kMostRows) {
       const Int8Rows x{rows.at(0, row), rows.stride(0), rows.n_blocks};
       const char* group = panel + group_offset(Format::kType, rows.n_blocks, g);
       float* to = sums + row * kPanelRows + g * kGroupRows;
-      switch (std::min<int64_t>(4, rows.n_rows - row)) {
-        case 4: gemv_group<Format, 4>(format, group, x, to); break;
-        case 3: gemv_group<Format, 3>(format, group, x, to); break;
-        case 2: gemv_group<Format, 2>(format, group, x, to); break;
-        default: gemv_group<Format, 1>(format, group, x, to);
-      }
+      const int64_t n = std::min<int64_t>(kMostRows, rows.n_rows - row);
+      gemv_of<Format>(std::make_integer_sequence<int, kMostRows>{}, n)(format, group, x, to);
     }
 }
 
