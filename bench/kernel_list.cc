@@ -2,6 +2,8 @@
 // layouts.
 #include "bench/kernel_list.h"
 
+#include <algorithm>
+
 #include "bench/table.h"
 
 namespace qwench::bench {
@@ -65,16 +67,26 @@ OrderedJson kernel_choices(const std::vector<KernelRow>& rows) {
 }
 
 std::string kernel_choices_text(const std::vector<KernelRow>& rows) {
-  std::string line = "kernels:", refusals;
+  std::string line = "kernels:";
+  std::vector<std::pair<std::string, std::string>> refusals;  // "kernel refused: reason", ops
   for (const OrderedJson& choice : kernel_choices(rows)) {
-    line +=
-        fmt::format(" {}={}", choice["op"].get<std::string>(), choice["kernel"].get<std::string>());
-    for (const OrderedJson& r : choice["refused"])
-      if (!of_other_weights(r["reason"].get<std::string>()))
-        refusals += fmt::format("  {}: {} refused: {}\n", choice["op"].get<std::string>(),
-                                r["kernel"].get<std::string>(), r["reason"].get<std::string>());
+    const auto op = choice["op"].get<std::string>();
+    line += fmt::format(" {}={}", op, choice["kernel"].get<std::string>());
+    for (const OrderedJson& r : choice["refused"]) {
+      const auto reason = r["reason"].get<std::string>();
+      if (of_other_weights(reason)) continue;
+      const std::string text = fmt::format("{}: {}", r["kernel"].get<std::string>(), reason);
+      const auto same = std::find_if(refusals.begin(), refusals.end(),
+                                     [&](const auto& refusal) { return refusal.first == text; });
+      if (same == refusals.end())
+        refusals.emplace_back(text, op);
+      else
+        same->second += ", " + op;
+    }
   }
-  return line + "\n" + refusals;
+  line += "\n";
+  for (const auto& [text, ops] : refusals) line += fmt::format("  refused {} ({})\n", text, ops);
+  return line;
 }
 
 }  // namespace qwench::bench

@@ -33,7 +33,7 @@ WeightUse use_of_embedding(const OpSizes& s) {
   return s.tied ? WeightUse::kTiedEmbedding : WeightUse::kEmbedding;
 }
 WeightUse use_of_head(const OpSizes& s) {
-  return s.tied ? WeightUse::kTiedEmbedding : WeightUse::kLinear;
+  return s.tied ? WeightUse::kTiedEmbedding : WeightUse::kHead;
 }
 TensorView flat(void* data, const KvView& c) {
   return {data, c.dtype, {c.n_seq * c.n_kv_heads * c.capacity, c.head_dim}};

@@ -10,6 +10,7 @@
 #include "cpu/ops.h"
 #include "cpu/page_arena.h"
 #include "cpu/panels.h"
+#include "engine/check.h"
 
 namespace qwench::cpu {
 
@@ -25,20 +26,23 @@ void add_layout(const Backend& backend, const Args& args, bool& plain, bool& pac
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(KernelPolicy policy, int threads) : Backend(std::move(policy)), team_(threads) {
-    count_memory(MemoryKind::kScratch, team_.scratch_bytes());
+  CpuBackend(KernelPolicy policy, std::shared_ptr<Team> team)
+      : Backend(std::move(policy)), team_(std::move(team)) {
+    count_memory(MemoryKind::kScratch, team_->scratch_bytes());
     check_policy();
   }
 
+  const std::shared_ptr<Team>& team() const { return team_; }
   std::string_view name() const override { return "cpu"; }
-  int threads() const override { return team_.size(); }
+  int threads() const override { return team_->size(); }
   void upload(void* device, const void* host, int64_t bytes) override {
     if (bytes) std::memcpy(device, host, size_t(bytes));
   }
   void download(void* host, const void* device, int64_t bytes) override {
     if (bytes) std::memcpy(host, device, size_t(bytes));
   }
-  Weight import(const TensorView& host, WeightUse use) override;
+  Weight allocate_weight(DType dtype, int64_t out, int64_t in, WeightUse use) override;
+  void import_rows(Weight& weight, int64_t first, const TensorView& rows) override;
   int64_t count_nonfinite(const TensorView& t) override;
 
 #define QWENCH_LIST(Args, function) \
@@ -63,7 +67,7 @@ class CpuBackend final : public Backend {
  protected:
   void* allocate_bytes(int64_t bytes) override { return memory_arena_.allocate(bytes); }
   void release_bytes(void* data, int64_t) override { memory_arena_.release(data); }
-  Stream& stream() override { return team_; }
+  Stream& stream() override { return *team_; }
   int64_t now_ns() override {
     return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
   }
@@ -72,7 +76,7 @@ class CpuBackend final : public Backend {
   void choose_layouts(const WeightView& both, WeightUse use, bool& plain, bool& packed) const;
 
   PageArena memory_arena_;
-  Team team_;
+  std::shared_ptr<Team> team_;  // that of another backend, where threads are shared
 };
 
 int64_t CpuBackend::count_nonfinite(const TensorView& t) {
@@ -81,7 +85,7 @@ int64_t CpuBackend::count_nonfinite(const TensorView& t) {
       0x7f800000u;  // all ones in NaN and Inf, whatever the compiler assumes
   const int64_t n = t.shape.count();
   std::atomic<int64_t> bad{0};
-  team_.parallel_for(ceil_div(n, kBlock), 1, [&](int64_t begin, int64_t end, int) {
+  team_->parallel_for(ceil_div(n, kBlock), 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t block = begin; block < end; ++block) {
       const uint32_t* bits = t.as<const uint32_t>() + block * kBlock;
       const int64_t count = std::min(kBlock, n - block * kBlock);
@@ -97,13 +101,19 @@ void CpuBackend::choose_layouts(const WeightView& both, WeightUse use, bool& pla
                                 bool& packed) const {
   float unused = 0;  // kernels look at shapes and types here, never at values
   const TensorView x{&unused, DType::kF32, {1, both.in}}, y{&unused, DType::kF32, {1, both.out}};
-  if (use != WeightUse::kEmbedding) {
-    add_layout(*this, LinearArgs{x, both, {}, y}, plain, packed);
+  const LinearArgs linear{x, both, {}, y};
+  if (use == WeightUse::kLinear) {
+    add_layout(*this, linear, plain, packed);
     add_layout(*this, QkvLinearArgs{x, both, both, both, {}, {}, {}, y, y, y}, plain, packed);
     add_layout(*this, GateUpSwiGluArgs{x, both, both, y, y}, plain, packed);
-    add_layout(*this, LogitsArgs{x, both, y}, plain, packed);
+    return;
   }
-  if (use == WeightUse::kLinear) return;
+  if (use != WeightUse::kEmbedding) {
+    const LogitsArgs logits{x, both, y};
+    add_layout(*this, logits, plain, packed);
+    if (!select(logits).kernel) add_layout(*this, linear, plain, packed);  // its part
+  }
+  if (use == WeightUse::kHead) return;
   WeightView held = both;  // a tied embedding is looked up in the layout that the head reads anyway
   if ((plain || packed) && policy().forced<EmbedArgs>().empty()) {
     if (!plain) held.plain = nullptr;
@@ -113,24 +123,39 @@ void CpuBackend::choose_layouts(const WeightView& both, WeightUse use, bool& pla
   add_layout(*this, EmbedArgs{token, held, x}, plain, packed);
 }
 
-Weight CpuBackend::import(const TensorView& host, WeightUse use) {
+Weight CpuBackend::allocate_weight(DType dtype, int64_t out, int64_t in, WeightUse use) {
   Weight weight;
   WeightView& view = weight.view;
-  view = {host.dtype, host.rows(), host.cols(), host.data, host.data};
+  char unused = 0;
+  view = {dtype, out, in, &unused, &unused};
   bool plain = false, packed = false;
   choose_layouts(view, use, plain, packed);
   view.plain = view.packed = nullptr;
   if (plain) {
-    weight.plain = allocate(host.bytes(), MemoryKind::kWeights);
-    upload(weight.plain.data(), host.data, host.bytes());
+    weight.plain = allocate(out * row_bytes(dtype, in), MemoryKind::kWeights);
     view.plain = weight.plain.data();
   }
   if (packed) {
-    weight.packed = allocate(packed_bytes(view.dtype, view.out, view.in), MemoryKind::kWeights);
-    pack_panels(team_, host, weight.packed.data());
+    weight.packed = allocate(packed_bytes(dtype, out, in), MemoryKind::kWeights);
     view.packed = weight.packed.data();
   }
   return weight;
+}
+
+void CpuBackend::import_rows(Weight& weight, int64_t first, const TensorView& rows) {
+  static_assert(kImportRows % kPanelRows == 0);
+  const WeightView& view = weight.view;
+  QWENCH_CHECK(rows.dtype == view.dtype && rows.cols() == view.in && first % kImportRows == 0 &&
+               first + rows.rows() <= view.out);
+  QWENCH_CHECK(rows.rows() % kImportRows == 0 || first + rows.rows() == view.out);
+  if (view.plain) {
+    char* to = static_cast<char*>(weight.plain.data()) + first * row_bytes(view.dtype, view.in);
+    upload(to, rows.data, rows.bytes());
+  }
+  if (view.packed) {
+    char* to = static_cast<char*>(weight.packed.data());
+    pack_panels(*team_, rows, to + first / kPanelRows * panel_bytes(view.dtype, view.in));
+  }
 }
 
 }  // namespace
@@ -139,8 +164,11 @@ const char* avx2_missing() {
   return cpu_info().avx2 ? nullptr : "this processor has no AVX2, FMA and F16C";
 }
 
+static constexpr char kLeftOut[] = "AVX-512 is left out (--isa avx2)";
+
 const char* avx512_missing(DType weights) {
   const CpuInfo& info = cpu_info();
+  if (info.limited) return kLeftOut;
   if (!info.avx512) return "this processor has no AVX-512 F, BW, VL and DQ";
   if (is_quantized(weights) && !(info.avx512_vnni && info.avx512_vbmi))
     return "this processor has no AVX-512 VNNI and VBMI";
@@ -148,6 +176,7 @@ const char* avx512_missing(DType weights) {
 }
 
 const char* avx512bf16_missing() {
+  if (cpu_info().limited) return kLeftOut;
   return cpu_info().avx512_bf16 ? nullptr : "this processor has no AVX-512 BF16";
 }
 
@@ -156,8 +185,12 @@ std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options) {
   if (options.threads < 0 || options.threads > kMaxThreads)
     fail_usage("--threads: expected 1 to {} (0: physical cores), got {}", kMaxThreads,
                options.threads);
+  if (options.threads_of) {
+    const auto& team = static_cast<const CpuBackend*>(options.threads_of)->team();
+    return std::make_unique<CpuBackend>(options.policy, team);
+  }
   const int threads = options.threads ? options.threads : cpu_info().physical_cores;
-  return std::make_unique<CpuBackend>(options.policy, threads);
+  return std::make_unique<CpuBackend>(options.policy, std::make_shared<Team>(threads));
 }
 
 }  // namespace qwench::cpu

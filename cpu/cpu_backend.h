@@ -10,6 +10,9 @@ namespace qwench::cpu {
 struct CpuOptions {
   int threads = 0;  // 0: the physical cores this process may use
   KernelPolicy policy;
+  // A CPU backend whose threads to use instead of new ones: what takes turns must not find the
+  // other's threads waiting on its cores.
+  const Backend* threads_of = nullptr;
 };
 
 /// UsageError on a bad thread count or an unknown kernel name in the policy.

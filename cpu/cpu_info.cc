@@ -240,6 +240,7 @@ const CpuInfo& cpu_info() { return mutable_info(); }
 
 void limit_to_avx2() {
   CpuInfo& info = mutable_info();
+  info.limited = true;
   info.avx512 = info.avx512_vnni = info.avx512_vbmi = info.avx512_bf16 = info.avx_vnni = false;
 }
 

@@ -10,6 +10,7 @@ struct CpuInfo {
   bool avx2 = false;    // AVX2, FMA and F16C, and the system saves the registers
   bool avx512 = false;  // F, BW, VL, DQ
   bool avx512_vnni = false, avx_vnni = false, avx512_bf16 = false, avx512_vbmi = false;
+  bool limited = false;   // limit_to_avx2() left out what there is beyond
   int logical_cores = 1;  // this process may run on (affinity mask, cgroup quota)
   int physical_cores = 1;
   int64_t l1d_bytes = 0, l2_bytes = 0, l3_bytes = 0;  // 0: unknown; l1d and l2 per core

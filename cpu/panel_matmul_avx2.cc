@@ -180,9 +180,9 @@ static const char* reads(DType dtype) {
 }
 
 const char* panel_unsupported(const WeightView& w, DType dtype, const PanelProducts& products) {
+  if (w.dtype != dtype) return reads(dtype);
   if (const char* missing = products.missing(dtype)) return missing;
   if (!w.packed) return "the packed layout is not held";
-  if (w.dtype != dtype) return reads(dtype);
   if ((is_quantized(dtype) || products.bf16_rows) && tokens_in_scratch(dtype, w.in) == 0)
     return "a row of activations exceeds the scratch memory";
   return nullptr;

@@ -100,15 +100,27 @@ void require_finite(Backend& backend, const OpOutput& output) {
                        : fmt::format("layer {}", output.layer)));
 }
 
+Weight Backend::import(const TensorView& host, WeightUse use) {
+  Weight weight = allocate_weight(host.dtype, host.rows(), host.cols(), use);
+  import_rows(weight, 0, host);
+  return weight;
+}
+
+void Backend::wait_until(int64_t ns) {
+  while (now_ns() < ns) {
+  }
+}
+
 template <class Args>
 void Backend::run(const Args& args) {
   validate(args);
   const Selection<Args> chosen = select(args);
   const std::string_view kernel = chosen.kernel ? chosen.kernel->name : "composed";
-  const int64_t start = profiler ? now_ns() : 0;
+  const int64_t start = profiler || delay > 0 ? now_ns() : 0;
   const int64_t parts_before = profiler ? profiler->total_ns() : 0;
   if (chosen.kernel) {
     chosen.kernel->run(args, stream());
+    if (delay > 0) wait_until(start + int64_t(double(now_ns() - start) * (1 + delay)));
   } else if constexpr (!Args::kParts.empty()) {
     compose(*this, args);
   }

@@ -20,8 +20,11 @@ struct Weight {
   Buffer plain, packed;
 };
 
+/// Layouts hold rows in groups of at most so many.
+constexpr int64_t kImportRows = 32;
+
 /// Which ops read a weight; decides the layouts that import() holds.
-enum class WeightUse : uint8_t { kLinear, kEmbedding, kTiedEmbedding };
+enum class WeightUse : uint8_t { kLinear, kHead, kEmbedding, kTiedEmbedding };
 
 /// What select() decided: a kernel and its place in the list, or the composition (kernel null).
 template <class Args>
@@ -66,8 +69,13 @@ class Backend {
   Buffer allocate(int64_t bytes, MemoryKind kind);
   virtual void upload(void* device, const void* host, int64_t bytes) = 0;
   virtual void download(void* host, const void* device, int64_t bytes) = 0;
-  /// Copies a host matrix [out, in] into the layouts that the kernels chosen for `use` read.
-  virtual Weight import(const TensorView& host, WeightUse use) = 0;
+  /// Room for a matrix [out, in] in the layouts that the kernels chosen for `use` read.
+  virtual Weight allocate_weight(DType dtype, int64_t out, int64_t in, WeightUse use) = 0;
+  /// Copies rows of a host matrix into those layouts, from row `first` on. Contract: `first` is a
+  /// multiple of kImportRows, and so is the number of rows unless they are the last.
+  virtual void import_rows(Weight& weight, int64_t first, const TensorView& rows) = 0;
+  /// Both for a host matrix [out, in].
+  Weight import(const TensorView& host, WeightUse use);
   const MemoryCounters& memory() const { return memory_; }
   /// Number of NaN and Inf in an f32 tensor.
   virtual int64_t count_nonfinite(const TensorView& t) = 0;
@@ -108,6 +116,9 @@ class Backend {
   void run(const Args& args);
 
   Profiler* profiler = nullptr;  // not owned; null: nothing is recorded
+  /// Every kernel takes so much longer, as a part of its own time: a known slowdown, to see that a
+  /// comparison finds it.
+  double delay = 0;
   /// Called in this order with every output of every kernel that ran; a composition's outputs are
   /// those of its parts. An observer may read the tensor, through download() or count_nonfinite().
   std::vector<OpObserver> observers;
@@ -123,6 +134,7 @@ class Backend {
 
  private:
   void release(void* data, int64_t bytes, MemoryKind kind);
+  void wait_until(int64_t ns);
 
   KernelPolicy policy_;
   MemoryCounters memory_;

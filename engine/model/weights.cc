@@ -12,18 +12,21 @@ namespace qwench {
 
 namespace {
 
+constexpr int64_t kStagingBytes = 8 << 20;
 constexpr const char *kEmbedding = "model.embed_tokens.weight", *kHead = "lm_head.weight";
 
-/// Reads a whole tensor with several threads; the first thread's error is the caller's.
-void read_parallel(const Checkpoint& checkpoint, const TensorInfo& info, int threads, char* to) {
+/// Reads rows [first_row, first_row + rows) of a tensor with several threads; the first thread's error
+/// is the caller's.
+void read_parallel(const Checkpoint& checkpoint, const TensorInfo& info, int64_t first_row,
+                   int64_t rows, int threads, char* to) {
   constexpr int64_t kMinElements = 1 << 20;  // below this a thread costs more than it brings
-  const int64_t rows = info.rows(), cols = info.cols();
+  const int64_t cols = info.cols();
   const int64_t parts = std::clamp<int64_t>(rows * cols / kMinElements, 1, threads);
   std::vector<std::exception_ptr> errors(size_t(parts), nullptr);
   const auto read_part = [&](int64_t part) {
     const int64_t first = rows * part / parts, last = rows * (part + 1) / parts;
     try {
-      checkpoint.read(info, first * cols, (last - first) * cols,
+      checkpoint.read(info, (first_row + first) * cols, (last - first) * cols,
                       to + first * row_bytes(info.dtype, cols));
     } catch (...) {
       errors[size_t(part)] = std::current_exception();
@@ -37,7 +40,8 @@ void read_parallel(const Checkpoint& checkpoint, const TensorInfo& info, int thr
     if (error) std::rethrow_exception(error);
 }
 
-/// Reads tensors one after the other through one staging buffer and imports them.
+/// Reads tensors one after the other, a few rows at a time, and hands them to the backend: beside the
+/// weights themselves there is a staging buffer that stays in the cache.
 class Loader {
  public:
   Loader(const Checkpoint& checkpoint, Backend& backend, const LoadOptions& options)
@@ -51,11 +55,18 @@ class Loader {
     if (is_quantized(dtype) && in % kQuantBlock != 0)
       fail("tensor {}: expected rows of whole blocks of {} for {}, got {} columns (in {})", name,
            kQuantBlock, name_of(dtype), in, checkpoint_.path());
-    return backend_.import({read(info, dtype), dtype, {out, in}}, use);
+    Weight weight = backend_.allocate_weight(dtype, out, in, use);
+    const int64_t row = std::max(row_bytes(info.dtype, in), row_bytes(dtype, in));
+    const int64_t at_once = round_up(std::max<int64_t>(1, kStagingBytes / row), kImportRows);
+    for (int64_t first = 0; first < out; first += at_once) {
+      const int64_t rows = std::min(at_once, out - first);
+      backend_.import_rows(weight, first, {read(info, dtype, first, rows), dtype, {rows, in}});
+    }
+    return weight;
   }
 
   Vector vector(const std::string& name, int64_t n) {
-    const void* host = read(require(name, {n}), DType::kF32);
+    const void* host = read(require(name, {n}), DType::kF32, 0, 1);
     Vector v;
     v.storage = backend_.allocate(n * 4, MemoryKind::kWeights);
     v.view = {v.storage.data(), DType::kF32, {n}};
@@ -77,17 +88,17 @@ class Loader {
     return *info;
   }
 
-  /// The tensor's elements as `dtype`, valid until the next call.
-  void* read(const TensorInfo& info, DType dtype) {
-    const int64_t n = info.shape.count();
-    stored_.resize(size_t(info.bytes()));
-    read_parallel(checkpoint_, info, backend_.threads(), stored_.data());
-    elements_ += n;
-    progress_.bytes_done += info.bytes();
+  /// Rows of a tensor as `dtype`, valid until the next call.
+  void* read(const TensorInfo& info, DType dtype, int64_t first_row, int64_t rows) {
+    const int64_t cols = info.cols(), bytes = rows * row_bytes(info.dtype, cols);
+    stored_.resize(size_t(bytes));
+    read_parallel(checkpoint_, info, first_row, rows, backend_.threads(), stored_.data());
+    elements_ += rows * cols;
+    progress_.bytes_done += bytes;
     if (options_.progress) options_.progress(progress_);
     if (info.dtype == dtype) return stored_.data();
-    converted_.resize(size_t(info.rows() * row_bytes(dtype, info.cols())));
-    convert_rows(stored_.data(), info.dtype, converted_.data(), dtype, info.rows(), info.cols());
+    converted_.resize(size_t(rows * row_bytes(dtype, cols)));
+    convert_rows(stored_.data(), info.dtype, converted_.data(), dtype, rows, cols);
     return converted_.data();
   }
 
@@ -155,7 +166,7 @@ Weights load_weights(const Checkpoint& checkpoint, Backend& backend, const LoadO
   for (int64_t i = 0; i < c.n_layers; ++i)
     weights.layers.push_back(load_layer(load, c, fmt::format("model.layers.{}.", i)));
   weights.final_norm = load.vector("model.norm.weight", c.dim);
-  if (!c.tied_embeddings) weights.head = load.matrix(kHead, c.vocab, c.dim, WeightUse::kLinear);
+  if (!c.tied_embeddings) weights.head = load.matrix(kHead, c.vocab, c.dim, WeightUse::kHead);
   weights.dtype = weights.embedding.view.dtype;
   if (load.elements_read() != c.parameters())
     fail("parameters: expected {} by the configuration, got {} (in {})", c.parameters(),

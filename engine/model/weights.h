@@ -39,7 +39,7 @@ struct LoadProgress {
 struct LoadOptions {
   bool as_stored = true;                              // keep the matrices' own type ...
   DType dtype = DType::kBF16;                         // ... or convert them to this one
-  std::function<void(const LoadProgress&)> progress;  // called after each tensor; may be empty
+  std::function<void(const LoadProgress&)> progress;  // called after each piece; may be empty
 };
 
 /// The type that a tensor has in memory: vectors f32; matrices their own or options.dtype, embedding

@@ -321,7 +321,7 @@ TEST_CASE("gate_up_swiglu and logits of quantised weights are made of the model'
       }
       for (const std::string& name : own_kernels(t)) {
         const auto backend = backend_with("logits=" + name);
-        const Weight w = backend->import(gate.view(), WeightUse::kLinear);
+        const Weight w = backend->import(gate.view(), WeightUse::kHead);
         Poisoned y({n, 75});
         backend->run(LogitsArgs{x.view(), w.view, y.view()});
         CHECK_MESSAGE(same_bits(y, g), name);
