@@ -11,66 +11,14 @@ namespace qwench::bench {
 
 namespace {
 
-struct Run {
-  int64_t wall_ns = 0, ttft_ns = 0;
-  std::vector<OpRecord> ops;
-};
-
-/// One timed pass; `profiler` belongs to the session's backend.
-class Runner {
- public:
-  Runner(Session& session, const Model& model, const CaseSettings& settings)
-      : session_(session),
-        vocab_(model.config.vocab),
-        settings_(settings),
-        tokens_(random_ids(settings.n_tokens * session.n_seq(), vocab_, settings.seed + 1)) {}
-
-  bool run(Profiler& profiler, int64_t n_seq, int64_t n_tokens, Run& to) {
-    profiler.reset();
-    const int64_t start = now_ns();
-    const bool complete =
-        settings_.phase == Phase::kPrefill ? prefill(n_seq, n_tokens, start, to) : decode(n_tokens);
-    to.wall_ns = now_ns() - start;
-    to.ops = profiler.records(Phase::kPrefill);
-    const std::vector<OpRecord> decoded = profiler.records(Phase::kDecode);
-    to.ops.insert(to.ops.end(), decoded.begin(), decoded.end());
-    for (int64_t seq = 0; seq < session_.n_seq(); ++seq) session_.truncate(seq, settings_.depth);
-    return complete;
-  }
-
- private:
-  bool prefill(int64_t n_seq, int64_t n_tokens, int64_t start, Run& to) {
-    for (int64_t seq = 0; seq < n_seq; ++seq) {
-      session_.prefill(seq, tokens_.data() + seq * settings_.n_tokens, n_tokens);
-      session_.argmax(0, vocab_);
-      if (seq == 0) to.ttft_ns = now_ns() - start;
-      if (interrupted()) return false;
-    }
-    return true;
-  }
-
-  bool decode(int64_t n_tokens) {
-    for (int64_t step = 0; step < n_tokens; ++step) {
-      session_.decode(tokens_.data() + step * session_.n_seq());
-      for (int64_t seq = 0; seq < session_.n_seq(); ++seq) session_.argmax(seq, vocab_);
-      if (interrupted()) return false;
-    }
-    return true;
-  }
-
-  Session& session_;
-  int64_t vocab_;
-  const CaseSettings& settings_;
-  std::vector<int32_t> tokens_;
-};
-
-CaseResult result_of(const std::vector<Run>& runs, const CaseSettings& settings, int64_t batch) {
+CaseResult result_of(const std::vector<TimedRun>& runs, const CaseSettings& settings,
+                     int64_t batch) {
   std::vector<double> speeds, ttfts;
-  for (const Run& run : runs) {
+  for (const TimedRun& run : runs) {
     speeds.push_back(double(batch * settings.n_tokens) * 1e9 / double(run.wall_ns));
     ttfts.push_back(double(run.ttft_ns));
   }
-  const Run& typical = runs[median_index(speeds)];
+  const TimedRun& typical = runs[median_index(speeds)];
   CaseResult result;
   result.phase = settings.phase, result.batch = batch;
   result.depth = settings.depth, result.n_tokens = settings.n_tokens;
@@ -82,6 +30,46 @@ CaseResult result_of(const std::vector<Run>& runs, const CaseSettings& settings,
 }
 
 }  // namespace
+
+CaseRunner::CaseRunner(Session& session, const Model& model, const CaseSettings& settings)
+    : session_(session),
+      vocab_(model.config.vocab),
+      phase_(settings.phase),
+      depth_(settings.depth),
+      n_tokens_(settings.n_tokens),
+      tokens_(random_ids(settings.n_tokens * session.n_seq(), vocab_, settings.seed + 1)) {}
+
+bool CaseRunner::run(Profiler& profiler, int64_t n_seq, int64_t n_tokens, TimedRun& to) {
+  profiler.reset();
+  const int64_t start = now_ns();
+  const bool complete =
+      phase_ == Phase::kPrefill ? prefill(n_seq, n_tokens, start, to) : decode(n_tokens);
+  to.wall_ns = now_ns() - start;
+  to.ops = profiler.records(Phase::kPrefill);
+  const std::vector<OpRecord> decoded = profiler.records(Phase::kDecode);
+  to.ops.insert(to.ops.end(), decoded.begin(), decoded.end());
+  for (int64_t seq = 0; seq < session_.n_seq(); ++seq) session_.truncate(seq, depth_);
+  return complete;
+}
+
+bool CaseRunner::prefill(int64_t n_seq, int64_t n_tokens, int64_t start, TimedRun& to) {
+  for (int64_t seq = 0; seq < n_seq; ++seq) {
+    session_.prefill(seq, tokens_.data() + seq * n_tokens_, n_tokens);
+    session_.argmax(0, vocab_);
+    if (seq == 0) to.ttft_ns = now_ns() - start;
+    if (interrupted()) return false;
+  }
+  return true;
+}
+
+bool CaseRunner::decode(int64_t n_tokens) {
+  for (int64_t step = 0; step < n_tokens; ++step) {
+    session_.decode(tokens_.data() + step * session_.n_seq());
+    for (int64_t seq = 0; seq < session_.n_seq(); ++seq) session_.argmax(seq, vocab_);
+    if (interrupted()) return false;
+  }
+  return true;
+}
 
 OpCost CaseResult::cost() const {
   OpCost total;
@@ -118,21 +106,21 @@ std::optional<CaseResult> measure_case(Session& session, const Model& model,
       decode ? std::min(settings.n_tokens, kWarmupSteps) : settings.n_tokens;
   Profiler profiler;
   Profiler* const before = std::exchange(model.backend->profiler, &profiler);
-  Runner runner(session, model, settings);
-  std::vector<Run> runs;
+  CaseRunner runner(session, model, settings);
+  std::vector<TimedRun> runs;
   std::vector<double> readings;
   const auto read_bandwidth = [&] {
     if (decode && settings.read_bandwidth) readings.push_back(settings.read_bandwidth());
   };
   bool running = true;
   for (int64_t i = 0; i < settings.warmup && running; ++i) {
-    Run ignored;
+    TimedRun ignored;
     running = runner.run(profiler, 1, warm_tokens, ignored);
   }
   for (int64_t i = 0; i < settings.runs && running; ++i) {
     if (settings.progress) settings.progress(i);
     read_bandwidth();
-    Run run;
+    TimedRun run;
     running = runner.run(profiler, session.n_seq(), settings.n_tokens, run);
     if (running) runs.push_back(std::move(run));
   }

@@ -22,6 +22,32 @@ struct CaseSettings {
       read_bandwidth;  // bytes/s now; asked around each decode run; may be empty
 };
 
+/// One timed pass over all tokens of a phase.
+struct TimedRun {
+  int64_t wall_ns = 0, ttft_ns = 0;
+  std::vector<OpRecord> ops;
+};
+
+/// Times passes on a session that holds `depth` tokens in each sequence, and leaves it so.
+class CaseRunner {
+ public:
+  CaseRunner(Session& session, const Model& model, const CaseSettings& settings);
+
+  /// The first n_tokens of the first n_seq sequences (prefill; decode always steps all). False when
+  /// interrupted. `profiler` belongs to the session's backend.
+  bool run(Profiler& profiler, int64_t n_seq, int64_t n_tokens, TimedRun& to);
+
+ private:
+  bool prefill(int64_t n_seq, int64_t n_tokens, int64_t start, TimedRun& to);
+  bool decode(int64_t n_tokens);
+
+  Session& session_;
+  int64_t vocab_;
+  Phase phase_;
+  int64_t depth_, n_tokens_;
+  std::vector<int32_t> tokens_;
+};
+
 /// What was measured. Details (wall_ns, ops) are those of the run nearest to the median.
 struct CaseResult {
   Phase phase = Phase::kPrefill;

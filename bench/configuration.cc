@@ -111,11 +111,23 @@ std::string set_inject_noise(Configuration& c, const Entry& e) {
   return fmt::format("{}", c.inject.noise = read_fraction(e));
 }
 
+/// "3%" or "0.03".
+std::string set_inject_delay(Configuration& c, const Entry& e) {
+  Entry number = e;
+  const bool percent = e.value.back() == '%';
+  if (percent) number.value.remove_suffix(1);
+  c.inject.delay = read_fraction(number) / (percent ? 100 : 1);
+  if (c.inject.delay > 100) e.expected("at most 10000%");
+  return std::string(e.value);
+}
+
 /// A key that ends with '*' stands for all that begin so.
 struct Key {
   std::string_view key, shown;
   std::string (*set)(Configuration&, const Entry&);
 };
+
+constexpr std::string_view kDelay = "inject.delay";
 
 // The order is that of application and of the canonical text: `kernel` goes before the kernels of
 // single ops, which change what it chose.
@@ -133,6 +145,7 @@ constexpr Key kKeys[] = {
     {"check_finite", "check_finite", set_check_finite},
     {"inject.layer", "inject.layer", set_inject_layer},
     {"inject.noise", "inject.noise", set_inject_noise},
+    {kDelay, kDelay, set_inject_delay},
 };
 
 bool stands_for(const Key& key, std::string_view word) {
@@ -185,7 +198,8 @@ std::vector<Setting> read_settings(std::string_view list, std::string_view optio
 
 void check_injection(const std::vector<Setting>& settings, std::string_view option) {
   int given = 0;
-  for (const Setting& s : settings) given += s.entry.key.substr(0, 7) == "inject.";
+  for (const Setting& s : settings)
+    given += s.entry.key == "inject.layer" || s.entry.key == "inject.noise";
   if (given == 1)
     fail_usage("{}: expected inject.layer and inject.noise together, got one of them", option);
 }
@@ -211,10 +225,13 @@ Configuration parse_configuration(std::string_view text, const ModelOptions& bas
   std::vector<Setting> settings;
   if (colon + 1 < text.size()) settings = read_settings(text.substr(colon + 1), option);
   check_injection(settings, option);
-  std::vector<std::string> canonical;
-  for (const Setting& s : settings)
+  std::vector<std::string> canonical, loaded;
+  for (const Setting& s : settings) {
     canonical.push_back(fmt::format("{}={}", s.entry.key, kKeys[s.row].set(c, s.entry)));
+    if (s.entry.key != kDelay) loaded.push_back(canonical.back());
+  }
   c.text = fmt::format("{}:{}", c.name, fmt::join(canonical, ","));
+  c.loaded = fmt::format("{}", fmt::join(loaded, ","));
   return c;
 }
 

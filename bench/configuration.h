@@ -10,17 +10,19 @@
 
 namespace qwench::bench {
 
-/// Damage on purpose: Gaussian noise on the output of one layer.
+/// Damage on purpose: Gaussian noise on the output of one layer, and every op made slower.
 struct Injection {
   int64_t layer = -1;  // counted from 0; -1: none
   double noise = 0;    // standard deviation as a part of the RMS of the layer's output
+  double delay = 0;    // of every op, as a part of its own time
 };
 
 struct Configuration {
   std::string name;
   ModelOptions model;
   Injection inject;
-  std::string text;  // canonical: the given keys in the order of the table
+  std::string text;    // canonical: the given keys in the order of the table
+  std::string loaded;  // the same without name and inject.delay: what must be in memory to run it
 };
 
 /// Reads `NAME:key=value,...` over `base`. Kernels of the configuration override those of the base.

@@ -91,10 +91,11 @@ void check_backend(const std::string& name) {
              near.empty() ? "" : "; did you mean " + near + "?");
 }
 
-std::unique_ptr<Backend> make_backend(const ModelOptions& options, int64_t threads) {
+std::unique_ptr<Backend> make_backend(const ModelOptions& options, int64_t threads,
+                                      const Backend* threads_of) {
   check_backend(options.backend);
   cpu::CpuOptions cpu;
-  cpu.threads = int(threads);
+  cpu.threads = int(threads), cpu.threads_of = threads_of;
   cpu.policy = read_policy(options);
   std::unique_ptr<Backend> backend = cpu::make_cpu_backend(cpu);
   if (options.check_finite) backend->observers.push_back(require_finite);

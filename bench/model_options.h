@@ -41,8 +41,10 @@ KernelPolicy read_policy(const ModelOptions& options);
 /// UsageError that says why, unless `name` is a backend of this build.
 void check_backend(const std::string& name);
 
-/// A backend of `threads` threads with the options' policy. UsageError on an unknown kernel.
-std::unique_ptr<Backend> make_backend(const ModelOptions& options, int64_t threads);
+/// A backend of `threads` threads with the options' policy, those of `threads_of` where one is given.
+/// UsageError on an unknown kernel.
+std::unique_ptr<Backend> make_backend(const ModelOptions& options, int64_t threads,
+                                      const Backend* threads_of = nullptr);
 
 /// Opens the model: its config and headers, no weights. UsageError when -m or another option is
 /// wrong.

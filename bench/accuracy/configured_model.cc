@@ -13,7 +13,8 @@ MemoryPlan OpenedModel::plan() const {
   return plan_memory(config, planned_weight_bytes(configuration.model, *checkpoint), session);
 }
 
-OpenedModel open_configured(const Configuration& configuration, int64_t capacity, int64_t rows) {
+OpenedModel open_configured(const Configuration& configuration, int64_t capacity, int64_t rows,
+                            const Backend* threads_of) {
   OpenedModel opened;
   opened.configuration = configuration;
   opened.checkpoint = open_model(configuration.model);
@@ -21,7 +22,7 @@ OpenedModel open_configured(const Configuration& configuration, int64_t capacity
   if (configuration.inject.layer >= config.n_layers)
     fail_usage("{}: inject.layer: expected 0 to {} (layers of {}), got {}", configuration.name,
                config.n_layers - 1, configuration.model.model, configuration.inject.layer);
-  opened.backend = make_backend(configuration.model, configuration.model.threads);
+  opened.backend = make_backend(configuration.model, configuration.model.threads, threads_of);
   opened.session = session_options(configuration.model, 1, capacity);
   opened.session.prefill_chunk = std::min(opened.session.prefill_chunk, rows);
   opened.session.logit_rows = opened.session.prefill_chunk;

@@ -23,7 +23,8 @@ struct OpenedModel {
 
 /// Plans one sequence of `capacity` positions and logits of up to `rows` tokens a pass. UsageError
 /// on a wrong model, kernel or a layer to damage that the model does not have.
-OpenedModel open_configured(const Configuration& configuration, int64_t capacity, int64_t rows);
+OpenedModel open_configured(const Configuration& configuration, int64_t capacity, int64_t rows,
+                            const Backend* threads_of = nullptr);
 
 /// Error with every configuration's bytes unless all of them and `shared` bytes fit together.
 void require_memory_together(const std::vector<OpenedModel>& models, int64_t shared,

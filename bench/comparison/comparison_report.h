@@ -1,0 +1,51 @@
+// What a comparison found, for people and for scripts.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "bench/comparison/paired.h"
+#include "bench/comparison/rounds.h"
+
+namespace qwench::bench {
+
+/// The first configuration against another one, in one phase; or one op of it.
+struct Pair {
+  std::string a, b;
+  Phase phase = Phase::kPrefill;
+  std::string_view
+      op;  // "": the whole model; "matmul", "norm", "rope": ops of which one arm runs parts
+  Paired paired;
+};
+
+/// How near the logits of a configuration are to those of the first one.
+struct Closeness {
+  int64_t tokens = 0;
+  double relative_l2 = 0, mean_kl = 0, top1 = 1;
+};
+
+struct ComparedConfiguration {
+  OrderedJson description;  // ConfiguredModel::to_json()
+  std::string name;
+  Closeness closeness;
+  int64_t memory_bytes = 0;                // weights, keys and values, activations and scratch
+  std::vector<Summary> tokens_per_second;  // as `phases`
+};
+
+struct ComparisonReport {
+  OrderedJson config;
+  std::vector<Phase> phases;
+  std::vector<ComparedConfiguration> configurations;
+  std::vector<Pair> pairs;    // whole model
+  std::vector<Pair> kernels;  // ops that take at least 1 % of the time in both
+  int64_t rounds = 0;
+  bool interrupted = false;
+};
+
+/// Pairs and speeds from the turns; closeness and memory are asked of the contenders.
+ComparisonReport evaluate(const Contenders& contenders, const Workload& workload,
+                          const Measured& measured, const PairedRule& rule);
+
+OrderedJson report_json(const ComparisonReport& report);
+std::string report_text(const ComparisonReport& report);
+
+}  // namespace qwench::bench

@@ -1,0 +1,147 @@
+// From turns to figures: ratios of rounds, speeds, and how near the outputs are.
+#include <algorithm>
+
+#include "bench/accuracy/divergence.h"
+#include "bench/accuracy/similarity.h"
+#include "bench/comparison/comparison_report.h"
+
+namespace qwench::bench {
+
+namespace {
+
+constexpr int64_t kLogitTokens = 32;
+
+/// Time of an op in a turn; of the whole turn for "". 0 where the op did not run.
+double ns_of(const Turn& turn, std::string_view op) {
+  if (op.empty()) return turn.ns;
+  const auto at = turn.op_ns.find(op);
+  return at == turn.op_ns.end() ? 0 : at->second;
+}
+
+/// An op and those that it is made of or is a part of, for arms of which only one composes.
+std::string_view family_of(std::string_view op) {
+  constexpr std::pair<std::string_view, std::string_view> kFamilies[] = {
+      {"linear", "matmul"}, {"qkv_linear", "matmul"}, {"gate_up_swiglu", "matmul"},
+      {"swiglu", "matmul"}, {"logits", "matmul"},     {"add", "norm"},
+      {"rms_norm", "norm"}, {"add_rms_norm", "norm"}, {"head_norm", "rope"},
+      {"rope", "rope"},     {"kv_store", "rope"},     {"qk_norm_rope", "rope"},
+  };
+  for (const auto& [name, family] : kFamilies)
+    if (name == op) return family;
+  return op;
+}
+
+std::vector<Turn> by_family(const std::vector<Turn>& turns) {
+  std::vector<Turn> families;
+  for (const Turn& turn : turns) {
+    families.push_back({turn.ns, {}});
+    for (const auto& [op, ns] : turn.op_ns) families.back().op_ns[family_of(op)] += ns;
+  }
+  return families;
+}
+
+bool same_ops(const Turn& a, const Turn& b) {
+  return a.op_ns.size() == b.op_ns.size() &&
+         std::equal(a.op_ns.begin(), a.op_ns.end(), b.op_ns.begin(),
+                    [](const auto& x, const auto& y) { return x.first == y.first; });
+}
+
+/// Speed of b over a, round by round.
+std::vector<double> ratios_of(const std::vector<Turn>& a, const std::vector<Turn>& b,
+                              std::string_view op) {
+  std::vector<double> ratios;
+  for (size_t round = 0; round < a.size(); ++round)
+    ratios.push_back(ns_of(a[round], op) / ns_of(b[round], op));
+  return ratios;
+}
+
+/// True where the op ran in every turn, for at least 1 % of all the time.
+bool counts(const std::vector<Turn>& turns, std::string_view op) {
+  double of_op = 0, all = 0;
+  for (const Turn& turn : turns) {
+    if (ns_of(turn, op) <= 0) return false;
+    of_op += ns_of(turn, op), all += turn.ns;
+  }
+  return of_op >= 0.01 * all;
+}
+
+Closeness closeness_of(const std::vector<float>& reference, const std::vector<float>& candidate,
+                       int64_t vocab) {
+  Closeness closeness;
+  closeness.tokens = int64_t(reference.size()) / vocab;
+  Similarity similarity;
+  double kl = 0;
+  int64_t same = 0;
+  for (int64_t t = 0; t < closeness.tokens; ++t) {
+    const float *r = &reference[size_t(t * vocab)], *c = &candidate[size_t(t * vocab)];
+    similarity.add(r, c, vocab);
+    const PositionDivergence d = compare_rows(r, c, vocab, kNoNext);
+    kl += d.kl, same += d.same_top1;
+  }
+  closeness.relative_l2 = similarity.relative_l2();
+  closeness.mean_kl = kl / double(closeness.tokens);
+  closeness.top1 = double(same) / double(closeness.tokens);
+  return closeness;
+}
+
+ComparedConfiguration describe(const Contenders& contenders, size_t index, const Workload& workload,
+                               const Measured& measured) {
+  const Contender& contender = contenders.at(index);
+  ComparedConfiguration c;
+  c.name = contenders.configurations[index].name;
+  c.description = contender.model().to_json();
+  c.description["configuration"] = contenders.configurations[index].text;
+  const MemoryCounters memory = contender.memory();
+  for (size_t i = 0; i < kMemoryKinds; ++i) c.memory_bytes += memory.now[i];
+  for (size_t p = 0; p < measured.phases.size(); ++p) {
+    const int64_t tokens =
+        workload.batch * workload.tokens(measured.phases[p]) * measured.repeats[p];
+    std::vector<double> speeds;
+    for (const Turn& turn : measured.turns[p][index])
+      speeds.push_back(double(tokens) * 1e9 / turn.ns);
+    c.tokens_per_second.push_back(summarize(std::move(speeds)));
+  }
+  return c;
+}
+
+void add_pairs(const Contenders& contenders, const Measured& measured, size_t phase, size_t b,
+               const PairedRule& rule, ComparisonReport& report) {
+  const Turns& turns = measured.turns[phase];
+  const bool same = same_ops(turns[0].front(), turns[b].front());
+  const auto arm = [&](size_t i) { return same ? turns[i] : by_family(turns[i]); };
+  const std::vector<Turn> first = arm(0), other = arm(b), control = arm(turns.size() - 1);
+  const auto pair = [&](std::string_view op) {
+    return Pair{contenders.configurations[0].name, contenders.configurations[b].name,
+                measured.phases[phase], op,
+                compare_paired(ratios_of(first, other, op), ratios_of(first, control, op), rule)};
+  };
+  report.pairs.push_back(pair(""));
+  for (const auto& [op, ns] : first.front().op_ns)
+    if (counts(first, op) && counts(other, op) && counts(control, op))
+      report.kernels.push_back(pair(op));
+}
+
+}  // namespace
+
+ComparisonReport evaluate(const Contenders& contenders, const Workload& workload,
+                          const Measured& measured, const PairedRule& rule) {
+  ComparisonReport report;
+  report.phases = measured.phases, report.rounds = measured.rounds;
+  if (measured.rounds == 0) return report;
+  const size_t n = contenders.configurations.size();
+  const int64_t tokens = std::min(kLogitTokens, workload.capacity() - workload.depth);
+  const std::vector<float> reference = contenders.at(0).logits(tokens);
+  for (size_t i = 0; i < n; ++i) {
+    report.configurations.push_back(describe(contenders, i, workload, measured));
+    const int64_t vocab = contenders.at(i).model().config().vocab;
+    if (vocab == contenders.at(0).model().config().vocab)
+      report.configurations.back().closeness =
+          closeness_of(reference, contenders.at(i).logits(tokens), vocab);
+  }
+  for (size_t b = 1; b < n; ++b)
+    for (size_t phase = 0; phase < measured.phases.size(); ++phase)
+      add_pairs(contenders, measured, phase, b, rule, report);
+  return report;
+}
+
+}  // namespace qwench::bench

@@ -1,0 +1,103 @@
+// Order statistics and the binomial distribution of signs; see paired.h.
+#include "bench/comparison/paired.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "bench/statistics.h"
+#include "engine/check.h"
+
+namespace qwench::bench {
+
+namespace {
+
+/// P(at most k of n fair coins show heads).
+double coins_at_most(int64_t n, int64_t k) {
+  double sum = 0;
+  for (int64_t i = 0; i <= k; ++i) {
+    const double log_ways =
+        std::lgamma(double(n + 1)) - std::lgamma(double(i + 1)) - std::lgamma(double(n - i + 1));
+    sum += std::exp(log_ways - double(n) * std::log(2.0));
+  }
+  return sum;
+}
+
+/// Largest k for which [x(k), x(n + 1 - k)] covers the median with `confidence`; 0: none does.
+int64_t rank_of(int64_t n, double confidence) {
+  int64_t k = 0;
+  while (2 * (k + 1) <= n && 2 * coins_at_most(n, k) <= 1 - confidence) ++k;
+  return k;
+}
+
+double noise_of(const std::vector<double>& control) {
+  const std::optional<Interval> interval = sign_interval(control, 0.95);
+  if (!interval) return 0;
+  return std::max(std::fabs(interval->lo - 1), std::fabs(interval->hi - 1));
+}
+
+/// How many rounds make the interval as narrow as the difference is large: its width falls with the
+/// root of their number.
+std::optional<int64_t> rounds_for(const Paired& p, const std::vector<double>& ratios,
+                                  const PairedRule& rule) {
+  constexpr double kMost = 1e6;
+  const double difference = std::fabs(std::log(p.ratio)) - rule.margin;
+  const std::optional<Interval> interval = sign_interval(ratios, 1 - rule.alpha);
+  if (!interval) return least_values(1 - rule.alpha);
+  const double half = std::log(interval->hi / interval->lo) / 2;
+  const double wanted = std::max(half, p.noise_floor);
+  if (difference <= 0) return std::nullopt;
+  const double n = double(ratios.size()) * (wanted / difference) * (wanted / difference);
+  if (n > kMost) return std::nullopt;
+  return std::max(least_values(1 - rule.alpha), int64_t(std::ceil(n)));
+}
+
+}  // namespace
+
+std::optional<Interval> sign_interval(std::vector<double> values, double confidence) {
+  QWENCH_CHECK(confidence > 0 && confidence < 1);
+  const int64_t k = rank_of(int64_t(values.size()), confidence);
+  if (k == 0) return std::nullopt;
+  std::sort(values.begin(), values.end());
+  return Interval{values[size_t(k - 1)], values[values.size() - size_t(k)]};
+}
+
+int64_t least_values(double confidence) {
+  int64_t n = 2;
+  while (rank_of(n, confidence) == 0) ++n;
+  return n;
+}
+
+std::string_view name_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kBetter: return "better";
+    case Verdict::kWorse: return "worse";
+    default: return "not_separated";
+  }
+}
+
+Paired compare_paired(const std::vector<double>& ratios, const std::vector<double>& control,
+                      const PairedRule& rule) {
+  QWENCH_CHECK(!ratios.empty());
+  Paired p;
+  p.ratio = median(ratios), p.runs = int64_t(ratios.size());
+  p.ci95 = sign_interval(ratios, 0.95);
+  p.noise_floor = noise_of(control);
+  const std::optional<Interval> sure = sign_interval(ratios, 1 - rule.alpha);
+  const bool excludes_one = sure && (sure->lo > 1 || sure->hi < 1);
+  const bool large = std::fabs(p.ratio - 1) > std::max(rule.margin, p.noise_floor);
+  if (excludes_one && large) p.verdict = p.ratio > 1 ? Verdict::kBetter : Verdict::kWorse;
+  p.runs_needed = p.verdict == Verdict::kNotSeparated ? rounds_for(p, ratios, rule) : p.runs;
+  return p;
+}
+
+OrderedJson to_json(const Paired& p) {
+  OrderedJson json = {{"ratio", p.ratio}};
+  json["ci95"] = p.ci95 ? OrderedJson{p.ci95->lo, p.ci95->hi} : OrderedJson(nullptr);
+  json["verdict"] = name_of(p.verdict);
+  json["runs"] = p.runs;
+  json["runs_needed"] = p.runs_needed ? OrderedJson(*p.runs_needed) : OrderedJson(nullptr);
+  json["noise_floor"] = p.noise_floor;
+  return json;
+}
+
+}  // namespace qwench::bench

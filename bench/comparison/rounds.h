@@ -1,0 +1,33 @@
+// Taking turns: in every round each configuration is timed once and the first one twice, in an order
+// that the next round turns round (ABBA), so that a machine that speeds up or slows down treats all
+// alike. The second time of the first configuration is the control: the same work, compared with itself.
+#pragma once
+#include <functional>
+
+#include "bench/comparison/contenders.h"
+
+namespace qwench::bench {
+
+struct RoundSettings {
+  double seconds = 40;  // of timing in all
+  int64_t rounds = 0;   // 0: as many as the seconds allow
+  uint64_t seed = 1;
+  std::function<void(int64_t round, int64_t rounds)> progress;
+};
+
+/// turns[arm][round]; the last arm is the control.
+using Turns = std::vector<std::vector<Turn>>;
+
+struct Measured {
+  std::vector<Phase> phases;
+  std::vector<Turns> turns;      // as `phases`
+  std::vector<int64_t> repeats;  // passes a turn, as `phases`
+  int64_t rounds = 0;            // complete ones
+};
+
+/// The number of rounds is decided before the first, by the time that a warm-up took: looking at results
+/// to decide whether to go on would find differences where there are none. Complete rounds only.
+Measured take_turns(const Contenders& contenders, const Workload& workload,
+                    const RoundSettings& settings);
+
+}  // namespace qwench::bench
