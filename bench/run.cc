@@ -11,6 +11,7 @@
 #include "bench/list_option.h"
 #include "bench/logits_file.h"
 #include "bench/output.h"
+#include "bench/trace_file.h"
 
 namespace qwench::bench {
 
@@ -23,8 +24,10 @@ struct RunOptions {
   std::optional<std::string> tokens, prompt, messages;
   int64_t max_new = 128;
   bool json = false;
-  std::string logits;
+  std::string logits, trace;
 };
+
+constexpr int64_t kTraceEvents = 1 << 20;
 
 std::vector<int32_t> prompt_ids(const RunOptions& o, const TextModel& text,
                                 const ModelConfig& config) {
@@ -37,7 +40,7 @@ std::vector<int32_t> prompt_ids(const RunOptions& o, const TextModel& text,
   } else {
     const Tokenizer& tokenizer = text.require_tokenizer("--messages", o.model.model);
     const std::vector<Message> messages = read_messages(parse_json_file(*o.messages), *o.messages);
-    ids = tokenizer.encode(render_messages(messages, o.form, o.model.model, config));
+    ids = tokenizer.encode(chat_form(o.form, o.model.model, config).render(messages));
   }
   if (ids.empty()) fail_usage("prompt: expected at least one token, got none");
   check_token_ids(ids, config.vocab);
@@ -122,8 +125,11 @@ int run_prompt(RunOptions o) {
   GenerateArgs args{session, *loaded.backend, text, prompt, 0, o.max_new, nullptr, {}};
   if (logits) args.on_logits = &on_logits;
   args.on_token = [&](int32_t id) { stream.push(id); };
+  std::optional<Trace> trace;
+  if (!o.trace.empty()) loaded.backend->trace = &trace.emplace(kTraceEvents);
   const Generated generated = generate(args);
   stream.finish();
+  if (trace) write_trace(*trace, o.trace);
   if (logits) logits->close();
   if (o.json) print(to_text(result_json(generated, text)));
   note(stats_line(generated));
@@ -137,6 +143,7 @@ void add_run_command(CLI::App& program, Action& chosen) {
   CLI::App* command = program.add_subcommand("run", "Continue a prompt, or write its logits");
   add_model_options(*command, o->model);
   add_threads_option(*command, o->model);
+  command->add_option("--trace", o->trace, "Write the time of every op to this file, for Perfetto");
   command->add_option("--tokens", o->tokens, "Prompt as token ids: 1,2,3");
   command->add_option("--prompt", o->prompt, "Prompt as raw text, no template");
   command->add_option("--messages", o->messages,

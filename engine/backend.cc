@@ -116,7 +116,7 @@ void Backend::run(const Args& args) {
   validate(args);
   const Selection<Args> chosen = select(args);
   const std::string_view kernel = chosen.kernel ? chosen.kernel->name : "composed";
-  const int64_t start = profiler || delay > 0 ? now_ns() : 0;
+  const int64_t start = profiler || trace || delay > 0 ? now_ns() : 0;
   const int64_t parts_before = profiler ? profiler->total_ns() : 0;
   if (chosen.kernel) {
     chosen.kernel->run(args, stream());
@@ -124,8 +124,10 @@ void Backend::run(const Args& args) {
   } else if constexpr (!Args::kParts.empty()) {
     compose(*this, args);
   }
+  const int64_t end = profiler || trace ? now_ns() : 0;
+  if (trace) trace->add({phase_, name_of(Args::kId), kernel, layer_, start, end});
   if (profiler) {
-    int64_t own_ns = now_ns() - start;
+    int64_t own_ns = end - start;
     if (!chosen.kernel) own_ns -= profiler->total_ns() - parts_before;
     profiler->record(phase_, Args::kId, chosen.place, kernel,
                      chosen.kernel ? chosen.kernel->inputs : InputPrecision::kF32, own_ns,

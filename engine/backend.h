@@ -11,6 +11,7 @@
 #include "engine/memory.h"
 #include "engine/op.h"
 #include "engine/profiler.h"
+#include "engine/trace.h"
 
 namespace qwench {
 
@@ -116,6 +117,7 @@ class Backend {
   void run(const Args& args);
 
   Profiler* profiler = nullptr;  // not owned; null: nothing is recorded
+  Trace* trace = nullptr;        // the same
   /// Every kernel takes so much longer, as a part of its own time: a known slowdown, to see that a
   /// comparison finds it.
   double delay = 0;
