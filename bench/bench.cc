@@ -1,12 +1,11 @@
 // `qwench bench`: prefill and decode speed over lists of threads, batch sizes and depths.
+#include "bench/bench_options.h"
 #include "bench/bench_report.h"
 #include "bench/commands.h"
 #include "bench/environment.h"
 #include "bench/exit_code.h"
 #include "bench/interrupt.h"
 #include "bench/kernel_command.h"
-#include "bench/list_option.h"
-#include "bench/model_options.h"
 #include "bench/output.h"
 #include "bench/roofline.h"
 #include "cpu/cpu_info.h"
@@ -14,34 +13,6 @@
 namespace qwench::bench {
 
 namespace {
-
-struct BenchOptions {
-  ModelOptions model;
-  std::string prefill = "512", decode = "64", depth = "0", batch = "1", threads;
-  int64_t runs = 5, warmup = 1;
-  bool no_warmup = false, json = false, csv = false;
-  std::string output;
-};
-
-/// The axes of the sweep; zero stands for "none of this phase".
-struct Axes {
-  std::vector<int64_t> prefill, decode, depth, batch, threads;
-
-  int64_t most_tokens() const { return std::max(prefill.back(), decode.back()); }
-};
-
-Axes read_axes(const BenchOptions& o) {
-  constexpr int64_t kMost = int64_t(1) << 24;
-  Axes axes;
-  axes.prefill = parse_axis(o.prefill, "-p", 0, kMost);
-  axes.decode = parse_axis(o.decode, "-n", 0, kMost);
-  axes.depth = parse_axis(o.depth, "-d", 0, kMost);
-  axes.batch = parse_axis(o.batch, "-b", 1, 4096);
-  axes.threads = o.threads.empty() ? std::vector<int64_t>{cpu::cpu_info().physical_cores}
-                                   : parse_axis(o.threads, "-t", 1, 1024);
-  if (axes.most_tokens() == 0) fail_usage("-p, -n: expected tokens to process, got 0 for both");
-  return axes;
-}
 
 int64_t capacity_of(const BenchOptions& o, const Axes& axes, int64_t depth) {
   const int64_t needed = depth + axes.most_tokens();
@@ -53,25 +24,14 @@ int64_t capacity_of(const BenchOptions& o, const Axes& axes, int64_t depth) {
 
 OrderedJson config_json(const BenchOptions& o, const Axes& axes, const ModelConfig& config,
                         DType dtype, const Backend& backend) {
-  return {{"model", model_name(o.model.model)},
-          {"model_type", config.model_type},
-          {"parameters", config.parameters()},
-          {"dtype", name_of(dtype)},
-          {"kv_dtype", o.model.kv_dtype},
-          {"backend", backend.name()},
-          {"prefill_tokens", axes.prefill},
-          {"decode_tokens", axes.decode},
-          {"depth", axes.depth},
-          {"batch", axes.batch},
-          {"threads", axes.threads},
-          {"runs", o.runs},
-          {"warmup", o.no_warmup ? 0 : o.warmup},
-          {"prefill_chunk", o.model.prefill_chunk},
-          {"capacity", capacity_of(o, axes, axes.depth.back())},
-          {"seed", o.model.seed},
-          {"mmap", o.model.mmap},
-          {"check_finite", o.model.check_finite},
-          {"kernel_policy", backend.policy().to_string()}};
+  OrderedJson json = {{"model", model_name(o.model.model)},
+                      {"model_type", config.model_type},
+                      {"parameters", config.parameters()},
+                      {"dtype", name_of(dtype)},
+                      {"capacity", capacity_of(o, axes, axes.depth.back())},
+                      {"kernel_policy", backend.policy().to_string()}};
+  json.update(options_json(o, axes));
+  return json;
 }
 
 /// One benchmark in progress.
@@ -152,8 +112,9 @@ void describe(Sweep& sweep, const Checkpoint& checkpoint, Backend& backend) {
   report.prefill_kernels = list_kernels(backend, sizes);
 }
 
-int run_bench(const BenchOptions& o) {
-  if (wants_kernel_list(o.model)) return print_kernel_list(o.model);
+}  // namespace
+
+BenchReport measure_bench(const BenchOptions& o) {
   const Axes axes = read_axes(o);
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
   capacity_of(o, axes, axes.depth.back());
@@ -164,40 +125,28 @@ int run_bench(const BenchOptions& o) {
     measure_threads(sweep, *checkpoint, std::move(backend));
     if (sweep.report.interrupted) break;
   }
-  if (!o.output.empty()) write_text_file(o.output, to_text(report_json(sweep.report)));
-  if (o.json)
-    print(to_text(report_json(sweep.report)));
-  else
-    print(o.csv ? report_csv(sweep.report) : report_text(sweep.report));
-  return sweep.report.interrupted ? kExitInterrupted : kExitOk;
+  return std::move(sweep.report);
 }
 
-}  // namespace
+static int run_bench(const BenchOptions& o) {
+  if (wants_kernel_list(o.model)) return print_kernel_list(o.model);
+  const BenchReport report = measure_bench(o);
+  if (!o.output.empty()) write_text_file(o.output, to_text(report_json(report)));
+  if (o.json)
+    print(to_text(report_json(report)));
+  else
+    print(o.csv ? report_csv(report) : report_text(report));
+  return report.interrupted ? kExitInterrupted : kExitOk;
+}
 
 void add_bench_command(CLI::App& program, Action& chosen) {
   auto o = std::make_shared<BenchOptions>();
   CLI::App* command = program.add_subcommand("bench", "Measure prefill and decode speed, op by op");
-  add_model_options(*command, o->model);
-  add_isa_option(*command);
-  command->add_option("-t,--threads", o->threads,
-                      "Thread counts, e.g. 1,2 (default: physical cores)");
-  command->add_option("-p,--prompt-tokens", o->prefill, "Prefill lengths; 0: none")
-      ->capture_default_str();
-  command->add_option("-n,--new-tokens", o->decode, "Decode lengths; 0: none")
-      ->capture_default_str();
-  command->add_option("-d,--depth", o->depth, "Tokens of context before")->capture_default_str();
-  command->add_option("-b,--batch", o->batch, "Sequences at once")->capture_default_str();
-  command->add_option("--runs", o->runs, "Timed runs of a case")
-      ->check(CLI::Range(int64_t(1), int64_t(10000)))
-      ->capture_default_str();
-  command->add_option("--warmup", o->warmup, "Untimed runs before")
-      ->check(CLI::Range(int64_t(0), int64_t(1000)))
-      ->capture_default_str();
-  command->add_flag("--no-warmup", o->no_warmup, "Same as --warmup 0");
-  CLI::Option* json = command->add_flag("--json", o->json, "One JSON document on stdout");
-  command->add_flag("--csv", o->csv, "One CSV line per row on stdout")->excludes(json);
-  command->add_option("--output", o->output, "Write the JSON document to this file besides");
-  command->callback([o, &chosen] { chosen = [o] { return run_bench(*o); }; });
+  declare_bench_options(*command, *o);
+  command->callback([o, command, &chosen] {
+    apply_config_file(*command, *o);
+    chosen = [o] { return run_bench(*o); };
+  });
 }
 
 }  // namespace qwench::bench

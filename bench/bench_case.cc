@@ -97,26 +97,50 @@ void fill_context(Session& session, const Model& model, int64_t depth, uint64_t 
   for (int64_t seq = 1; seq < session.n_seq(); ++seq) session.copy_prefix(0, seq, depth);
 }
 
+namespace {
+
+/// True when the last three agree within 2 %.
+bool settled(const std::vector<int64_t>& times) {
+  constexpr size_t kRuns = 3;
+  if (times.size() < kRuns) return false;
+  const auto [low, high] = std::minmax_element(times.end() - kRuns, times.end());
+  return double(*high) <= 1.02 * double(*low);
+}
+
+/// Runs until settled; a warm-up touches all memory and wakes the threads, and one sequence, or a few
+/// steps, does that. False when interrupted.
+bool warm_up(CaseRunner& runner, Profiler& profiler, const CaseSettings& settings, WarmUp& to) {
+  constexpr int64_t kSteps = 8, kMostRuns = 10, kMostNs = 3'000'000'000;
+  const bool decode = settings.phase == Phase::kDecode;
+  const int64_t n_tokens = decode ? std::min(settings.n_tokens, kSteps) : settings.n_tokens;
+  to = {};
+  if (settings.warmup == 0) return true;
+  std::vector<int64_t> times;
+  do {
+    TimedRun run;
+    if (!runner.run(profiler, 1, n_tokens, run)) return false;
+    times.push_back(run.wall_ns);
+    ++to.runs, to.ns += run.wall_ns, to.first_ns = times.front();
+    to.converged = settled(times);
+  } while (to.runs < settings.warmup || (!to.converged && to.runs < kMostRuns && to.ns < kMostNs));
+  return true;
+}
+
+}  // namespace
+
 std::optional<CaseResult> measure_case(Session& session, const Model& model,
                                        const CaseSettings& settings) {
-  // A warm-up touches all memory and wakes the threads; one sequence, or a few steps, does that.
-  constexpr int64_t kWarmupSteps = 8;
-  const bool decode = settings.phase == Phase::kDecode;
-  const int64_t warm_tokens =
-      decode ? std::min(settings.n_tokens, kWarmupSteps) : settings.n_tokens;
   Profiler profiler;
   Profiler* const before = std::exchange(model.backend->profiler, &profiler);
   CaseRunner runner(session, model, settings);
   std::vector<TimedRun> runs;
   std::vector<double> readings;
   const auto read_bandwidth = [&] {
-    if (decode && settings.read_bandwidth) readings.push_back(settings.read_bandwidth());
+    if (settings.phase == Phase::kDecode && settings.read_bandwidth)
+      readings.push_back(settings.read_bandwidth());
   };
-  bool running = true;
-  for (int64_t i = 0; i < settings.warmup && running; ++i) {
-    TimedRun ignored;
-    running = runner.run(profiler, 1, warm_tokens, ignored);
-  }
+  WarmUp before_all;
+  bool running = warm_up(runner, profiler, settings, before_all);
   for (int64_t i = 0; i < settings.runs && running; ++i) {
     if (settings.progress) settings.progress(i);
     read_bandwidth();
@@ -128,6 +152,7 @@ std::optional<CaseResult> measure_case(Session& session, const Model& model,
   if (runs.empty()) return std::nullopt;
   read_bandwidth();
   CaseResult result = result_of(runs, settings, session.n_seq());
+  result.warm_up = before_all;
   if (!readings.empty()) result.read_bandwidth = summarize(readings).median;
   result.memory = model.backend->memory();
   // A session allocates everything when it is made, so what it holds now is its peak; the backend's

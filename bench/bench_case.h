@@ -15,7 +15,8 @@ struct CaseSettings {
   Phase phase = Phase::kPrefill;
   int64_t depth = 0;     // tokens of context before the timed ones
   int64_t n_tokens = 0;  // per sequence
-  int64_t runs = 5, warmup = 1;
+  int64_t runs = 5;
+  int64_t warmup = 1;  // runs at least; 0: none
   uint64_t seed = 1;
   std::function<void(int64_t run)> progress;  // before each timed run
   std::function<double()>
@@ -48,6 +49,12 @@ class CaseRunner {
   std::vector<int32_t> tokens_;
 };
 
+/// The untimed runs before: until three in a row agree within 2 %, or for long enough.
+struct WarmUp {
+  int64_t runs = 0, ns = 0, first_ns = 0;  // first_ns: cold
+  bool converged = false;
+};
+
 /// What was measured. Details (wall_ns, ops) are those of the run nearest to the median.
 struct CaseResult {
   Phase phase = Phase::kPrefill;
@@ -55,6 +62,7 @@ struct CaseResult {
   Summary tokens_per_second;  // over the whole batch
   Summary ttft_ns;            // prefill: start to the first token of the first sequence
   double read_bandwidth = 0;  // decode: median of the readings between the runs; 0: none
+  WarmUp warm_up;
   int64_t wall_ns = 0;
   std::vector<OpRecord> ops;
   MemoryCounters memory;

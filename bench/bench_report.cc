@@ -83,6 +83,10 @@ OrderedJson row_json(const BenchReport& report, const BenchRow& row) {
   json["percent_of_roofline"] = percent_of_roofline(row);
   if (r.phase == Phase::kDecode)
     json["read_bytes_per_second"] = number_or_null(r.read_bandwidth, r.read_bandwidth > 0);
+  json["warmup"] = {{"runs", r.warm_up.runs},
+                    {"ns", r.warm_up.ns},
+                    {"first_ns", number_or_null(double(r.warm_up.first_ns), r.warm_up.runs > 0)},
+                    {"converged", r.warm_up.converged}};
   json["wall_ns"] = r.wall_ns;
   json["memory"] = memory_json(r.memory);
   json["ops"] = ops_json(r.ops);

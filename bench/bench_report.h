@@ -26,7 +26,13 @@ struct BenchReport {
   bool interrupted = false;
 };
 
-/// 0-100: decode against the read bandwidth measured between its runs, prefill against the measured fp32 FMA peak.
+struct BenchOptions;
+
+/// Runs what is asked for; cases that were finished when interrupted. UsageError, Error.
+BenchReport measure_bench(const BenchOptions& options);
+
+/// 0-100: decode against the read bandwidth measured between its runs, prefill op by op against the
+/// measured peak of the op's arithmetic.
 double percent_of_roofline(const BenchRow& row);
 
 OrderedJson row_json(const BenchReport& report, const BenchRow& row);

@@ -27,6 +27,29 @@ std::string case_table(const BenchReport& report) {
   return table.to_string();
 }
 
+/// What makes a figure less than final: said, never hidden.
+std::string doubts(const BenchReport& report) {
+  std::string text;
+  for (const BenchRow& row : report.rows) {
+    const CaseResult& r = row.result;
+    const std::string which =
+        fmt::format("{} of {} tokens, batch {}, depth {}, {} threads", name_of(r.phase), r.n_tokens,
+                    r.batch, r.depth, row.threads);
+    if (r.warm_up.runs > 0 && !r.warm_up.converged)
+      text += fmt::format(
+          "not converged: {}: the last of {} warm-up runs still differ by more than 2 %\n", which,
+          r.warm_up.runs);
+    if (unstable(r.tokens_per_second.values))
+      text += fmt::format(
+          "unstable: {}: the standard deviation is {:.0f} % of the mean; other programs, the "
+          "clock\n"
+          "  or the temperature may be the cause; more --runs, or a quiet machine\n",
+          which,
+          100 * standard_deviation(r.tokens_per_second.values) / mean(r.tokens_per_second.values));
+  }
+  return text;
+}
+
 std::vector<std::string> op_cells(std::string op, std::string kernel, int64_t calls, int64_t ns,
                                   OpCost cost, int64_t wall_ns) {
   const double seconds = double(ns) * 1e-9;
@@ -116,6 +139,7 @@ std::string report_text(const BenchReport& report) {
                       report.config.value("kernel_policy", "default"));
   text += case_table(report);
   if (report.rows.empty()) return text + "(no case was finished)\n";
+  text += doubts(report);
   text += op_tables(report) + memory_table(report.rows.back().result.memory) + ceilings(report);
   const std::string prefill = kernel_choices_text(only_run(report.prefill_kernels, report));
   const std::string decode = kernel_choices_text(only_run(report.decode_kernels, report));

@@ -26,9 +26,9 @@ struct ChatOptions {
 
 class Chat {
  public:
-  Chat(const ChatOptions& options, const LoadedModel& loaded, const TextModel& text,
-       Session& session)
-      : options_(options), loaded_(loaded), text_(text), session_(session) {
+  Chat(const ChatOptions& options, const ChatForm& form, const LoadedModel& loaded,
+       const TextModel& text, Session& session)
+      : options_(options), form_(form), loaded_(loaded), text_(text), session_(session) {
     clear();
   }
 
@@ -40,8 +40,7 @@ class Chat {
   /// Answers one line of the user; the answer streams to stdout.
   void answer(const std::string& line) {
     messages_.push_back({"user", line, {}});
-    const std::vector<int32_t> prompt = text_.tokenizer->encode(
-        render_messages(messages_, options_.form, options_.model.model, loaded_.model.config));
+    const std::vector<int32_t> prompt = text_.tokenizer->encode(form_.render(messages_));
     const int64_t room = session_.capacity() - int64_t(prompt.size());
     if (room <= 0) {
       messages_.pop_back();
@@ -81,6 +80,7 @@ class Chat {
   }
 
   const ChatOptions& options_;
+  const ChatForm& form_;
   const LoadedModel& loaded_;
   const TextModel& text_;
   Session& session_;
@@ -102,12 +102,13 @@ int run_chat(ChatOptions o) {
   const TextModel text = open_text(o.model, *checkpoint, o.sampling);
   text.require_tokenizer("chat", o.model.model);
   // A wrong template or role is found here, before the weights are read.
-  render_messages({{"user", "", {}}}, o.form, o.model.model, checkpoint->config());
+  const ChatForm form = chat_form(o.form, o.model.model, checkpoint->config());
+  form.render({{"user", "", {}}});
   const SessionOptions plan = plan_session(o, checkpoint->config());
   std::unique_ptr<Backend> backend = make_backend(o.model, o.model.threads);
   const LoadedModel loaded = load_model(o.model, *checkpoint, std::move(backend), plan);
   Session session(loaded.model, plan);
-  Chat chat(o, loaded, text, session);
+  Chat chat(o, form, loaded, text, session);
   note(fmt::format("context {} tokens; /clear forgets the conversation, /exit or Ctrl-D leaves",
                    session.capacity()));
   for (std::string line; note("> "), std::getline(std::cin, line);) {

@@ -16,6 +16,7 @@ void add_doctor_command(CLI::App& program, Action& chosen);
 void add_bench_command(CLI::App& program, Action& chosen);
 void add_accuracy_command(CLI::App& program, Action& chosen);
 void add_compare_command(CLI::App& program, Action& chosen);
+void add_regress_command(CLI::App& program, Action& chosen);
 void add_kernels_command(CLI::App& program, Action& chosen);
 void add_models_command(CLI::App& program, Action& chosen);
 void add_score_command(CLI::App& program, Action& chosen);

@@ -7,6 +7,8 @@ constexpr int kExitOk = 0;
 constexpr int kExitError = 1;          // a file, the machine or the run
 constexpr int kExitUsage = 2;          // the command line
 constexpr int kExitInaccurate = 3;     // a kernel's result is beyond its tolerance
+constexpr int kExitRegression = 4;     // `regress`: confirmed
+constexpr int kExitInconclusive = 5;   // `regress --strict`: nothing could be said
 constexpr int kExitInterrupted = 130;  // Ctrl-C; what was finished is printed
 
 }  // namespace qwench::bench

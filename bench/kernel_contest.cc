@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
+#include <utility>
 
 #include "bench/backend_memory.h"
 #include "bench/interrupt.h"
@@ -37,20 +39,26 @@ std::vector<std::string> names_of(const Backend& backend) {
   return names;
 }
 
-/// Largest |a - b|, and sum (a-b)^2 / sum b^2; both infinite where a is not finite.
-void compare(const std::vector<float>& a, const std::vector<float>& b, double& max_abs,
-             double& nmse) {
+/// |a - b| in units of the last place of b; of the smallest normal number where b is smaller.
+double ulps(float a, float b) {
+  const float size = std::max(std::fabs(b), std::numeric_limits<float>::min());
+  return std::fabs(double(a) - double(b)) / (double(std::nextafter(size, INFINITY)) - double(size));
+}
+
+/// Largest |a - b|, also in ulps, and sum (a-b)^2 / sum b^2; all infinite where a is not finite.
+void compare(const std::vector<float>& a, const std::vector<float>& b, ContestRow& row) {
   double error = 0, size = 0;
   for (size_t i = 0; i < a.size(); ++i) {
     const double difference = double(a[i]) - double(b[i]);
     if (!std::isfinite(difference)) {
-      max_abs = nmse = INFINITY;
+      row.max_abs_error = row.max_ulp = row.nmse = INFINITY;
       return;
     }
-    max_abs = std::max(max_abs, std::fabs(difference));
+    row.max_abs_error = std::max(row.max_abs_error, std::fabs(difference));
+    row.max_ulp = std::max(row.max_ulp, ulps(a[i], b[i]));
     error += difference * difference, size += double(b[i]) * double(b[i]);
   }
-  nmse = std::max(nmse, size > 0 ? error / size : (error > 0 ? INFINITY : 0));
+  row.nmse = std::max(row.nmse, size > 0 ? error / size : (error > 0 ? INFINITY : 0));
 }
 
 /// fp32 sums in another order differ by eps x sqrt(n), so NMSE stays near 1e-13; fp16 storage may
@@ -140,7 +148,17 @@ class Contestant {
     times_.push_back(double(ns) / double(inner_));
   }
 
+  /// The round once more, as a control.
+  void take_control() {
+    std::vector<double> kept = std::exchange(times_, {});
+    const int64_t spent = spent_ns_;
+    take_round();
+    control_.push_back(times_.back());
+    times_ = std::move(kept), spent_ns_ = spent;
+  }
+
   const std::vector<double>& times() const { return times_; }
+  const std::vector<double>& control() const { return control_; }
   ContestRow row;
 
  private:
@@ -150,7 +168,7 @@ class Contestant {
   const Args* last_ = nullptr;
   size_t next_ = 0;
   int64_t first_ns_ = 0, inner_ = 1, spent_ns_ = 0;
-  std::vector<double> times_;
+  std::vector<double> times_, control_;
 };
 
 /// Copies of the inputs that together exceed the last-level cache, as far as memory allows.
@@ -168,8 +186,7 @@ int64_t copies_needed(const ContestSettings& settings, size_t n_kernels) {
 template <class Args>
 void check(Contestant<Args>& c, const std::vector<std::vector<float>>& oracle, DType kv_dtype) {
   const std::vector<std::vector<float>> output = c.output();
-  for (size_t i = 0; i < output.size(); ++i)
-    compare(output[i], oracle[i], c.row.max_abs_error, c.row.nmse);
+  for (size_t i = 0; i < output.size(); ++i) compare(output[i], oracle[i], c.row);
   c.row.correct = c.row.nmse <= nmse_limit(Args::kId, c.row, kv_dtype);
 }
 
@@ -182,24 +199,34 @@ std::vector<std::vector<float>> oracle_output(const ContestSettings& settings,
   return oracle.output();
 }
 
-/// Median over the common rounds of how many times faster than the baseline.
-double speedup(const std::vector<double>& baseline, const std::vector<double>& times) {
-  std::vector<double> ratios;
+/// Speed against the baseline, whose second time of each round is the control.
+std::optional<Paired> against(const std::vector<double>& baseline,
+                              const std::vector<double>& control,
+                              const std::vector<double>& times) {
+  std::vector<double> ratios, noise;
   for (size_t i = 0; i < std::min(baseline.size(), times.size()); ++i)
     ratios.push_back(baseline[i] / times[i]);
-  return ratios.empty() ? 0 : median(ratios);
+  for (size_t i = 0; i < std::min(baseline.size(), control.size()); ++i)
+    noise.push_back(baseline[i] / control[i]);
+  if (ratios.empty()) return std::nullopt;
+  return compare_paired(ratios, noise, {});
 }
 
 template <class Args>
 using Contestants = std::vector<std::unique_ptr<Contestant<Args>>>;
 
+/// Rounds in turns, every second one in the opposite order; the baseline goes twice.
 template <class Args>
-void time_all(const Contestants<Args>& all, double seconds) {
-  for (bool more = true; more && !interrupted();) {
+void time_all(const Contestants<Args>& all, const std::string& baseline, double seconds) {
+  std::vector<Contestant<Args>*> order;
+  for (const auto& c : all)
+    if (c->row.refusal.empty() && c->row.correct) order.push_back(c.get());
+  for (bool more = true; more && !interrupted(); std::reverse(order.begin(), order.end())) {
     more = false;
-    for (const auto& c : all) {
-      if (!c->row.refusal.empty() || !c->row.correct || !c->wants_round(seconds)) continue;
+    for (Contestant<Args>* c : order) {
+      if (!c->wants_round(seconds)) continue;
       c->take_round();
+      if (c->row.kernel == baseline) c->take_control();
       more = true;
     }
   }
@@ -213,23 +240,24 @@ std::vector<ContestRow> contest(const ContestSettings& settings) {
   const int64_t n_copies = copies_needed<Args>(settings, names.size());
   const DType kv_dtype = settings.sizes.kv_dtype;
   Contestants<Args> all;
-  const std::vector<double>* baseline = nullptr;
+  const Contestant<Args>* baseline = nullptr;
   for (const std::string& name : names) {
     all.push_back(std::make_unique<Contestant<Args>>(name, settings, *threads));
     Contestant<Args>& c = *all.back();
-    if (name == settings.baseline) baseline = &c.times();
+    if (name == settings.baseline) baseline = &c;
     if (!c.prepare(settings, n_copies)) continue;
     c.warm_up();
     check(c, oracle, kv_dtype);
   }
-  time_all(all, settings.seconds);
+  time_all(all, settings.baseline, settings.seconds);
   std::vector<ContestRow> rows;
   for (const auto& c : all) {
     if (!c->times().empty()) {
       // The outputs of timed calls count too; an op that works in place has moved on by now.
       if (!in_place(Args::kId)) check(*c, oracle, kv_dtype);
       c->row.ns = summarize(c->times());
-      c->row.speedup = baseline ? speedup(*baseline, c->times()) : 0;
+      if (baseline)
+        c->row.against_baseline = against(baseline->times(), baseline->control(), c->times());
     }
     rows.push_back(c->row);
   }

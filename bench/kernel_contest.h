@@ -1,8 +1,10 @@
 // Every kernel of one op on the same inputs: time in interleaved rounds, error against `reference`.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "bench/comparison/paired.h"
 #include "bench/op_example.h"
 #include "bench/statistics.h"
 
@@ -18,11 +20,12 @@ struct ContestSettings {
 };
 
 struct ContestRow {
-  std::string kernel, refusal;  // refusal: why it cannot run; then nothing below is set
-  Summary ns;                   // of one call
-  double speedup = 0;           // against the baseline, median over the rounds both took part in
+  std::string kernel, refusal;             // refusal: why it cannot run; then nothing below is set
+  Summary ns;                              // of one call
+  std::optional<Paired> against_baseline;  // over the rounds that both took part in
   OpCost cost;
   double max_abs_error = 0, nmse = 0;            // of the output against `reference`
+  double max_ulp = 0;                            // the same in units of the reference's last place
   bool correct = true;                           // within the tolerance; never timed when not
   InputPrecision inputs = InputPrecision::kF32;  // the least that ran for it
 };

@@ -134,6 +134,14 @@ double percent_of_roofline(const ContestRow& row, const cpu::Roofline& roofline)
                   percent_of_peak(row.cost.flops, ns, row.inputs, roofline));
 }
 
+/// "1.52x [1.50, 1.54]"; with "=" where the two are not separated.
+std::string ratio_text(const std::optional<Paired>& p) {
+  if (!p) return "-";
+  std::string text = fmt::format("{:.2f}x", p->ratio);
+  if (p->ci95) text += fmt::format(" [{:.2f}, {:.2f}]", p->ci95->lo, p->ci95->hi);
+  return p->verdict == Verdict::kNotSeparated ? text + " =" : text;
+}
+
 void add_row(Table& table, const ContestRow& r, const OpSizes& s, const cpu::Roofline& roofline) {
   const std::string type(name_of(s.dtype)), n = std::to_string(s.n_tokens);
   const std::string shape = fmt::format("{}x{}", s.out, s.in);
@@ -146,8 +154,7 @@ void add_row(Table& table, const ContestRow& r, const OpSizes& s, const cpu::Roo
   if (r.ns.values.empty())
     return table.add(
         {type, shape, r.kernel, n, "-", "-", "-", "-", "-", error, nmse, "interrupted"});
-  table.add({type, shape, r.kernel, n, format_ns(r.ns.median),
-             r.speedup > 0 ? fmt::format("{:.2f}x", r.speedup) : "-",
+  table.add({type, shape, r.kernel, n, format_ns(r.ns.median), ratio_text(r.against_baseline),
              format_number(double(r.cost.bytes) / r.ns.median),
              r.cost.flops ? format_number(double(r.cost.flops) / r.ns.median) : "-",
              fmt::format("{:.1f}", percent_of_roofline(r, roofline)), error, nmse,
@@ -163,11 +170,14 @@ OrderedJson row_json(const ContestRow& r, const KernelsOptions& o, const OpSizes
   if (!r.refusal.empty()) return json;
   json["correct"] = r.correct;
   json["max_abs_error"] = number_or_null(r.max_abs_error, r.max_abs_error < 1e300);
+  json["max_ulp"] = number_or_null(r.max_ulp, r.max_ulp < 1e300);
   json["nmse"] = number_or_null(r.nmse, r.nmse < 1e300);
   json["bytes"] = r.cost.bytes, json["flops"] = r.cost.flops;
   if (r.ns.values.empty() || !r.correct) return json;
   json["ns"] = to_json(r.ns);
-  json["ratio_to_baseline"] = number_or_null(r.speedup, r.speedup > 0);
+  const std::optional<Paired>& paired = r.against_baseline;
+  json["ratio_to_baseline"] = number_or_null(paired ? paired->ratio : 0, paired.has_value());
+  json["against_baseline"] = paired ? to_json(*paired) : OrderedJson(nullptr);
   json["bytes_per_second"] = double(r.cost.bytes) * 1e9 / r.ns.median;
   json["flops_per_second"] = double(r.cost.flops) * 1e9 / r.ns.median;
   json["percent_of_roofline"] = percent_of_roofline(r, roofline);

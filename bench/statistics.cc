@@ -1,8 +1,9 @@
-// Median, minimum and maximum, and the sample that represents them.
+// What a list of samples says, and what it is too short to say.
 #include "bench/statistics.h"
 
 #include <algorithm>
 #include <cmath>
+#include <random>
 
 #include "engine/check.h"
 
@@ -42,11 +43,86 @@ size_t median_index(const std::vector<double>& values) {
   return nearest;
 }
 
+double mean(const std::vector<double>& values) {
+  QWENCH_CHECK(!values.empty());
+  double sum = 0;
+  for (double v : values) sum += v;
+  return sum / double(values.size());
+}
+
+double standard_deviation(const std::vector<double>& values) {
+  if (values.size() < 2) return 0;
+  const double middle = mean(values);
+  double sum = 0;
+  for (double v : values) sum += (v - middle) * (v - middle);
+  return std::sqrt(sum / double(values.size() - 1));
+}
+
+double median_deviation(const std::vector<double>& values) {
+  const double middle = median(values);
+  std::vector<double> deviations;
+  for (double v : values) deviations.push_back(std::fabs(v - middle));
+  return median(std::move(deviations));
+}
+
+std::optional<Interval> median_interval(const std::vector<double>& values) {
+  constexpr size_t kLeast = 5, kResamples = 2000;
+  if (values.size() < kLeast) return std::nullopt;
+  std::mt19937_64 random(1);
+  std::vector<double> medians(kResamples), drawn(values.size());
+  for (double& m : medians) {
+    for (double& v : drawn) v = values[random() % values.size()];
+    m = median(drawn);
+  }
+  std::sort(medians.begin(), medians.end());
+  return Interval{quantile(medians, 0.025), quantile(medians, 0.975)};
+}
+
+int64_t samples_for_percentile(double fraction) {
+  QWENCH_CHECK(fraction > 0 && fraction < 1);
+  return int64_t(std::ceil(std::log(0.05) / std::log(fraction)));
+}
+
+std::vector<size_t> outliers(const std::vector<double>& values) {
+  std::vector<double> sorted = values;
+  std::sort(sorted.begin(), sorted.end());
+  const double low = quantile(sorted, 0.25), high = quantile(sorted, 0.75);
+  const double fence = 1.5 * (high - low);
+  std::vector<size_t> indices;
+  for (size_t i = 0; i < values.size(); ++i)
+    if (values[i] < low - fence || values[i] > high + fence) indices.push_back(i);
+  return indices;
+}
+
+bool unstable(const std::vector<double>& values) {
+  return standard_deviation(values) > 0.1 * std::fabs(mean(values));
+}
+
 OrderedJson to_json(const Summary& summary) {
-  return {{"median", summary.median},
-          {"min", summary.min},
-          {"max", summary.max},
-          {"values", summary.values}};
+  const std::vector<double>& values = summary.values;
+  std::vector<double> sorted = values;
+  std::sort(sorted.begin(), sorted.end());
+  const double average = mean(values), deviation = standard_deviation(values);
+  const std::optional<Interval> interval = median_interval(values);
+  OrderedJson json = {{"n", values.size()}, {"median", summary.median}};
+  json["ci95"] = interval ? OrderedJson{interval->lo, interval->hi} : OrderedJson(nullptr);
+  json["mean"] = average, json["std"] = deviation;
+  json["cv"] = average != 0 ? OrderedJson(deviation / std::fabs(average)) : OrderedJson(nullptr);
+  json["mad"] = median_deviation(values);
+  json["min"] = summary.min, json["max"] = summary.max;
+  OrderedJson missing = OrderedJson::object();
+  for (double fraction : kPercentiles) {
+    const std::string name = fmt::format("p{:.0f}", 100 * fraction);
+    const int64_t needed = samples_for_percentile(fraction);
+    const bool enough = int64_t(values.size()) >= needed;
+    json[name] = enough ? OrderedJson(quantile(sorted, fraction)) : OrderedJson(nullptr);
+    if (!enough) missing[name] = needed - int64_t(values.size());
+  }
+  json["samples_missing"] = missing;
+  json["outliers"] = outliers(values);
+  json["unstable"] = unstable(values);
+  json["values"] = values;
+  return json;
 }
 
 }  // namespace qwench::bench

@@ -1,10 +1,16 @@
 // Summaries of repeated measurements. Every sample is kept; nothing is discarded as an outlier.
 #pragma once
+#include <array>
+#include <optional>
 #include <vector>
 
 #include "engine/json.h"
 
 namespace qwench::bench {
+
+struct Interval {
+  double lo = 0, hi = 0;
+};
 
 struct Summary {
   double median = 0, min = 0, max = 0;
@@ -25,7 +31,30 @@ Summary summarize(std::vector<double> values);
 /// of two that are equally near.
 size_t median_index(const std::vector<double>& values);
 
-/// {"median", "min", "max", "values"}.
+double mean(const std::vector<double>& values);
+/// Standard deviation of the population that the sample is drawn from (n - 1); 0 for one value.
+double standard_deviation(const std::vector<double>& values);
+/// Median of |x - median|.
+double median_deviation(const std::vector<double>& values);
+
+/// 95 % percentile bootstrap of the median from a fixed seed. Nothing for fewer than 5 values.
+std::optional<Interval> median_interval(const std::vector<double>& values);
+
+/// Samples that it takes until the largest one is above the `fraction` quantile in 95 % of all cases:
+/// 29 for p90, 59 for p95, 299 for p99. With fewer a percentile is another name for the maximum.
+int64_t samples_for_percentile(double fraction);
+/// The percentiles of every summary.
+constexpr std::array<double, 4> kPercentiles = {0.50, 0.90, 0.95, 0.99};
+
+/// Indices of the values outside Tukey's fences, 1.5 interquartile ranges beyond the quartiles.
+std::vector<size_t> outliers(const std::vector<double>& values);
+
+/// True where the standard deviation is above a tenth of the mean.
+bool unstable(const std::vector<double>& values);
+
+/// {"n", "median", "ci95" (of the median), "mean", "std", "cv", "mad", "min", "max", "p50", "p90", "p95",
+/// "p99" (null with too few samples), "samples_missing" {"p99": how many}, "outliers" (indices), "unstable",
+/// "values"}.
 OrderedJson to_json(const Summary& summary);
 
 }  // namespace qwench::bench

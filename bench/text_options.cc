@@ -92,12 +92,11 @@ TextModel open_text(const ModelOptions& model, const Checkpoint& checkpoint,
   return text;
 }
 
-std::string render_messages(const std::vector<Message>& messages, const TemplateOptions& options,
-                            const std::string& folder, const ModelConfig& config) {
-  const ChatTemplate form = options.chat_template.empty()
-                                ? detect_chat_template(folder, config.model_type)
-                                : parse_chat_template(options.chat_template);
-  return render_chat(form, messages, true, parse_thinking(options.thinking));
+ChatForm chat_form(const TemplateOptions& options, const std::string& folder,
+                   const ModelConfig& config) {
+  return {options.chat_template.empty() ? detect_chat_template(folder, config.model_type)
+                                        : parse_chat_template(options.chat_template),
+          parse_thinking(options.thinking)};
 }
 
 }  // namespace qwench::bench

@@ -51,8 +51,17 @@ struct TextModel {
 TextModel open_text(const ModelOptions& model, const Checkpoint& checkpoint,
                     const SamplingOptions& options);
 
-/// The conversation as the model's template renders it.
-std::string render_messages(const std::vector<Message>& messages, const TemplateOptions& options,
-                            const std::string& folder, const ModelConfig& config);
+/// How a model's conversations are rendered, settled once.
+struct ChatForm {
+  ChatTemplate chat_template;
+  Thinking thinking;
+
+  std::string render(const std::vector<Message>& messages) const {
+    return render_chat(chat_template, messages, true, thinking);
+  }
+};
+/// The template asked for, or that of the model. UsageError, Error on one that is not known.
+ChatForm chat_form(const TemplateOptions& options, const std::string& folder,
+                   const ModelConfig& config);
 
 }  // namespace qwench::bench

@@ -18,14 +18,6 @@ size_t draw_below(size_t n, uint64_t& state) {
 
 double ratio_of(double sum, int64_t count) { return sum / double(count); }
 
-double standard_deviation(const std::vector<double>& values) {
-  double mean = 0, squares = 0;
-  for (const double v : values) mean += v;
-  mean /= double(values.size());
-  for (const double v : values) squares += (v - mean) * (v - mean);
-  return std::sqrt(squares / double(values.size() - 1));
-}
-
 }  // namespace
 
 std::optional<BootstrapInterval> bootstrap_ratio(const std::vector<ClusterSum>& clusters,

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "bench/statistics.h"
 #include "engine/check.h"
 
 namespace qwench::bench {

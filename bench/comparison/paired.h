@@ -4,13 +4,10 @@
 #include <optional>
 #include <vector>
 
+#include "bench/statistics.h"
 #include "engine/json.h"
 
 namespace qwench::bench {
-
-struct Interval {
-  double lo = 0, hi = 0;
-};
 
 /// The interval [x(k), x(n + 1 - k)] of the ordered values that holds the median with at least
 /// `confidence`, k as large as that allows (sign test). Nothing for fewer values than that takes.

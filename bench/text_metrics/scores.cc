@@ -1,8 +1,6 @@
 // Corpus BLEU is of summed counts, not a mean of sentences.
 #include "bench/text_metrics/scores.h"
 
-#include <numeric>
-
 #include "engine/check.h"
 
 namespace qwench::bench {
@@ -20,11 +18,6 @@ TextScores score_texts(const std::vector<std::string>& predictions,
   }
   scores.corpus_bleu = corpus_bleu(corpus);
   return scores;
-}
-
-double mean(const std::vector<double>& values) {
-  QWENCH_CHECK(!values.empty());
-  return std::accumulate(values.begin(), values.end(), 0.0) / double(values.size());
 }
 
 }  // namespace qwench::bench

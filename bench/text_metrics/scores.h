@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/statistics.h"
 #include "bench/text_metrics/bleu.h"
 #include "bench/text_metrics/rouge.h"
 
@@ -17,8 +18,5 @@ struct TextScores {
 /// Contract: as many references as predictions. Precondition: valid UTF-8.
 TextScores score_texts(const std::vector<std::string>& predictions,
                        const std::vector<std::string>& references);
-
-/// Arithmetic mean. Contract: at least one value.
-double mean(const std::vector<double>& values);
 
 }  // namespace qwench::bench

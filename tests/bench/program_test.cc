@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <map>
 #include <string>
 
 #include "engine/json.h"
@@ -99,6 +100,31 @@ TEST_CASE("bench --json holds a prefill and a decode row whose ops explain the r
     CHECK(ns > 0);
     CHECK(ns <= row["wall_ns"].get<int64_t>());
   }
+}
+
+TEST_CASE("run --trace writes spans of ops within layers within phases") {
+  if (!available()) return;
+  const ScratchFolder folder;
+  const std::string file = folder.file("trace.json");
+  const Outcome o =
+      run("run -m " + kTiny + " --tokens 1,2,3 -n 2 --greedy --ignore-eos --trace " + file);
+  REQUIRE(o.code == 0);
+  CHECK(o.err.find("events") != std::string::npos);
+  const qwench::Json json = qwench::parse_json_file(file);
+  std::map<std::string, int> spans;
+  double of_ops = 0, of_phases = 0;
+  for (const qwench::Json& e : json["traceEvents"]) {
+    CHECK(e["ph"] == "X");
+    CHECK(e["ts"].get<double>() >= 0);
+    ++spans[e["cat"].get<std::string>()];
+    if (e["cat"] == "op" && e["args"]["kernel"] != "composed") of_ops += e["dur"].get<double>();
+    if (e["cat"] == "phase") of_phases += e["dur"].get<double>();
+  }
+  CHECK(spans["phase"] == 2);  // prefill, then the decode steps without a break
+  CHECK(spans["layer"] >= 2 * 2);
+  CHECK(spans["op"] > 20);
+  CHECK(of_ops <= of_phases);
+  CHECK(json["otherData"]["dropped"] == 0);
 }
 
 TEST_CASE("kernels shows every row of an op, measured or with the reason why not") {

@@ -44,11 +44,6 @@ bool is_own(const std::string& op, const std::string& choice, DType t) {
   return std::any_of(names.begin(), names.end(),
                      [&](const std::string& name) { return choice == op + "=" + name; });
 }
-bool has_avx2() {
-  const auto backend = backend_with("", 1);
-  const QuantMatrix m(DType::kQ8_0, 1, 32, 1);
-  return backend->import(m.view(), WeightUse::kLinear).view.packed != nullptr;
-}
 
 /// The bits that every row of y must have.
 std::vector<float> model(const QuantMatrix& w, Poisoned& x, const Poisoned* bias, int64_t n) {
@@ -79,7 +74,7 @@ Poisoned product(const std::string& choice, const QuantMatrix& w, Poisoned& x, i
 }  // namespace
 
 TEST_CASE("every int8 kernel of linear gives the bits of the scalar model") {
-  if (!has_avx2()) return;
+  if (!cpu::cpu_info().avx2) return;
   for (DType t : kDTypes)
     for (const Size& size : kSizes) {
       const QuantMatrix w(t, size.out, size.in, 7);
@@ -103,7 +98,7 @@ TEST_CASE("every int8 kernel of linear gives the bits of the scalar model") {
 }
 
 TEST_CASE("more tokens than one block of scratch holds give the bits of the scalar model") {
-  if (!has_avx2()) return;
+  if (!cpu::cpu_info().avx2) return;
   for (DType t : kDTypes)
     for (const Size& size : {Size{33, 896}, Size{5, 4864}}) {
       const QuantMatrix w(t, size.out, size.in, 7);
@@ -128,7 +123,7 @@ TEST_CASE("every kernel of linear is within the rounding of the activations of t
           const bool exact = choice == "linear=reference" || choice == "linear=eigen";
           const bool seven = choice == "linear=" + kSevenBits && t == DType::kQ8_0;
           if (!rounds && !exact && !seven) continue;
-          if (!has_avx2() && choice != "linear=reference") continue;
+          if (!cpu::cpu_info().avx2 && choice != "linear=reference") continue;
           const QuantMatrix w(t, size.out, size.in, 7);
           Poisoned x({n, size.in}, 2);
           Poisoned y = product(choice, w, x, n);
@@ -150,7 +145,7 @@ TEST_CASE("every kernel of linear is within the rounding of the activations of t
 }
 
 TEST_CASE("no pair of products saturates, whatever extreme all weights and activations are at") {
-  if (!has_avx2()) return;
+  if (!cpu::cpu_info().avx2) return;
   const int64_t in = 256, out = 35;
   for (DType t : kDTypes)
     for (int low : {0, 128})       // q8_0: -128 (no encoder writes it, a file may); nibble 0
@@ -187,7 +182,7 @@ TEST_CASE("no pair of products saturates, whatever extreme all weights and activ
 
 TEST_CASE(
     "7-bit activations: one row and many agree where all weights and activations are extreme") {
-  if (!has_avx2()) return;
+  if (!cpu::cpu_info().avx2) return;
   for (int low : {128, 129})  // -128, -127
     for (int pattern = 0; pattern < 3; ++pattern) {
       const auto integer = [&](int64_t row, int64_t k) {
@@ -230,7 +225,7 @@ TEST_CASE("int8 kernels give the same bits for any batch, thread count and block
 }
 
 TEST_CASE("a NaN or Inf among the activations reaches every output of its token and no other") {
-  if (!has_avx2()) return;
+  if (!cpu::cpu_info().avx2) return;
   const float inf = std::numeric_limits<float>::infinity();
   for (DType t : kDTypes)
     for (float bad : {std::nanf(""), -std::nanf(""), inf, -inf})
@@ -252,7 +247,7 @@ TEST_CASE("a NaN or Inf among the activations reaches every output of its token 
 }
 
 TEST_CASE("blocks of zeros, of subnormal numbers and of the largest numbers follow the model") {
-  if (!has_avx2()) return;
+  if (!cpu::cpu_info().avx2) return;
   for (DType t : kDTypes)
     for (float size : {0.0f, 1e-40f, 1e-36f, 1e-35f, 1e-20f, 1e20f})
       for (int64_t n : {1, 6, 17}) {
@@ -269,7 +264,7 @@ TEST_CASE("blocks of zeros, of subnormal numbers and of the largest numbers foll
 
 TEST_CASE(
     "qkv_linear of quantised weights gives the bits of its parts, also when types are mixed") {
-  if (!has_avx2()) return;
+  if (!cpu::cpu_info().avx2) return;
   for (DType t : kDTypes)
     for (DType v_type : kDTypes)
       for (const std::string& choice : choices_of<QkvLinearArgs>())
@@ -295,7 +290,7 @@ TEST_CASE(
 }
 
 TEST_CASE("gate_up_swiglu and logits of quantised weights are made of the model's products") {
-  if (!has_avx2()) return;
+  if (!cpu::cpu_info().avx2) return;
   for (DType t : kDTypes)
     for (int64_t n : {1, 2, 5, 17}) {
       const QuantMatrix gate(t, 75, 96, 1), up(t, 75, 96, 2);
@@ -348,7 +343,7 @@ TEST_CASE("every embed kernel of a quantised table returns the decoded row") {
 }
 
 TEST_CASE("one changed bit of a quantised weight is seen") {
-  if (!has_avx2()) return;
+  if (!cpu::cpu_info().avx2) return;
   for (DType t : kDTypes)
     for (int64_t n : {1, 6}) {
       const QuantMatrix w(t, 33, 160, 7);
@@ -364,7 +359,7 @@ TEST_CASE("one changed bit of a quantised weight is seen") {
 }
 
 TEST_CASE("packed quantised weights take the bytes of their rows, a multiple of 32 of them") {
-  if (!has_avx2()) return;
+  if (!cpu::cpu_info().avx2) return;
   for (DType t : kDTypes) {
     const auto backend = backend_with("");
     const QuantMatrix w(t, 33, 160, 7);

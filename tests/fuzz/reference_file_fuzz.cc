@@ -1,7 +1,5 @@
 // libFuzzer target: any bytes as a reference file (--against). Only Error may come out; rows that
 // are accepted must hold the promises that comparing builds on.
-#include <unistd.h>
-
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -9,15 +7,15 @@
 
 #include "bench/accuracy/reference_file.h"
 #include "engine/check.h"
+#include "tests/support/scratch.h"
 
 namespace {
 
 constexpr int64_t kVocab = 8, kPositions = 3, kTop = 2;
 
 const std::string& scratch_path() {
-  static const std::string path = "/tmp/qwench-reference-fuzz-" + std::to_string(getpid());
-  static const bool registered = std::atexit([] { unlink(scratch_path().c_str()); }) == 0;
-  QWENCH_CHECK(registered);
+  static const qwench::test::ScratchFolder folder;
+  static const std::string path = folder.file("reference");
   return path;
 }
 
