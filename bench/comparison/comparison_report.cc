@@ -111,10 +111,12 @@ OrderedJson configurations_json(const ComparisonReport& report) {
     for (size_t p = 0; p < report.phases.size(); ++p)
       json[std::string(name_of(report.phases[p])) + "_tokens_per_second"] =
           to_json(c.tokens_per_second[p]);
-    json["logits"] = {{"tokens", c.closeness.tokens},
-                      {"relative_l2", finite_or_null(c.closeness.relative_l2)},
-                      {"mean_kl", finite_or_null(c.closeness.mean_kl)},
-                      {"top1", c.closeness.top1}};
+    const Closeness& near = c.closeness;
+    const bool known = near.tokens > 0;  // not where the vocabularies differ
+    json["logits"] = {{"tokens", near.tokens},
+                      {"relative_l2", known ? finite_or_null(near.relative_l2) : nullptr},
+                      {"mean_kl", known ? finite_or_null(near.mean_kl) : nullptr},
+                      {"top1", number_or_null(near.top1, known)}};
     list.push_back(json);
   }
   return list;
