@@ -107,6 +107,17 @@ std::string machine_of(const Json& document) {
   return fmt::format("{}, {} cores", cpu.value("model", ""), cpu.value("physical_cores", 0));
 }
 
+/// Decode is bound by memory: why its times say little where the bandwidth itself has moved.
+std::string bandwidth_doubt(const Json& before, const Json& now, double threshold) {
+  const auto rate = [](const Json& row) {
+    return has(row, "read_bytes_per_second") ? row.value("read_bytes_per_second", 0.0) : 0.0;
+  };
+  if (rate(before) <= 0 || rate(now) <= 0) return {};
+  const double change = std::fabs(rate(now) / rate(before) - 1);
+  if (change <= threshold) return {};
+  return fmt::format("the machine's own read bandwidth moved by {:.1f} %", 100 * change);
+}
+
 void judge(MetricChange& m, const std::string& doubt) {
   if (m.change <= m.threshold) return;
   const bool sure = !m.interval || m.interval->lo > m.threshold;
@@ -142,8 +153,8 @@ bool RegressionReport::any(Change verdict) const {
                      [&](const MetricChange& m) { return m.verdict == verdict; });
 }
 
-RegressionReport find_regressions(const Json& baseline, const Json& current,
-                                  const std::string& where, const Thresholds& thresholds) {
+static RegressionReport compare_results(const Json& baseline, const Json& current,
+                                        const std::string& where, const Thresholds& thresholds) {
   RegressionReport report;
   const Json &before = rows_of(baseline, where), &now = rows_of(current, "the current result");
   std::string doubt;
@@ -160,6 +171,8 @@ RegressionReport find_regressions(const Json& baseline, const Json& current,
       report.notes.push_back("not measured now: " + name);
       continue;
     }
+    const std::string of_row =
+        doubt.empty() ? bandwidth_doubt(row, *same, thresholds.speed) : doubt;
     for (const Metric& metric : kMetrics) {
       const std::vector<double> b = metric.samples(row, where),
                                 c = metric.samples(*same, "the current result");
@@ -170,11 +183,20 @@ RegressionReport find_regressions(const Json& baseline, const Json& current,
       m.threshold = thresholds.*metric.threshold;
       m.change = worse(m.baseline, m.current, metric.more_is_better);
       m.interval = change_interval(b, c, metric.more_is_better);
-      judge(m, metric.timed ? doubt : "");
+      judge(m, metric.timed ? of_row : "");
       report.metrics.push_back(std::move(m));
     }
   }
   return report;
+}
+
+RegressionReport find_regressions(const Json& baseline, const Json& current,
+                                  const std::string& where, const Thresholds& thresholds) {
+  try {
+    return compare_results(baseline, current, where, thresholds);
+  } catch (const Json::exception& error) {  // a member that is missing or of another type
+    fail("{}: expected a result of `qwench bench`: {}", where, error.what());
+  }
 }
 
 OrderedJson to_json(const RegressionReport& report) {

@@ -88,6 +88,11 @@ TEST_CASE("another machine, or one that runs slower itself, is no proof of slowe
   REQUIRE(report.metrics.size() == 3);
   CHECK(report.metrics[0].verdict == Change::kInconclusive);
   CHECK(report.metrics[2].verdict == Change::kRegressed);  // memory is the same everywhere
+  Json fast = result(kBase, 10, 1), slow = result(scaled(0.6), 10, 1);
+  fast["rows"][0]["read_bytes_per_second"] = 90e9, slow["rows"][0]["read_bytes_per_second"] = 89e9;
+  CHECK(find_regressions(fast, slow, "base.json", {}).any(Change::kRegressed));
+  slow["rows"][0]["read_bytes_per_second"] = 55e9;
+  CHECK(!find_regressions(fast, slow, "base.json", {}).any(Change::kRegressed));
 }
 
 TEST_CASE("a document of another schema, or none at all, is refused by name") {
@@ -99,6 +104,12 @@ TEST_CASE("a document of another schema, or none at all, is refused by name") {
   Json broken = result(kBase, 10, 1);
   broken["rows"][0].erase("phase");
   CHECK_THROWS_AS(find_regressions(broken, broken, "x", {}), Error);
+  for (const char* key : {"tokens_per_second", "memory"}) {
+    broken = result(kBase, 10, 1);
+    broken["rows"][0][key] = "text";
+    CHECK_THROWS_WITH_AS(find_regressions(broken, broken, "odd.json", {}),
+                         doctest::Contains("odd.json"), Error);
+  }
 }
 
 TEST_CASE("regress runs a baseline again, and its exit codes are those that CI reads") {
