@@ -43,14 +43,6 @@ __attribute__((noinline)) void tile(const char* panel, const uint16_t* x, int64_
   });
 }
 
-using Tile = void (*)(const char* panel, const uint16_t* x, int64_t pairs, float* sums);
-
-template <int... kRows>
-Tile tile_of(std::integer_sequence<int, kRows...>, int64_t n) {
-  static constexpr Tile kTiles[] = {tile<kRows + 1>...};
-  return kTiles[n - 1];
-}
-
 }  // namespace
 
 void bf16_rows_avx512bf16(Team& team, const float* x, int64_t n, int64_t in, uint16_t* to) {
@@ -72,11 +64,10 @@ void bf16_rows_avx512bf16(Team& team, const float* x, int64_t n, int64_t in, uin
 void bf16_product_avx512bf16(const void* panel, const uint16_t* x, int64_t in, int64_t n,
                              float* sums) {
   const int64_t row = bf16_row(in);
-  for (int64_t t = 0; t < n; t += kRowsAtOnce) {
-    const int64_t rows = std::min<int64_t>(kRowsAtOnce, n - t);
-    tile_of(std::make_integer_sequence<int, kRowsAtOnce>{}, rows)(
-        static_cast<const char*>(panel), x + t * row, row / 2, sums + t * kPanelRows);
-  }
+  for (int64_t t = 0; t < n; t += kRowsAtOnce)
+    with_count<kRowsAtOnce>(std::min<int64_t>(kRowsAtOnce, n - t), [&](auto rows) {
+      tile<rows>(static_cast<const char*>(panel), x + t * row, row / 2, sums + t * kPanelRows);
+    });
 }
 
 }  // namespace qwench::cpu

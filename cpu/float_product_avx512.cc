@@ -58,29 +58,23 @@ __attribute__((noinline)) void direct512(const void* panel, const float* x, int6
   });
 }
 
-using Direct = void (*)(const void* panel, const float* x, int64_t in, float* sums);
-
-template <DType kType, int... kTokens>
-constexpr Direct direct_of(std::integer_sequence<int, kTokens...>, int64_t n) {
-  constexpr Direct kDirect[] = {direct512<kType, kTokens + 1>...};
-  return kDirect[n - 1];
-}
-
-constexpr auto kUpToTokensAtOnce = std::make_integer_sequence<int, kTokensAtOnce>{};
-
-Direct direct_of(DType type, int64_t n) {
-  if (type == DType::kF32) return direct_of<DType::kF32>(kUpToTokensAtOnce, n);
-  if (type == DType::kF16) return direct_of<DType::kF16>(kUpToTokensAtOnce, n);
-  return direct_of<DType::kBF16>(kUpToTokensAtOnce, n);
+/// The same for up to kTokensAtOnce rows.
+template <DType kType>
+void direct_rows(const void* panel, const float* x, int64_t in, int64_t n, float* sums) {
+  with_count<kTokensAtOnce>(n, [&](auto tokens) { direct512<kType, tokens>(panel, x, in, sums); });
 }
 
 }  // namespace
 
 void float_gemm_avx512(DType dtype, const void* panel, const float* x, int64_t in, int64_t n_tokens,
                        float*, float* sums) {
-  for (int64_t t = 0; t < n_tokens; t += kTokensAtOnce)
-    direct_of(dtype, std::min<int64_t>(kTokensAtOnce, n_tokens - t))(panel, x + t * in, in,
-                                                                     sums + t * kPanelRows);
+  for (int64_t t = 0; t < n_tokens; t += kTokensAtOnce, x += kTokensAtOnce * in) {
+    const int64_t n = std::min<int64_t>(kTokensAtOnce, n_tokens - t);
+    float* to = sums + t * kPanelRows;
+    if (dtype == DType::kF32) direct_rows<DType::kF32>(panel, x, in, n, to);
+    if (dtype == DType::kF16) direct_rows<DType::kF16>(panel, x, in, n, to);
+    if (dtype == DType::kBF16) direct_rows<DType::kBF16>(panel, x, in, n, to);
+  }
 }
 
 }  // namespace qwench::cpu

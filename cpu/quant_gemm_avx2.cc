@@ -91,7 +91,7 @@ QWENCH_INLINE inline __m256i load_once(const void* p) {
 /// must not saturate: at most 2 x 255 x 32 and 2 x 127 x 128 = 32512.
 /// Source: the start value trick is ours.
 template <class Piece, int kRows>
-void tile_uint8(const Piece& piece, const TileRows<kRows>& x, int64_t n, float* sums) {
+void multiply(const Piece& piece, const TileRows<kRows>& x, int64_t n, float* sums) {
   constexpr int kLanes = Piece::kLanes, kPerLane = kBlockVectors / kLanes;
   const __m256i ones = _mm256_set1_epi16(1);
   for (int64_t b = 0; b < n; ++b) {
@@ -127,7 +127,7 @@ void tile_uint8(const Piece& piece, const TileRows<kRows>& x, int64_t n, float* 
 /// sums[kRows][32] += rows of activations (kInt16) x n blocks of a piece of q8_0: vpmaddwd, 2 products of
 /// int16 a lane, exact in 32 bits. u8 x s8 would saturate: 2 x 255 x 127 does not fit 16 bits.
 template <int kRows>
-void tile_int16(const Piece16& piece, const TileRows<kRows>& x, int64_t n, float* sums) {
+void multiply(const Piece16& piece, const TileRows<kRows>& x, int64_t n, float* sums) {
   for (int64_t b = 0; b < n; ++b) {
     __m256i dot[kRows][kGroups];
     unroll<kVectors16>([&](auto j) QWENCH_INLINE {
@@ -175,7 +175,8 @@ void unpack(const char* panel, int64_t n_blocks, int64_t first, int64_t n, Piece
                             });
 }
 
-void unpack_int16(const char* panel, int64_t n_blocks, int64_t first, int64_t n, Piece16& to) {
+template <DType kType>
+void unpack(const char* panel, int64_t n_blocks, int64_t first, int64_t n, Piece16& to) {
   // A lane's 4 k become 2 + 2: each byte into the high half of 16 bits, then shifted down.
   const __m256i low = _mm256_broadcastsi128_si256(
       _mm_setr_epi8(-1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13));
@@ -188,44 +189,25 @@ void unpack_int16(const char* panel, int64_t n_blocks, int64_t first, int64_t n,
     }
     _mm256_storeu_ps(to.scales[b][g], scales);
   };
-  for_each_block<DType::kQ8_0>(panel, n_blocks, first, n, put);
+  for_each_block<kType>(panel, n_blocks, first, n, put);
 }
 
-/// Multiplies all rows with an unpacked chunk, two at a time.
-template <class Tile>
-QWENCH_INLINE inline void for_each_tile(DType t, const char* panel, const QuantRows& rows,
-                                        int64_t chunk, float* sums, Tile&& tile) {
-  const int64_t n = rows.blocks_of(chunk), stride = rows.stride(chunk);
-  const int64_t scales = n * kQuantBlock * integer_bytes(rows.form);
-  const NextPiece next(t, panel, rows, chunk);
-  for (int64_t row = 0; row < rows.n_rows; row += 2, sums += 2 * kPanelRows) {
-    const char* x = rows.at(chunk, row);
-    const Ahead ahead = next.part_of(row / 2);
-    if (row + 1 < rows.n_rows)
-      tile(TileRows<2>{x, x + scales, stride, ahead}, n, sums);
-    else
-      tile(TileRows<1>{x, x + scales, stride, ahead}, n, sums);
-  }
-}
-
+/// Chunk by chunk: unpacked once, then multiplied with all rows, two at a time.
 template <DType kType, class Piece>
-void gemm_uint8(const char* panel, const QuantRows& rows, char* unpacked, float* sums) {
+void gemm(const char* panel, const QuantRows& rows, char* unpacked, float* sums) {
   auto& piece = *reinterpret_cast<Piece*>(unpacked);
   for (int64_t chunk = 0; chunk * rows.chunk_blocks < rows.n_blocks; ++chunk) {
-    const int64_t first = chunk * rows.chunk_blocks;
-    unpack<kType>(panel, rows.n_blocks, first, rows.blocks_of(chunk), piece);
-    for_each_tile(kType, panel, rows, chunk, sums,
-                  [&](const auto& x, int64_t n, float* to) { tile_uint8(piece, x, n, to); });
-  }
-}
-
-void gemm_int16(const char* panel, const QuantRows& rows, char* unpacked, float* sums) {
-  auto& piece = *reinterpret_cast<Piece16*>(unpacked);
-  for (int64_t chunk = 0; chunk * rows.chunk_blocks < rows.n_blocks; ++chunk) {
-    const int64_t first = chunk * rows.chunk_blocks;
-    unpack_int16(panel, rows.n_blocks, first, rows.blocks_of(chunk), piece);
-    for_each_tile(DType::kQ8_0, panel, rows, chunk, sums,
-                  [&](const auto& x, int64_t n, float* to) { tile_int16(piece, x, n, to); });
+    const int64_t n = rows.blocks_of(chunk), stride = rows.stride(chunk);
+    const int64_t scales = n * kQuantBlock * integer_bytes(rows.form);
+    unpack<kType>(panel, rows.n_blocks, chunk * rows.chunk_blocks, n, piece);
+    const NextPiece next(kType, panel, rows, chunk);
+    for (int64_t row = 0; row < rows.n_rows; row += 2) {
+      const char* x = rows.at(chunk, row);
+      const Ahead ahead = next.part_of(row / 2);
+      with_count<2>(std::min<int64_t>(2, rows.n_rows - row), [&](auto count) {
+        multiply(piece, TileRows<count>{x, x + scales, stride, ahead}, n, sums + row * kPanelRows);
+      });
+    }
   }
 }
 
@@ -253,10 +235,10 @@ void quant_gemm_avx2(DType t, const void* panel, const QuantRows& rows, char* un
                      float* sums) {
   std::memset(sums, 0, size_t(rows.n_rows * kPanelRows) * sizeof(float));
   const char* at = static_cast<const char*>(panel);
-  if (rows.form == RowForm::kInt16) return gemm_int16(at, rows, unpacked, sums);
-  if (t == DType::kQ8_0) gemm_uint8<DType::kQ8_0, PieceQ8_0>(at, rows, unpacked, sums);
-  if (t == DType::kQ4_0) gemm_uint8<DType::kQ4_0, PieceQ4_0>(at, rows, unpacked, sums);
-  if (t == DType::kQ4G) gemm_uint8<DType::kQ4G, PieceQ4G>(at, rows, unpacked, sums);
+  if (rows.form == RowForm::kInt16) return gemm<DType::kQ8_0, Piece16>(at, rows, unpacked, sums);
+  if (t == DType::kQ8_0) gemm<DType::kQ8_0, PieceQ8_0>(at, rows, unpacked, sums);
+  if (t == DType::kQ4_0) gemm<DType::kQ4_0, PieceQ4_0>(at, rows, unpacked, sums);
+  if (t == DType::kQ4G) gemm<DType::kQ4G, PieceQ4G>(at, rows, unpacked, sums);
 }
 
 void quant_product_avx2(DType t, const void* panel, const QuantRows& rows, char* unpacked,

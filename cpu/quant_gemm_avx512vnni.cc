@@ -87,14 +87,7 @@ __attribute__((noinline)) void tile(const Piece& piece, const PieceRows x, int64
 }
 
 void tile_rows(int64_t rows, const Piece& piece, PieceRows x, int64_t n, Ahead ahead, float* sums) {
-  switch (rows) {
-    case 1: return tile<1>(piece, x, n, ahead, sums);
-    case 2: return tile<2>(piece, x, n, ahead, sums);
-    case 3: return tile<3>(piece, x, n, ahead, sums);
-    case 4: return tile<4>(piece, x, n, ahead, sums);
-    case 5: return tile<5>(piece, x, n, ahead, sums);
-    default: tile<kRowsAtOnce>(piece, x, n, ahead, sums);
-  }
+  with_count<kRowsAtOnce>(rows, [&](auto count) { tile<count>(piece, x, n, ahead, sums); });
 }
 
 /// One row against q4_0 and q8_0 is bound by memory, and one stream of it is faster than the two of a

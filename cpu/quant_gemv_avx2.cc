@@ -172,15 +172,6 @@ __attribute__((noinline)) void gemv_group(const Format& format, const char* grou
 }
 
 template <class Format>
-using Gemv = void (*)(const Format&, const char* group, const Int8Rows& x, float* sums);
-
-template <class Format, int... kRows>
-Gemv<Format> gemv_of(std::integer_sequence<int, kRows...>, int64_t n) {
-  static constexpr Gemv<Format> kGemv[] = {gemv_group<Format, kRows + 1>...};
-  return kGemv[n - 1];
-}
-
-template <class Format>
 void gemv_panel(const char* panel, const QuantRows& rows, float* sums) {
   Format format(panel);
   for (int64_t g = 0; g < kPanelRows / kGroupRows; ++g, format.next_group())
@@ -189,7 +180,8 @@ void gemv_panel(const char* panel, const QuantRows& rows, float* sums) {
       const char* group = panel + group_offset(Format::kType, rows.n_blocks, g);
       float* to = sums + row * kPanelRows + g * kGroupRows;
       const int64_t n = std::min<int64_t>(kMostRows, rows.n_rows - row);
-      gemv_of<Format>(std::make_integer_sequence<int, kMostRows>{}, n)(format, group, x, to);
+      with_count<kMostRows>(n,
+                            [&](auto count) { gemv_group<Format, count>(format, group, x, to); });
     }
 }
 

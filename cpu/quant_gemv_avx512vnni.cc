@@ -157,16 +157,8 @@ __attribute__((noinline)) void gemv_groups(Format format, Pair group, const Int8
 
 template <class Format>
 void gemv_rows(int64_t rows, const Format& format, Pair group, const Int8Rows& x, float* sums) {
-  switch (rows) {
-    case 1: return gemv_groups<Format, 1>(format, group, x, sums);
-    case 2: return gemv_groups<Format, 2>(format, group, x, sums);
-    case 3: return gemv_groups<Format, 3>(format, group, x, sums);
-    case 4: return gemv_groups<Format, 4>(format, group, x, sums);
-    case 5: return gemv_groups<Format, 5>(format, group, x, sums);
-    case 6: return gemv_groups<Format, 6>(format, group, x, sums);
-    case 7: return gemv_groups<Format, 7>(format, group, x, sums);
-    default: gemv_groups<Format, kMostRows>(format, group, x, sums);
-  }
+  with_count<kMostRows>(rows,
+                        [&](auto count) { gemv_groups<Format, count>(format, group, x, sums); });
 }
 
 template <class Format>

@@ -24,6 +24,14 @@ QWENCH_INLINE inline void unroll(F&& f) {
   unroll_over(std::make_integer_sequence<int, N>{}, f);
 }
 
+/// f of n as a constant, 1 <= n <= kMost: how a number of rows becomes a template argument.
+template <int kMost, class F>
+inline void with_count(int64_t n, F&& f) {
+  unroll<kMost>([&](auto i) {
+    if (n == i + 1) f(std::integral_constant<int, i + 1>{});
+  });
+}
+
 /// sums[r][c] += sum over k < n, ascending, of x[r][k] * w[k][c]; strides in floats. Where it is the
 /// first part of a sum, it begins at 0 whatever `sums` holds.
 /// 3 x 4 is the best shape in 16 registers: 12 sums, 3 broadcasts, one w: 7 loads for 12 fmas.

@@ -71,6 +71,15 @@ Poisoned product(const std::string& choice, const QuantMatrix& w, Poisoned& x, i
   return y;
 }
 
+/// Every kernel of the type gives the expected bits.
+void check_own_kernels(DType t, const QuantMatrix& w, Poisoned& x, int64_t n,
+                       const std::vector<float>& expected, int threads = 1) {
+  for (const std::string& name : own_kernels(t)) {
+    Poisoned y = product("linear=" + name, w, x, n, {}, threads);
+    CHECK_MESSAGE(same_bits(y, expected), name);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("every int8 kernel of linear gives the bits of the scalar model") {
@@ -104,10 +113,7 @@ TEST_CASE("more tokens than one block of scratch holds give the bits of the scal
       const QuantMatrix w(t, size.out, size.in, 7);
       Poisoned x({515, size.in}, 5);
       const auto expected = model(w, x, nullptr, 515);
-      for (const std::string& name : own_kernels(t)) {
-        Poisoned y = product("linear=" + name, w, x, 515, {}, 3);
-        CHECK_MESSAGE(same_bits(y, expected), name);
-      }
+      check_own_kernels(t, w, x, 515, expected, 3);
     }
 }
 
@@ -173,10 +179,7 @@ TEST_CASE("no pair of products saturates, whatever extreme all weights and activ
               x.at(i) = up ? 3.0f : -3.0f;
             }
             const auto expected = model(w, x, nullptr, n);
-            for (const std::string& name : own_kernels(t)) {
-              Poisoned y = product("linear=" + name, w, x, n);
-              CHECK_MESSAGE(same_bits(y, expected), name);
-            }
+            check_own_kernels(t, w, x, n, expected);
           }
 }
 
@@ -255,10 +258,7 @@ TEST_CASE("blocks of zeros, of subnormal numbers and of the largest numbers foll
         Poisoned x({n, 64}, 4);
         for (int64_t i = 0; i < n * 64; i += 2) x.at(i) *= size, x.at(i + 1) *= size;
         const auto expected = model(w, x, nullptr, n);
-        for (const std::string& name : own_kernels(t)) {
-          Poisoned y = product("linear=" + name, w, x, n);
-          CHECK_MESSAGE(same_bits(y, expected), name);
-        }
+        check_own_kernels(t, w, x, n, expected);
       }
 }
 
