@@ -1,6 +1,6 @@
 // `qwench regress --baseline FILE`: measures again what a saved result was made with and says whether it
 // got worse; the exit code is for CI and for git bisect.
-#include <sys/stat.h>
+#include <filesystem>
 
 #include "bench/bench_options.h"
 #include "bench/bench_report.h"
@@ -23,11 +23,6 @@ struct RegressOptions {
 };
 
 constexpr int kGood = 0, kBad = 1, kSkip = 125;  // what git bisect run understands
-
-bool exists(const std::string& path) {
-  struct stat found = {};
-  return ::stat(path.c_str(), &found) == 0;
-}
 
 /// The result of now: from a file, or measured with the baseline's own options.
 Json current_result(const CLI::App& command, RegressOptions& o, bool& stopped) {
@@ -59,7 +54,8 @@ void say(const RegressOptions& o, const RegressionReport& report) {
 int run_regress(const CLI::App& command, RegressOptions& o) {
   RegressionReport report;
   bool stopped = false;
-  if (!exists(o.baseline)) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(o.baseline, ignored)) {
     report.notes.push_back(fmt::format(
         "no baseline {}: nothing to compare with; `qwench bench ... --output {}` makes one",
         o.baseline, o.baseline));

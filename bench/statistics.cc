@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 
 #include "engine/check.h"
 
@@ -11,9 +10,10 @@ namespace qwench::bench {
 
 double median(std::vector<double> values) {
   QWENCH_CHECK(!values.empty());
-  std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+  const auto middle = values.begin() + int64_t(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  if (values.size() % 2) return *middle;
+  return (*std::max_element(values.begin(), middle) + *middle) / 2;
 }
 
 double quantile(const std::vector<double>& sorted, double fraction) {
@@ -65,15 +65,28 @@ double median_deviation(const std::vector<double>& values) {
   return median(std::move(deviations));
 }
 
+double resampled_median(const std::vector<double>& values, std::mt19937_64& random) {
+  std::vector<double> drawn(values.size());
+  for (double& v : drawn) v = values[random() % values.size()];
+  return median(std::move(drawn));
+}
+
+double coins_at_most(int64_t n, int64_t k) {
+  double log_choose = 0;  // of choosing 0
+  double tail = 0;
+  for (int64_t i = 0; i <= k; ++i) {
+    if (i > 0) log_choose += std::log((double(n) - double(i) + 1) / double(i));
+    tail += std::exp(log_choose - double(n) * std::log(2.0));
+  }
+  return tail;
+}
+
 std::optional<Interval> median_interval(const std::vector<double>& values) {
   constexpr size_t kLeast = 5, kResamples = 2000;
   if (values.size() < kLeast) return std::nullopt;
   std::mt19937_64 random(1);
-  std::vector<double> medians(kResamples), drawn(values.size());
-  for (double& m : medians) {
-    for (double& v : drawn) v = values[random() % values.size()];
-    m = median(drawn);
-  }
+  std::vector<double> medians(kResamples);
+  for (double& m : medians) m = resampled_median(values, random);
   std::sort(medians.begin(), medians.end());
   return Interval{quantile(medians, 0.025), quantile(medians, 0.975)};
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <optional>
+#include <random>
 #include <vector>
 
 #include "engine/json.h"
@@ -36,6 +37,13 @@ double mean(const std::vector<double>& values);
 double standard_deviation(const std::vector<double>& values);
 /// Median of |x - median|.
 double median_deviation(const std::vector<double>& values);
+
+/// The median of as many values drawn with replacement: one step of a bootstrap. Contract: not empty.
+double resampled_median(const std::vector<double>& values, std::mt19937_64& random);
+
+/// P(at most k of n fair coins show heads), summed in logarithms, so that ten thousand are no special
+/// case.
+double coins_at_most(int64_t n, int64_t k);
 
 /// 95 % percentile bootstrap of the median from a fixed seed. Nothing for fewer than 5 values.
 std::optional<Interval> median_interval(const std::vector<double>& values);

@@ -10,7 +10,7 @@ namespace qwench::bench {
 
 namespace {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kComparisonSchemaVersion = 1;
 constexpr double kFaster = 1.20, kLessMemory = 0.85, kRelativeError = 0.01;
 
 std::string runs_text(const Paired& p) {
@@ -125,7 +125,7 @@ OrderedJson configurations_json(const ComparisonReport& report) {
 }  // namespace
 
 OrderedJson report_json(const ComparisonReport& report) {
-  return {{"schema_version", kSchemaVersion},
+  return {{"schema_version", kComparisonSchemaVersion},
           {"environment", environment_block()},
           {"config", report.config},
           {"rounds", report.rounds},

@@ -10,21 +10,13 @@ namespace qwench::bench {
 
 namespace {
 
-/// P(at most k of n fair coins show heads).
-double coins_at_most(int64_t n, int64_t k) {
-  double sum = 0;
-  for (int64_t i = 0; i <= k; ++i) {
-    const double log_ways =
-        std::lgamma(double(n + 1)) - std::lgamma(double(i + 1)) - std::lgamma(double(n - i + 1));
-    sum += std::exp(log_ways - double(n) * std::log(2.0));
-  }
-  return sum;
-}
-
 /// Largest k for which [x(k), x(n + 1 - k)] covers the median with `confidence`; 0: none does.
 int64_t rank_of(int64_t n, double confidence) {
-  int64_t k = 0;
-  while (2 * (k + 1) <= n && 2 * coins_at_most(n, k) <= 1 - confidence) ++k;
+  int64_t k = 0, too_large = n / 2 + 1;  // coverage falls as k grows
+  while (k + 1 < too_large) {
+    const int64_t middle = (k + too_large) / 2;
+    (2 * coins_at_most(n, middle - 1) <= 1 - confidence ? k : too_large) = middle;
+  }
   return k;
 }
 

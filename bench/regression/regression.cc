@@ -4,16 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 
+#include "bench/bench_report.h"
 #include "bench/table.h"
 #include "engine/check.h"
 
 namespace qwench::bench {
 
 namespace {
-
-constexpr int64_t kSchema = 1;
 
 /// What both results must agree on for rows to be the same case.
 std::string case_of(const Json& row, const std::string& where) {
@@ -76,15 +74,10 @@ std::optional<Interval> change_interval(const std::vector<double>& baseline,
   constexpr size_t kLeast = 3, kResamples = 2000;
   if (baseline.size() < kLeast || current.size() < kLeast) return std::nullopt;
   std::mt19937_64 random(1);
-  const auto draw = [&](const std::vector<double>& values) {
-    std::vector<double> drawn(values.size());
-    for (double& v : drawn) v = values[random() % values.size()];
-    return median(std::move(drawn));
-  };
   std::vector<double> changes(kResamples);
   for (double& change : changes) {
-    const double b = draw(baseline);
-    change = worse(b, draw(current), more_is_better);
+    const double b = resampled_median(baseline, random);
+    change = worse(b, resampled_median(current, random), more_is_better);
   }
   std::sort(changes.begin(), changes.end());
   return Interval{quantile(changes, 0.025), quantile(changes, 0.975)};
@@ -132,9 +125,9 @@ void judge(MetricChange& m, const std::string& doubt) {
 /// Rows by case; Error on a document that is no result of `qwench bench`.
 const Json& rows_of(const Json& document, const std::string& where) {
   const int64_t schema = read_int(document, "schema_version", 0, INT32_MAX, where);
-  if (schema != kSchema)
+  if (schema != kSchemaVersion)
     fail("{}: schema_version: expected {}, got {}; measure the baseline again with this program",
-         where, kSchema, schema);
+         where, kSchemaVersion, schema);
   if (!has(document, "rows") || !document.at("rows").is_array())
     fail("{}: rows: expected the list of a result of `qwench bench`", where);
   return document.at("rows");

@@ -1,8 +1,10 @@
-// The binomial tail is summed in logarithms, so that ten thousand flips are no special case.
+// Flips of a paired comparison are fair coins where nothing differs.
 #include "bench/tasks/significance.h"
 
 #include <algorithm>
 #include <cmath>
+
+#include "bench/statistics.h"
 
 namespace qwench::bench {
 
@@ -13,15 +15,7 @@ Accuracy accuracy_of(const Marks& marks) {
 }
 
 double PairedTest::p_value() const {
-  const double n_flips = double(flips());
-  const int64_t smaller = std::min(only_reference, only_candidate);
-  double log_choose = 0;  // of choosing 0
-  double tail = 0;
-  for (int64_t k = 0; k <= smaller; ++k) {
-    if (k > 0) log_choose += std::log((n_flips - double(k) + 1) / double(k));
-    tail += std::exp(log_choose - n_flips * std::log(2.0));
-  }
-  return std::min(1.0, 2 * tail);
+  return std::min(1.0, 2 * coins_at_most(flips(), std::min(only_reference, only_candidate)));
 }
 
 int64_t PairedTest::items_for_one_percent() const {
