@@ -6,7 +6,6 @@
 #include <cmath>
 #include <limits>
 #include <memory>
-#include <utility>
 
 #include "bench/backend_memory.h"
 #include "bench/interrupt.h"
@@ -135,26 +134,11 @@ class Contestant {
     return rounds < kMinRounds ? spent_ns_ < 2e9 : double(spent_ns_) < seconds * 1e9;
   }
 
-  /// One round. An untimed call before it wakes threads that slept while others had their turn.
-  void take_round() {
-    if (first_ns_ < kSleepsAfterNs) backend_->run(copies_[next_++ % copies_.size()]);
-    const int64_t start = now_ns();
-    for (int64_t i = 0; i < inner_; ++i) {
-      last_ = &copies_[next_++ % copies_.size()];
-      backend_->run(*last_);
-    }
-    const int64_t ns = now_ns() - start;
-    spent_ns_ += ns;
-    times_.push_back(double(ns) / double(inner_));
-  }
-
+  void take_round() { times_.push_back(time_round(spent_ns_)); }
   /// The round once more, as a control.
   void take_control() {
-    std::vector<double> kept = std::exchange(times_, {});
-    const int64_t spent = spent_ns_;
-    take_round();
-    control_.push_back(times_.back());
-    times_ = std::move(kept), spent_ns_ = spent;
+    int64_t unused = 0;
+    control_.push_back(time_round(unused));
   }
 
   const std::vector<double>& times() const { return times_; }
@@ -162,6 +146,20 @@ class Contestant {
   ContestRow row;
 
  private:
+  /// Nanoseconds of a call in one round. An untimed call before it wakes threads that slept while
+  /// others had their turn.
+  double time_round(int64_t& spent_ns) {
+    if (first_ns_ < kSleepsAfterNs) backend_->run(copies_[next_++ % copies_.size()]);
+    const int64_t start = now_ns();
+    for (int64_t i = 0; i < inner_; ++i) {
+      last_ = &copies_[next_++ % copies_.size()];
+      backend_->run(*last_);
+    }
+    const int64_t ns = now_ns() - start;
+    spent_ns += ns;
+    return double(ns) / double(inner_);
+  }
+
   std::unique_ptr<Backend> backend_;  // first: outlives the memory
   std::vector<std::unique_ptr<BackendMemory>> memories_;
   std::vector<Args> copies_;

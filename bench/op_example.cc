@@ -43,9 +43,7 @@ TensorView flat(void* data, const KvView& c) {
 
 WeightView HeldLayouts::weight(int64_t out, int64_t in, DType dtype, WeightUse use) {
   constexpr int64_t kRows = 64;
-  const int64_t rows = std::min(out, kRows);
-  std::vector<char> zeros(size_t(rows * row_bytes(dtype, in)));
-  const Weight held = backend_.import(TensorView{zeros.data(), dtype, {rows, in}}, use);
+  const Weight held = backend_.allocate_weight(dtype, std::min(out, kRows), in, use);
   WeightView view = NoMemory::weight(out, in, dtype, use);
   if (!held.view.plain) view.plain = nullptr;
   if (!held.view.packed) view.packed = nullptr;

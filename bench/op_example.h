@@ -57,8 +57,8 @@ class NoMemory : public ExampleAllocator {
   alignas(64) char byte_ = 0;
 };
 
-/// The same, with the weight layouts that the backend's policy makes import() hold: a few rows are
-/// imported to see.
+/// The same, with the weight layouts that the backend's policy makes import() hold: room for a few rows
+/// is made to see.
 class HeldLayouts : public NoMemory {
  public:
   explicit HeldLayouts(Backend& backend) : backend_(backend) {}
