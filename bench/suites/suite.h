@@ -1,0 +1,86 @@
+// A benchmark suite: what it measures, by what method, and when it passes. Each is one row of the list
+// in registry.cc, and one file <name>.cc here.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/model_options.h"
+#include "bench/output.h"
+#include "bench/statistics.h"
+#include "cpu/probes.h"
+
+namespace qwench::bench {
+
+/// One measured quantity. Nothing is ever 0 for "not measured".
+struct Figure {
+  std::string name, unit;          // "first_token_latency", "ns"; SI units, as in JSON field names
+  std::optional<Summary> summary;  // none: not measured, and `missing` says why
+  std::string missing;
+};
+
+enum class Outcome : unsigned char { kPass, kFail, kUnreachable, kUnknown };
+std::string_view name_of(Outcome outcome);  // "pass", "fail", "unreachable here", "unknown"
+
+/// A condition that a suite states before it measures.
+struct Criterion {
+  std::string name, expected;   // "first_token_latency", "< 10 s"
+  std::optional<double> value;  // in the unit of the figure of that name
+  std::optional<double>
+      ceiling_percent;  // the target as a part of what this machine was measured to allow
+  Outcome outcome = Outcome::kUnknown;
+  std::string note;
+};
+
+struct SuiteResult {
+  std::vector<Figure> figures;
+  std::vector<Criterion> criteria;
+  OrderedJson details;  // what is not a figure: tables, curves; an object
+  bool interrupted = false;
+};
+
+struct SuiteOptions {
+  ModelOptions model;
+  int64_t runs = 5, warmup = 1;
+  int64_t max_tokens = 0;  // generated; 0: the suite's own
+  std::vector<int64_t> batches = {1, 4, 8, 16};
+  std::string prompts_file;
+  bool quick = false;  // the smallest sizes that still mean something
+};
+
+/// What a running suite may use. Model and ceilings are loaded and measured when first asked for, and
+/// shared by the suites of one command.
+class SuiteContext {
+ public:
+  explicit SuiteContext(const SuiteOptions& options);
+  ~SuiteContext();
+
+  const SuiteOptions& options() const { return options_; }
+  const Checkpoint& checkpoint();
+  /// Weights in memory, with room for n_seq sequences of `capacity` positions beside them (checked, not
+  /// allocated). UsageError, Error.
+  LoadedModel& model(int64_t n_seq, int64_t capacity);
+  const cpu::Roofline& roofline();
+  Progress& progress() { return progress_; }
+
+ private:
+  const SuiteOptions& options_;
+  Progress progress_;
+  std::unique_ptr<Checkpoint> checkpoint_;
+  std::unique_ptr<LoadedModel> model_;
+  std::optional<cpu::Roofline> roofline_;
+};
+
+struct Suite {
+  std::string_view name;         // snake_case, unique
+  std::string_view types;        // of --benchmark-type, comma between them; "all" is understood
+  std::string_view description;  // one line
+  std::string_view method;       // what is done how often, and what is excluded; sentences
+  SuiteResult (*run)(SuiteContext& context);
+};
+
+const std::vector<Suite>& suites();
+
+}  // namespace qwench::bench
