@@ -1,6 +1,11 @@
-// `qwench compare A B [C...]`: is one configuration faster than another? In turns, in one process.
+// `qwench compare A B [C...]`: is one configuration faster than another? In turns.
+#include <filesystem>
+
 #include "bench/commands.h"
 #include "bench/comparison/comparison_report.h"
+#include "bench/comparison/contenders.h"
+#include "bench/comparison/guide_sets.h"
+#include "bench/comparison/programs.h"
 #include "bench/environment.h"
 #include "bench/exit_code.h"
 #include "bench/interrupt.h"
@@ -13,35 +18,62 @@ namespace {
 
 struct CompareOptions {
   ModelOptions model;
-  std::vector<std::string> configurations;
+  std::vector<std::string> configurations, programs;
+  GuideOptions guide;
   Workload workload;
   RoundSettings rounds;
   PairedRule rule;
   bool json = false;
-  std::string output;
+  std::string output, output_folder;
 };
 
-std::vector<Configuration> read_configurations(const CompareOptions& o) {
-  if (o.configurations.size() < 2)
+/// What is compared, and how each is written.
+struct Compared {
+  std::unique_ptr<Arms> arms;
+  std::vector<std::string> texts;
+};
+
+Compared compare_programs(const CompareOptions& o) {
+  if (!o.configurations.empty())
+    fail_usage("--exe: expected no configurations beside programs, got {}", o.configurations[0]);
+  std::vector<Program> programs = read_programs(o.programs);
+  if (programs.size() < 2)
+    fail_usage("--exe: expected two programs or more, got {}", programs.size());
+  Compared compared;
+  for (const Program& p : programs) compared.texts.push_back(p.name + ":exe=" + p.path);
+  compared.arms = std::make_unique<Programs>(std::move(programs), o.model, o.workload);
+  return compared;
+}
+
+Compared compare_configurations(const CompareOptions& o) {
+  std::vector<std::string> texts = guide_configurations(o.guide, o.model);
+  // One device alone is measured: what else there is not was said.
+  const size_t least = o.guide.devices ? 1 : 2;
+  texts.insert(texts.end(), o.configurations.begin(), o.configurations.end());
+  if (texts.size() < least)
     fail_usage(
         "compare: expected two configurations or more, such as `a: b:kernel.linear=reference`, got "
         "{}",
-        o.configurations.size());
+        texts.size());
   std::vector<Configuration> configurations;
-  for (const std::string& text : o.configurations)
+  Compared compared;
+  for (const std::string& text : texts) {
     configurations.push_back(parse_configuration(text, o.model, "compare"));
+    compared.texts.push_back(configurations.back().text);
+  }
   require_distinct_names(configurations);
-  return configurations;
+  compared.arms = std::make_unique<Contenders>(std::move(configurations), o.workload);
+  return compared;
 }
 
-OrderedJson config_json(const CompareOptions& o, const std::vector<Configuration>& configurations,
+OrderedJson config_json(const CompareOptions& o, const std::vector<std::string>& texts,
                         const Measured& measured) {
-  OrderedJson texts = OrderedJson::array(), repeats = OrderedJson::object();
-  for (const Configuration& c : configurations) texts.push_back(without_home(c.text));
+  OrderedJson written = OrderedJson::array(), repeats = OrderedJson::object();
+  for (const std::string& text : texts) written.push_back(without_home(text));
   for (size_t p = 0; p < measured.repeats.size(); ++p)
     repeats[std::string(name_of(measured.phases[p]))] = measured.repeats[p];
   return {{"model", model_name(o.model.model)},
-          {"configurations", texts},
+          {"configurations", written},
           {"prefill_tokens", o.workload.prefill},
           {"decode_tokens", o.workload.decode},
           {"depth", o.workload.depth},
@@ -54,24 +86,43 @@ OrderedJson config_json(const CompareOptions& o, const std::vector<Configuration
           {"seed", o.model.seed}};
 }
 
+/// benchmark_NAME_TIME.json of every configuration, as the guides name them.
+void write_each(const ComparisonReport& report, const std::string& folder) {
+  std::filesystem::create_directories(folder);
+  std::string time;
+  for (const char c : utc_now())
+    if (c != '-' && c != ':') time += c == 'T' ? '_' : c;
+  const OrderedJson whole = report_json(report);
+  for (const OrderedJson& configuration : whole["configurations"]) {
+    const std::string path =
+        fmt::format("{}/benchmark_{}_{}.json", folder, configuration["name"].get<std::string>(),
+                    time.substr(0, time.size() - 1));
+    OrderedJson one = whole;
+    one["configurations"] = OrderedJson::array({configuration});
+    write_text_file(path, to_text(one));
+    note("wrote " + path);
+  }
+}
+
 int run_compare(CompareOptions o) {
   if (wants_kernel_list(o.model)) return print_kernel_list(o.model);
+  if (o.guide.modes == std::vector<std::string>{"list"}) return print(modes_text()), kExitOk;
   if (o.workload.prefill == 0 && o.workload.decode == 0)
     fail_usage("-p, -n: expected tokens to process, got 0 for both");
   o.workload.seed = o.rounds.seed = o.model.seed;
-  const std::vector<Configuration> configurations = read_configurations(o);
-  const Contenders contenders = load_contenders(configurations, o.workload);
+  const Compared compared = o.programs.empty() ? compare_configurations(o) : compare_programs(o);
   Progress progress;
   o.rounds.progress = [&](int64_t round, int64_t rounds) {
     progress.show(fmt::format("round {}/{}", round + 1, rounds));
   };
   const InterruptGuard guard;
-  const Measured measured = take_turns(contenders, o.workload, o.rounds);
-  ComparisonReport report = evaluate(contenders, o.workload, measured, o.rule);
-  report.config = config_json(o, configurations, measured);
+  const Measured measured = take_turns(*compared.arms, o.workload, o.rounds);
+  ComparisonReport report = evaluate(*compared.arms, o.workload, measured, o.rule);
+  report.config = config_json(o, compared.texts, measured);
   report.interrupted = interrupted();
   progress.done(fmt::format("{} rounds", report.rounds));
   if (!o.output.empty()) write_text_file(o.output, to_text(report_json(report)));
+  if (!o.output_folder.empty()) write_each(report, o.output_folder);
   print(o.json ? to_text(report_json(report)) : report_text(report));
   return report.interrupted ? kExitInterrupted : kExitOk;
 }
@@ -88,6 +139,12 @@ void add_compare_command(CLI::App& program, Action& chosen) {
                           configuration_keys());
   add_model_options(*command, o->model);
   add_threads_option(*command, o->model);
+  command
+      ->add_option("--exe", o->programs,
+                   "Compare builds of this program instead: NAME=PATH, twice or more; a turn is a\n"
+                   "process, so a round takes seconds")
+      ->allow_extra_args(false);
+  add_guide_options(*command, o->guide);
   const auto tokens = CLI::Range(int64_t(0), int64_t(1) << 20);
   command
       ->add_option("-p,--prompt-tokens", o->workload.prefill, "Tokens of a prompt; 0: no prefill")
@@ -117,6 +174,8 @@ void add_compare_command(CLI::App& program, Action& chosen) {
       ->capture_default_str();
   command->add_flag("--json", o->json, "One JSON document on stdout");
   command->add_option("--output", o->output, "Write the JSON document to this file besides");
+  command->add_option("--output-dir", o->output_folder,
+                      "And benchmark_NAME_TIME.json of every configuration to this folder");
   command->callback([o, &chosen] { chosen = [o] { return run_compare(*o); }; });
 }
 

@@ -43,7 +43,7 @@ std::string configuration_table(const ComparisonReport& report) {
   for (const ComparedConfiguration& c : report.configurations) {
     std::vector<std::string> cells = {c.name};
     for (const Summary& speed : c.tokens_per_second) cells.push_back(format_number(speed.median));
-    cells.push_back(format_bytes(c.memory_bytes));
+    cells.push_back(c.memory_bytes ? format_bytes(c.memory_bytes) : "-");
     const bool known = c.closeness.tokens > 0;
     cells.push_back(known ? fmt::format("{:.2e}", c.closeness.relative_l2) : "-");
     cells.push_back(known ? fmt::format("{:.2e}", c.closeness.mean_kl) : "-");
@@ -67,8 +67,10 @@ OrderedJson targets_of(const ComparisonReport& report, size_t b) {
     if (pair.b == other.name)
       add(std::string(name_of(pair.phase)) + " speed", pair.paired.ratio, ">= 1.20",
           pair.paired.ratio >= kFaster && pair.paired.verdict == Verdict::kBetter);
-  const double memory = double(other.memory_bytes) / double(first.memory_bytes);
-  add("memory", memory, "<= 0.85", memory <= kLessMemory);
+  if (first.memory_bytes && other.memory_bytes) {
+    const double memory = double(other.memory_bytes) / double(first.memory_bytes);
+    add("memory", memory, "<= 0.85", memory <= kLessMemory);
+  }
   if (other.closeness.tokens)
     add("relative L2 of logits", other.closeness.relative_l2, "<= 0.01",
         other.closeness.relative_l2 <= kRelativeError);
@@ -107,7 +109,7 @@ OrderedJson configurations_json(const ComparisonReport& report) {
   for (const ComparedConfiguration& c : report.configurations) {
     OrderedJson json = {{"name", c.name}};
     json.update(c.description);
-    json["memory_bytes"] = c.memory_bytes;
+    json["memory_bytes"] = c.memory_bytes ? OrderedJson(c.memory_bytes) : OrderedJson(nullptr);
     for (size_t p = 0; p < report.phases.size(); ++p)
       json[std::string(name_of(report.phases[p])) + "_tokens_per_second"] =
           to_json(c.tokens_per_second[p]);

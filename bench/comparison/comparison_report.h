@@ -24,10 +24,10 @@ struct Closeness {
 };
 
 struct ComparedConfiguration {
-  OrderedJson description;  // ConfiguredModel::to_json()
+  OrderedJson description;
   std::string name;
   Closeness closeness;
-  int64_t memory_bytes = 0;                // weights, keys and values, activations and scratch
+  int64_t memory_bytes = 0;                // 0: unknown
   std::vector<Summary> tokens_per_second;  // as `phases`
 };
 
@@ -41,9 +41,9 @@ struct ComparisonReport {
   bool interrupted = false;
 };
 
-/// Pairs and speeds from the turns; closeness and memory are asked of the contenders.
-ComparisonReport evaluate(const Contenders& contenders, const Workload& workload,
-                          const Measured& measured, const PairedRule& rule);
+/// Pairs and speeds from the turns; the rest is asked of the arms.
+ComparisonReport evaluate(Arms& arms, const Workload& workload, const Measured& measured,
+                          const PairedRule& rule);
 
 OrderedJson report_json(const ComparisonReport& report);
 std::string report_text(const ComparisonReport& report);

@@ -59,25 +59,24 @@ std::optional<Turn> Contender::take_turn(Phase phase, int64_t repeats, double de
   return turn;
 }
 
-std::vector<float> Contender::logits(int64_t n) {
+std::vector<float> Contender::logits(const std::vector<int32_t>& tokens) {
   const int64_t vocab = model_.config().vocab;
-  const std::vector<int32_t> ids = random_ids(n, vocab, workload_.seed + 2);
-  std::vector<float> all(size_t(n * vocab));
-  for (int64_t i = 0; i < n; ++i) {
-    session_.prefill(0, &ids[size_t(i)], 1);
-    std::copy_n(session_.logits(0), vocab, all.begin() + i * vocab);
+  std::vector<float> all;
+  for (const int32_t token : tokens) {
+    session_.prefill(0, &token, 1);
+    all.insert(all.end(), session_.logits(0), session_.logits(0) + vocab);
   }
   session_.truncate(0, workload_.depth);
   return all;
 }
 
-Contenders load_contenders(std::vector<Configuration> configurations, const Workload& workload) {
-  Contenders contenders;
+Contenders::Contenders(std::vector<Configuration> configurations, const Workload& workload)
+    : configurations_(std::move(configurations)) {
   std::vector<OpenedModel> opened;
-  for (const Configuration& c : configurations) {
+  for (const Configuration& c : configurations_) {
     size_t same = 0;
     while (same < opened.size() && opened[same].configuration.loaded != c.loaded) ++same;
-    contenders.of.push_back(same);
+    of_.push_back(same);
     if (same < opened.size()) continue;
     opened.push_back(
         open_configured(c, workload.capacity(), c.model.prefill_chunk, threads_like(opened, c)));
@@ -86,9 +85,23 @@ Contenders load_contenders(std::vector<Configuration> configurations, const Work
   }
   require_memory_together(opened, 0, cpu::available_memory_bytes());
   for (OpenedModel& model : opened)
-    contenders.loaded.push_back(std::make_unique<Contender>(std::move(model), workload));
-  contenders.configurations = std::move(configurations);
-  return contenders;
+    loaded_.push_back(std::make_unique<Contender>(std::move(model), workload));
+}
+
+std::optional<Turn> Contenders::take_turn(size_t arm, Phase phase, int64_t repeats) {
+  return loaded_[of_[arm]]->take_turn(phase, repeats, configurations_[arm].inject.delay);
+}
+
+ArmFacts Contenders::facts(size_t arm, int64_t n_tokens, uint64_t seed) {
+  Contender& contender = *loaded_[of_[arm]];
+  ArmFacts facts;
+  facts.description = contender.model().to_json();
+  facts.description["configuration"] = configurations_[arm].text;
+  const MemoryCounters memory = contender.memory();
+  for (size_t i = 0; i < kMemoryKinds; ++i) facts.memory_bytes += memory.now[i];
+  facts.vocab = contender.model().config().vocab;
+  facts.logits = contender.logits(random_ids(n_tokens, facts.vocab, seed + 2));
+  return facts;
 }
 
 }  // namespace qwench::bench

@@ -65,15 +65,20 @@ bool counts(const std::vector<Turn>& turns, std::string_view op) {
   return of_op >= 0.01 * all;
 }
 
-Closeness closeness_of(const std::vector<float>& reference, const std::vector<float>& candidate,
-                       int64_t vocab) {
+/// Nothing where logits are unknown or of another vocabulary.
+Closeness closeness_of(const ArmFacts& reference, const ArmFacts& candidate) {
   Closeness closeness;
-  closeness.tokens = int64_t(reference.size()) / vocab;
+  const int64_t vocab = reference.vocab;
+  if (vocab == 0 || reference.logits.empty() || vocab != candidate.vocab ||
+      reference.logits.size() != candidate.logits.size())
+    return closeness;
+  closeness.tokens = int64_t(reference.logits.size()) / vocab;
   Similarity similarity;
   double kl = 0;
   int64_t same = 0;
   for (int64_t t = 0; t < closeness.tokens; ++t) {
-    const float *r = &reference[size_t(t * vocab)], *c = &candidate[size_t(t * vocab)];
+    const float *r = &reference.logits[size_t(t * vocab)],
+                *c = &candidate.logits[size_t(t * vocab)];
     similarity.add(r, c, vocab);
     const PositionDivergence d = compare_rows(r, c, vocab, kNoNext);
     kl += d.kl, same += d.same_top1;
@@ -84,35 +89,28 @@ Closeness closeness_of(const std::vector<float>& reference, const std::vector<fl
   return closeness;
 }
 
-ComparedConfiguration describe(const Contenders& contenders, size_t index, const Workload& workload,
-                               const Measured& measured) {
-  const Contender& contender = contenders.at(index);
-  ComparedConfiguration c;
-  c.name = contenders.configurations[index].name;
-  c.description = contender.model().to_json();
-  c.description["configuration"] = contenders.configurations[index].text;
-  const MemoryCounters memory = contender.memory();
-  for (size_t i = 0; i < kMemoryKinds; ++i) c.memory_bytes += memory.now[i];
+/// Of every phase.
+std::vector<Summary> speeds_of(size_t arm, const Workload& workload, const Measured& measured) {
+  std::vector<Summary> all;
   for (size_t p = 0; p < measured.phases.size(); ++p) {
     const int64_t tokens =
         workload.batch * workload.tokens(measured.phases[p]) * measured.repeats[p];
     std::vector<double> speeds;
-    for (const Turn& turn : measured.turns[p][index])
+    for (const Turn& turn : measured.turns[p][arm])
       speeds.push_back(double(tokens) * 1e9 / turn.ns);
-    c.tokens_per_second.push_back(summarize(std::move(speeds)));
+    all.push_back(summarize(std::move(speeds)));
   }
-  return c;
+  return all;
 }
 
-void add_pairs(const Contenders& contenders, const Measured& measured, size_t phase, size_t b,
+void add_pairs(const Arms& arms, const Measured& measured, size_t phase, size_t b,
                const PairedRule& rule, ComparisonReport& report) {
   const Turns& turns = measured.turns[phase];
   const bool same = same_ops(turns[0].front(), turns[b].front());
   const auto arm = [&](size_t i) { return same ? turns[i] : by_family(turns[i]); };
   const std::vector<Turn> first = arm(0), other = arm(b), control = arm(turns.size() - 1);
   const auto pair = [&](std::string_view op) {
-    return Pair{contenders.configurations[0].name, contenders.configurations[b].name,
-                measured.phases[phase], op,
+    return Pair{arms.name(0), arms.name(b), measured.phases[phase], op,
                 compare_paired(ratios_of(first, other, op), ratios_of(first, control, op), rule)};
   };
   report.pairs.push_back(pair(""));
@@ -123,24 +121,22 @@ void add_pairs(const Contenders& contenders, const Measured& measured, size_t ph
 
 }  // namespace
 
-ComparisonReport evaluate(const Contenders& contenders, const Workload& workload,
-                          const Measured& measured, const PairedRule& rule) {
+ComparisonReport evaluate(Arms& arms, const Workload& workload, const Measured& measured,
+                          const PairedRule& rule) {
   ComparisonReport report;
   report.phases = measured.phases, report.rounds = measured.rounds;
   if (measured.rounds == 0) return report;
-  const size_t n = contenders.configurations.size();
-  const int64_t tokens = std::min(kLogitTokens, workload.capacity() - workload.depth);
-  const std::vector<float> reference = contenders.at(0).logits(tokens);
-  for (size_t i = 0; i < n; ++i) {
-    report.configurations.push_back(describe(contenders, i, workload, measured));
-    const int64_t vocab = contenders.at(i).model().config().vocab;
-    if (vocab == contenders.at(0).model().config().vocab)
-      report.configurations.back().closeness =
-          closeness_of(reference, contenders.at(i).logits(tokens), vocab);
+  const int64_t n_tokens = std::min(kLogitTokens, workload.capacity() - workload.depth);
+  ArmFacts first;
+  for (size_t arm = 0; arm < arms.count(); ++arm) {
+    ArmFacts facts = arms.facts(arm, n_tokens, workload.seed);
+    if (arm == 0) first = facts;
+    report.configurations.push_back({facts.description, arms.name(arm), closeness_of(first, facts),
+                                     facts.memory_bytes, speeds_of(arm, workload, measured)});
   }
-  for (size_t b = 1; b < n; ++b)
+  for (size_t b = 1; b < arms.count(); ++b)
     for (size_t phase = 0; phase < measured.phases.size(); ++phase)
-      add_pairs(contenders, measured, phase, b, rule, report);
+      add_pairs(arms, measured, phase, b, rule, report);
   return report;
 }
 

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "bench/interrupt.h"
+#include "bench/output.h"
 #include "engine/check.h"
 
 namespace qwench::bench {
@@ -17,8 +18,8 @@ constexpr int64_t kLeastRounds = 12, kMostRounds = 1000;
 
 class Referee {
  public:
-  Referee(const Contenders& contenders, const Workload& workload, const RoundSettings& settings)
-      : contenders_(contenders), settings_(settings), random_(settings.seed) {
+  Referee(Arms& arms, const Workload& workload, const RoundSettings& settings)
+      : arms_(arms), settings_(settings), random_(settings.seed) {
     for (const Phase phase : {Phase::kPrefill, Phase::kDecode})
       if (workload.tokens(phase)) measured_.phases.push_back(phase);
     measured_.turns.assign(measured_.phases.size(), Turns(n_arms()));
@@ -41,31 +42,31 @@ class Referee {
   }
 
  private:
-  size_t n_arms() const { return contenders_.configurations.size() + 1; }
+  size_t n_arms() const { return arms_.count() + 1; }
   size_t configuration_of(size_t arm) const { return arm + 1 == n_arms() ? 0 : arm; }
 
   std::optional<Turn> take_turn(size_t phase, size_t arm, int64_t repeats) {
-    const size_t c = configuration_of(arm);
-    return contenders_.at(c).take_turn(measured_.phases[phase], repeats,
-                                       contenders_.configurations[c].inject.delay);
+    return arms_.take_turn(configuration_of(arm), measured_.phases[phase], repeats);
   }
 
-  /// Every arm once; then as many passes a turn, the same for all, as the shortest arm needs. Returns
-  /// the time that a round will take.
+  /// Every arm twice; then as many passes a turn, the same for all, as the shortest arm needs. Returns the
+  /// time that a round will take, with what a turn takes besides its passes.
   double warm_up() {
     double round_ns = 0;
     for (size_t phase = 0; phase < measured_.phases.size(); ++phase) {
-      double shortest = kTurnNs, sum = 0;
+      double shortest = kTurnNs, passes = 0;
+      int64_t began = 0;
       for (int again = 0; again < 2; ++again) {
-        sum = 0;
+        passes = 0, began = now_ns();
         for (size_t arm = 0; arm < n_arms(); ++arm) {
           const std::optional<Turn> turn = take_turn(phase, arm, 1);
           if (!turn) return 0;
-          shortest = std::min(shortest, turn->ns), sum += turn->ns;
+          shortest = std::min(shortest, turn->ns), passes += turn->ns;
         }
       }
+      const double besides = double(now_ns() - began) - passes;
       measured_.repeats.push_back(std::max<int64_t>(1, int64_t(kTurnNs / shortest)));
-      round_ns += sum * double(measured_.repeats.back());
+      round_ns += passes * double(measured_.repeats.back()) + std::max(0.0, besides);
     }
     return round_ns;
   }
@@ -91,7 +92,7 @@ class Referee {
     return true;
   }
 
-  const Contenders& contenders_;
+  Arms& arms_;
   const RoundSettings& settings_;
   std::mt19937_64 random_;
   Measured measured_;
@@ -99,9 +100,8 @@ class Referee {
 
 }  // namespace
 
-Measured take_turns(const Contenders& contenders, const Workload& workload,
-                    const RoundSettings& settings) {
-  return Referee(contenders, workload, settings).run();
+Measured take_turns(Arms& arms, const Workload& workload, const RoundSettings& settings) {
+  return Referee(arms, workload, settings).run();
 }
 
 }  // namespace qwench::bench

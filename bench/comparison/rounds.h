@@ -4,7 +4,7 @@
 #pragma once
 #include <functional>
 
-#include "bench/comparison/contenders.h"
+#include "bench/comparison/arms.h"
 
 namespace qwench::bench {
 
@@ -27,7 +27,6 @@ struct Measured {
 
 /// The number of rounds is decided before the first, by the time that a warm-up took: looking at results
 /// to decide whether to go on would find differences where there are none. Complete rounds only.
-Measured take_turns(const Contenders& contenders, const Workload& workload,
-                    const RoundSettings& settings);
+Measured take_turns(Arms& arms, const Workload& workload, const RoundSettings& settings);
 
 }  // namespace qwench::bench

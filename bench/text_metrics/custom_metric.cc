@@ -1,144 +1,45 @@
-// stdin is a temporary file, not a pipe: a command that never reads cannot block us, one that
-// stops reading cannot kill us, and only one direction is left to wait for.
+// What the command may answer, and what is said of any other answer.
 #include "bench/text_metrics/custom_metric.h"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
+#include "bench/child_process.h"
 #include "engine/check.h"
 #include "engine/json.h"
-
-extern char** environ;  // NOLINT: POSIX leaves the declaration to the program
 
 namespace qwench::bench {
 
 namespace {
 
 constexpr size_t kMaxNumberBytes = 64;  // no double needs more
+constexpr int64_t kMostMs = 3'600'000;  // a metric may be a model of its own
 
 [[noreturn]] void fail_metric(const CustomMetric& m, const std::string& what) {
   fail("metric {}: {} (command {})", m.name, what, in_quotes(m.command));
 }
 
-/// A descriptor that is closed with its scope.
-class Descriptor {
- public:
-  explicit Descriptor(int value) : value_(value) {
-    if (value_ >= 0) ::fcntl(value_, F_SETFD, FD_CLOEXEC);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { close(); }
-  int get() const { return value_; }
-  void close() {
-    if (value_ >= 0) ::close(value_);
-    value_ = -1;
-  }
-
- private:
-  int value_;
-};
-
-/// An unnamed file that holds the lines, at its beginning.
-int input_file(const CustomMetric& m, const std::vector<std::string>& lines) {
-  const char* folder = std::getenv("TMPDIR");
-  std::string path = std::string(folder && *folder ? folder : "/tmp") + "/qwench-metric-XXXXXX";
-  const int file = ::mkstemp(path.data());
-  if (file < 0)
-    fail_metric(m, "expected to write its input to " + path + ", got: " + std::strerror(errno));
-  ::unlink(path.c_str());
-  bool written = true;
-  for (const std::string& line : lines)
-    for (size_t done = 0; written && done < line.size();) {
-      const ssize_t put = ::write(file, line.data() + done, line.size() - done);
-      if (put < 0 && errno == EINTR) continue;
-      written = put > 0;
-      if (written) done += size_t(put);
-    }
-  if (!written || ::lseek(file, 0, SEEK_SET) != 0) {
-    const std::string reason = std::strerror(errno);
-    ::close(file);
-    fail_metric(m, "expected to write its input to " + path + ", got: " + reason);
-  }
-  return file;
-}
-
-/// Starts /bin/sh -c COMMAND in our process group: Ctrl-C ends it too.
-pid_t spawn_shell(const CustomMetric& m, int input, int output) {
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t defaults;
-  sigemptyset(&defaults);
-  sigaddset(&defaults, SIGPIPE);
-  sigaddset(&defaults, SIGINT);
-  posix_spawnattr_setsigdefault(&attributes, &defaults);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-  std::string shell = "sh", option = "-c", command = m.command;
-  char* arguments[] = {shell.data(), option.data(), command.data(), nullptr};
-  pid_t child = 0;
-  const int error = ::posix_spawn(&child, "/bin/sh", &files, &attributes, arguments, environ);
-  posix_spawn_file_actions_destroy(&files);
-  posix_spawnattr_destroy(&attributes);
-  if (error) fail_metric(m, std::string("expected to start /bin/sh, got: ") + std::strerror(error));
-  return child;
-}
-
-struct Ended {
-  int status = 0;         // of waitpid
-  std::string output;     // stdout, up to the limit
-  bool too_long = false;  // ended by us because of that
-};
-
-/// Reads until the output ends or exceeds `limit` bytes, then waits.
-Ended collect(pid_t child, Descriptor& output, size_t limit) {
-  Ended ended;
-  char buffer[4096];
-  for (;;) {
-    const ssize_t got = ::read(output.get(), buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) break;
-    ended.output.append(buffer, size_t(got));
-    ended.too_long = ended.output.size() > limit;
-    if (ended.too_long) break;
-  }
-  output.close();  // what the shell started and still writes ends by SIGPIPE
-  if (ended.too_long) ::kill(child, SIGKILL);
-  while (::waitpid(child, &ended.status, 0) < 0 && errno == EINTR) {
-  }
-  return ended;
-}
-
-void check_ended_well(const CustomMetric& m, const Ended& e, size_t n_lines) {
+void check_ended_well(const CustomMetric& m, const ChildResult& e, size_t n_lines) {
+  if (e.start_error)
+    fail_metric(m, std::string("expected to start /bin/sh, got: ") + std::strerror(e.start_error));
+  if (e.timed_out) fail_metric(m, fmt::format("expected it to end within {} s", kMostMs / 1000));
   if (e.too_long)
     fail_metric(m, fmt::format("expected {} numbers, one a line, got more than {} bytes that begin "
                                "with {}",
                                n_lines, e.output.size() - 1,
                                in_quotes(e.output.substr(0, e.output.find('\n')))));
-  if (WIFSIGNALED(e.status)) {
-    const int number = WTERMSIG(e.status);
-    fail_metric(m, fmt::format("expected it to exit with 0, got signal {} ({})", number,
-                               strsignal(number)));
-  }
-  const int code = WEXITSTATUS(e.status);
-  if (code == 127)
+  if (e.signal)
+    fail_metric(m, fmt::format("expected it to exit with 0, got signal {} ({})", e.signal,
+                               strsignal(e.signal)));
+  if (e.exit_code == 127)
     fail_metric(m,
                 "expected a command, got one that the shell cannot find (exit code 127); give "
                 "its path");
-  if (code != 0) fail_metric(m, fmt::format("expected it to exit with 0, got exit code {}", code));
+  if (e.exit_code != 0)
+    fail_metric(m, fmt::format("expected it to exit with 0, got exit code {}", e.exit_code));
 }
 
 double parse_number(const CustomMetric& m, std::string text, size_t line) {
@@ -198,14 +99,13 @@ std::vector<CustomMetric> parse_metrics(const std::vector<std::string>& options)
 }
 
 std::vector<double> run_metric(const CustomMetric& metric, const std::vector<std::string>& lines) {
-  Descriptor input(input_file(metric, lines));
-  int ends[2];
-  if (::pipe(ends) != 0)
-    fail_metric(metric, std::string("expected a pipe, got: ") + std::strerror(errno));
-  Descriptor output(ends[0]), to_output(ends[1]);
-  const pid_t child = spawn_shell(metric, input.get(), to_output.get());
-  to_output.close();
-  const Ended ended = collect(child, output, (lines.size() + 1) * kMaxNumberBytes + 4096);
+  std::string input;
+  for (const std::string& line : lines) input += line;
+  ChildSpec shell{{"/bin/sh", "-c", metric.command}, std::move(input)};
+  shell.max_output = (lines.size() + 1) * kMaxNumberBytes + 4096;
+  shell.timeout_ms = kMostMs;
+  const ChildResult ended = run_child(shell);
+  std::fputs(ended.errors.c_str(), stderr);
   check_ended_well(metric, ended, lines.size());
   return parse_numbers(metric, ended.output, lines.size());
 }

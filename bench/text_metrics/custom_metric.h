@@ -14,7 +14,8 @@ struct CustomMetric {
 /// '_', '-' and '.', or a name given twice.
 std::vector<CustomMetric> parse_metrics(const std::vector<std::string>& options);
 
-/// Runs the command with `lines` (JSON, each ending with '\n') on stdin; its stderr is ours. One
+/// Runs the command with `lines` (JSON, each ending with '\n') on stdin; what it
+/// writes to stderr comes to ours when it has ended. One
 /// finite number per line. Error naming the metric when the command cannot be found, fails, dies
 /// by a signal, or prints something other than exactly one number per line. It may ignore its
 /// input; output beyond what `lines.size()` numbers can take ends it.

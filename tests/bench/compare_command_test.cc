@@ -1,6 +1,8 @@
 // `qwench compare` as scripts see it.
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
 #include "engine/json.h"
 #include "tests/bench/program.h"
 
@@ -11,7 +13,8 @@ namespace {
 const std::string kTiny = QWENCH_SOURCE_DIR "/tests/data/text/qwen2-untied-f32";
 
 qwench::Json compare(const std::string& rest) {
-  const Outcome o = run("compare -m " + kTiny + " -t 1 -p 8 -n 4 --rounds 12 --json " + rest);
+  const std::string rounds = rest.find("--rounds") == std::string::npos ? "--rounds 12 " : "";
+  const Outcome o = run("compare -m " + kTiny + " -t 1 -p 8 -n 4 --json " + rounds + rest);
   REQUIRE(o.code == 0);
   return qwench::parse_json(o.out, "stdout");
 }
@@ -48,6 +51,66 @@ TEST_CASE("compare finds an op that takes three times as long") {
     CHECK(pair["verdict"] == "worse");
     CHECK(pair["ratio"].get<double>() < 0.6);
   }
+}
+
+TEST_CASE("two builds are compared as processes, with the logits of both") {
+  if (!available()) return;
+  // A build that answers `bench` at once, with what this one measured: the ceilings take seconds.
+  const ScratchFolder scratch;
+  const Outcome measured = run("bench -m " + kTiny + " -t 1 -p 8 -n 4 --runs 2 --json");
+  REQUIRE(measured.code == 0);
+  const std::string script = "#!/bin/sh\nif [ \"$1\" = bench ]; then cat " +
+                             scratch.write("bench.json", measured.out) + "; else exec " + kProgram +
+                             " \"$@\"; fi\n";
+  const std::string exe = scratch.write("build", script);
+  std::filesystem::permissions(exe, std::filesystem::perms::owner_all);
+  const qwench::Json json = compare("--exe old=" + exe + " --exe new=" + exe);
+  REQUIRE(json["pairs"].size() == 2);
+  CHECK(json["pairs"][0]["a"] == "old");
+  CHECK(json["pairs"][0]["b"] == "new");
+  CHECK(json["pairs"][0]["ratio"] == 1.0);
+  CHECK(json["pairs"][0]["verdict"] == "not_separated");
+  CHECK(json["configurations"][1]["logits"]["relative_l2"] == 0.0);
+  CHECK(json["configurations"][1]["tool"]["name"] == "qwench");
+  CHECK(json["configurations"][1]["memory_bytes"].get<int64_t>() > 0);
+}
+
+TEST_CASE("a program that fails is named with what it said") {
+  if (!available()) return;
+  const std::string exe = "compare -m " + kTiny + " --exe a=" + std::string(kProgram) + " --exe ";
+  const Outcome missing = run(exe + "/nonexistent/qwench");
+  CHECK(missing.code == 1);
+  CHECK(missing.err.find("/nonexistent/qwench") != std::string::npos);
+  const Outcome other = run(exe + "/bin/false");
+  CHECK(other.code == 1);
+  CHECK(other.err.find("/bin/false") != std::string::npos);
+  CHECK(other.err.find("exit with 0, got 1") != std::string::npos);
+}
+
+TEST_CASE("the guides' options stand for configurations") {
+  if (!available()) return;
+  const qwench::Json modes = compare("--rounds 2 --modes original,split_native");
+  CHECK(modes["configurations"][0]["configuration"] == "original:kernel=reference");
+  CHECK(modes["configurations"][1]["configuration"] == "split_native:");
+  const ScratchFolder scratch;
+  const qwench::Json types =
+      compare("--rounds 2 --compare-quantization --quantize q8_0 --output-dir " + scratch.path());
+  CHECK(types["configurations"][1]["dtype"] == "q8_0");
+  size_t files = 0;
+  for (const auto& file : std::filesystem::directory_iterator(scratch.path())) {
+    const std::string name = file.path().filename().string();
+    INFO(name);
+    CHECK((name.rfind("benchmark_non_quantized_2", 0) == 0 ||
+           name.rfind("benchmark_quantized_2", 0) == 0));
+    ++files;
+  }
+  CHECK(files == 2);
+  const qwench::Json devices = compare("--rounds 2 --compare-devices");
+  CHECK(devices["configurations"][0]["name"] == "cpu");
+  const Outcome list = run("compare --modes list");
+  CHECK(list.out.find("run_onnx") != std::string::npos);
+  check_usage_error("compare -m " + kTiny + " --modes run_onnx", "not applicable");
+  check_usage_error("compare -m " + kTiny + " --modes origin", "did you mean original");
 }
 
 TEST_CASE("compare refuses what it cannot compare") {

@@ -1,0 +1,193 @@
+// What is asked of a build is what any of them offers: `bench --json` and `run --logits`.
+#include "bench/comparison/programs.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "bench/child_process.h"
+#include "bench/environment.h"
+#include "bench/interrupt.h"
+#include "cpu/cpu_info.h"
+#include "engine/check.h"
+#include "engine/checkpoint/safetensors.h"
+
+namespace qwench::bench {
+
+namespace {
+
+constexpr int64_t kRunsAProcess = 3;
+constexpr int64_t kMostMs = 3'600'000;  // of one process
+
+/// The last line that is not empty.
+std::string last_line(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  const size_t begin = text.find_last_of("\n\r");
+  return begin == std::string::npos ? text : text.substr(begin + 1);
+}
+
+const Json& member(const Json& object, const char* key, const std::string& where) {
+  if (!has(object, key)) fail("{}: expected a result of `qwench bench` with {}", where, key);
+  return object.at(key);
+}
+
+/// One pass of the median speed; ops are those of the run that the row describes.
+Turn pass_of(const Json& row, const std::string& where) {
+  const double tokens = double(read_int(row, "n_tokens", 1, int64_t(1) << 40, where)) *
+                        double(read_int(row, "batch", 1, int64_t(1) << 20, where));
+  Turn turn;
+  turn.ns = tokens * 1e9 /
+            read_number(member(row, "tokens_per_second", where), "median", 1e-9, 1e15, where);
+  for (const Json& op : member(row, "ops", where)) {
+    const auto* name = std::find(kOpNames.begin(), kOpNames.end(), read_string(op, "op", where));
+    if (name != kOpNames.end()) turn.op_ns[*name] += read_number(op, "ns", 0, 1e18, where);
+  }
+  return turn;
+}
+
+/// A file that goes with its scope.
+class ScratchFile {
+ public:
+  ScratchFile() : path_(std::filesystem::temp_directory_path() / "qwench-XXXXXX") {
+    const int file = ::mkstemp(path_.data());
+    if (file < 0) fail("{}: expected a temporary file, could not make it", path_);
+    ::close(file);
+  }
+  ScratchFile(const ScratchFile&) = delete;
+  ScratchFile& operator=(const ScratchFile&) = delete;
+  ~ScratchFile() { std::remove(path_.c_str()); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace
+
+std::vector<Program> read_programs(const std::vector<std::string>& texts) {
+  std::vector<Program> programs;
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    Program program{std::string(1, char('a' + programs.size() % 26)), text};
+    if (equals != std::string::npos) program = {text.substr(0, equals), text.substr(equals + 1)};
+    if (program.name.empty() || program.path.empty())
+      fail_usage("--exe: expected PATH or NAME=PATH, got {}", in_quotes(text));
+    for (const Program& other : programs)
+      if (other.name == program.name)
+        fail_usage("--exe: expected different names, got {} twice", in_quotes(program.name));
+    programs.push_back(std::move(program));
+  }
+  return programs;
+}
+
+Programs::Programs(std::vector<Program> programs, const ModelOptions& model,
+                   const Workload& workload)
+    : programs_(std::move(programs)),
+      model_(model),
+      workload_(workload),
+      vocab_(open_model(model)->config().vocab),
+      kept_(programs_.size()),
+      last_(programs_.size()) {}
+
+std::vector<std::string> Programs::options() const {
+  std::vector<std::string> options = {"-m",
+                                      model_.model,
+                                      "--kv-dtype",
+                                      model_.kv_dtype,
+                                      "--backend",
+                                      model_.backend,
+                                      "--prefill-chunk",
+                                      std::to_string(model_.prefill_chunk),
+                                      "--seed",
+                                      std::to_string(model_.seed),
+                                      "--json"};
+  const auto add = [&](const char* option, const std::string& value) {
+    options.emplace_back(option), options.push_back(value);
+  };
+  if (!model_.dtype.empty()) add("--dtype", model_.dtype);
+  if (model_.threads) add("--threads", std::to_string(model_.threads));
+  if (cpu::cpu_info().limited) add("--isa", "avx2");
+  for (const std::string& kernel : model_.kernels) add("--kernel", kernel);
+  if (model_.mmap) options.emplace_back("--mmap");
+  return options;
+}
+
+Json Programs::run(size_t arm, std::vector<std::string> arguments) const {
+  const Program& program = programs_[arm];
+  const std::vector<std::string> shared = options();
+  arguments.insert(arguments.begin(), program.path);
+  arguments.insert(arguments.end(), shared.begin(), shared.end());
+  ChildSpec child{arguments, {}};
+  child.timeout_ms = kMostMs;
+  const ChildResult ended = run_child(child);
+  if (interrupted()) return nullptr;
+  if (ended.start_error || ended.timed_out || ended.exit_code != 0)
+    fail("--exe {}: expected `{}` to exit with 0, got {}", program.path,
+         fmt::join(arguments.begin() + 1, arguments.end(), " "),
+         ended.exit_code > 0 ? fmt::format("{}: {}", ended.exit_code, last_line(ended.errors))
+                             : describe(ended, child));
+  return parse_json(ended.output, program.path);
+}
+
+/// False when interrupted.
+bool Programs::measure(size_t arm) {
+  const Workload& w = workload_;
+  const Json result =
+      run(arm, {"bench", "-p", std::to_string(w.prefill), "-n", std::to_string(w.decode), "-d",
+                std::to_string(w.depth), "-b", std::to_string(w.batch), "--runs",
+                std::to_string(kRunsAProcess), "--warmup", "1"});
+  if (result.is_null()) return false;
+  const std::string& where = programs_[arm].path;
+  for (const Json& row : member(result, "rows", where)) {
+    const bool prefill = read_string(row, "phase", where) == name_of(Phase::kPrefill);
+    kept_[arm].push_back({prefill ? Phase::kPrefill : Phase::kDecode, pass_of(row, where)});
+  }
+  last_[arm] = result;
+  return true;
+}
+
+std::optional<Turn> Programs::take_turn(size_t arm, Phase phase, int64_t repeats) {
+  std::deque<Kept>& kept = kept_[arm];
+  const auto of_phase = [&](const Kept& k) { return k.phase == phase; };
+  auto found = std::find_if(kept.begin(), kept.end(), of_phase);
+  if (found == kept.end()) {
+    if (!measure(arm)) return std::nullopt;
+    found = std::find_if(kept.begin(), kept.end(), of_phase);
+    if (found == kept.end())
+      fail("{}: expected a row of {}, got none", programs_[arm].path, name_of(phase));
+  }
+  Turn turn = std::move(found->pass);
+  kept.erase(found);
+  turn.ns *= double(repeats);
+  for (auto& [op, ns] : turn.op_ns) ns *= double(repeats);
+  return turn;
+}
+
+ArmFacts Programs::facts(size_t arm, int64_t n_tokens, uint64_t seed) {
+  const std::string& where = programs_[arm].path;
+  ArmFacts facts;
+  const Json& row = member(last_[arm], "rows", where).at(0);
+  for (const auto& [kind, bytes] : member(row, "memory", where).items())
+    facts.memory_bytes += read_int(bytes, "now", 0, INT64_MAX / 8, where);
+  const Json& tool = member(member(last_[arm], "environment", where), "tool", where);
+  facts.description = {{"program", without_home(where)}, {"tool", OrderedJson::parse(tool.dump())}};
+  const ScratchFile file;
+  if (run(arm, {"run", "--tokens",
+                fmt::format("{}", fmt::join(random_ids(n_tokens, vocab_, seed + 2), ",")), "-n",
+                "0", "--greedy", "--logits", file.path()})
+          .is_null())
+    return facts;
+  const SafetensorsFile logits(file.path());
+  const StoredTensor* tensor = logits.find("logits");
+  const int64_t bytes = n_tokens * vocab_ * int64_t(sizeof(float));
+  if (!tensor || tensor->end - tensor->begin != bytes)
+    fail("{}: expected logits of {} tokens and {} words", where, n_tokens, vocab_);
+  facts.vocab = vocab_;
+  facts.logits.resize(size_t(n_tokens * vocab_));
+  logits.read(*tensor, 0, bytes, facts.logits.data());
+  return facts;
+}
+
+}  // namespace qwench::bench
