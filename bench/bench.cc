@@ -1,6 +1,10 @@
 // `qwench bench`: prefill and decode speed over lists of threads, batch sizes and depths.
+#include <algorithm>
+
 #include "bench/bench_options.h"
+#include "bench/bench_plan.h"
 #include "bench/bench_report.h"
+#include "bench/bench_samples.h"
 #include "bench/commands.h"
 #include "bench/environment.h"
 #include "bench/exit_code.h"
@@ -8,19 +12,12 @@
 #include "bench/kernel_command.h"
 #include "bench/output.h"
 #include "bench/roofline.h"
+#include "bench/trace_file.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {
 
 namespace {
-
-int64_t capacity_of(const BenchOptions& o, const Axes& axes, int64_t depth) {
-  const int64_t needed = depth + axes.most_tokens();
-  if (o.model.capacity && o.model.capacity < needed)
-    fail_usage("--ctx: expected at least {} (depth {} and {} tokens), got {}", needed, depth,
-               axes.most_tokens(), o.model.capacity);
-  return std::max(needed, o.model.capacity);
-}
 
 OrderedJson config_json(const BenchOptions& o, const Axes& axes, const ModelConfig& config,
                         DType dtype, const Backend& backend) {
@@ -39,38 +36,65 @@ struct Sweep {
   const BenchOptions& options;
   const Axes& axes;
   BenchReport report;
+  std::optional<BenchSamples> samples;
+  std::optional<Trace> trace;
   Progress progress;
+
+  /// Takes the case from the samples, if they have it.
+  bool take_known(const CaseKey& key) {
+    std::optional<BenchRow> row = samples ? samples->find(key) : std::nullopt;
+    if (!row) return false;
+    progress.done(fmt::format("{}: {:.2f} tokens/s, measured before", label_of(key),
+                              row->result.tokens_per_second.median));
+    report.rows.push_back(std::move(*row));
+    return true;
+  }
 };
 
-/// All cases of one batch size and depth. False when interrupted.
-bool measure_session(Sweep& sweep, const LoadedModel& loaded, cpu::ReadMeter& meter, int64_t batch,
-                     int64_t depth) {
+/// What the cases of one thread count share.
+struct Bench {
+  const LoadedModel& loaded;
+  cpu::ReadMeter meter;
+  cpu::Roofline roofline;
+  std::vector<size_t> rows;  // of the report, measured now
+};
+
+void measure(Sweep& sweep, Bench& bench, Session& session, const CaseKey& key) {
   const BenchOptions& o = sweep.options;
-  const int64_t capacity = capacity_of(o, sweep.axes, depth);
-  Session session(loaded.model, session_options(o.model, batch, capacity));
-  fill_context(session, loaded.model, depth, o.model.seed);
-  const auto measure = [&](Phase phase, int64_t n_tokens) {
-    CaseSettings settings{
-        phase, depth, n_tokens, o.runs, o.no_warmup ? 0 : o.warmup, o.model.seed, {}, [&] {
-          return meter.measure(0.1).per_second;
-        }};
-    const std::string label =
-        fmt::format("{} {} tokens, batch {}, depth {}, {} threads", name_of(phase), n_tokens, batch,
-                    depth, loaded.backend->threads());
-    settings.progress = [&](int64_t run) {
-      sweep.progress.show(fmt::format("{}: run {}/{}", label, run + 1, o.runs));
-    };
-    std::optional<CaseResult> result = measure_case(session, loaded.model, settings);
-    if (!result) return;
-    sweep.progress.done(
-        fmt::format("{}: {:.2f} tokens/s", label, result->tokens_per_second.median));
-    sweep.report.rows.push_back({loaded.backend->threads(), std::move(*result), {}});
-  };
-  for (int64_t n : sweep.axes.prefill)
-    if (n && !interrupted()) measure(Phase::kPrefill, n);
-  for (int64_t n : sweep.axes.decode)
-    if (n && !interrupted()) measure(Phase::kDecode, n);
-  return !interrupted();
+  CaseSettings settings{
+      key.phase,
+      key.depth,
+      key.n_tokens,
+      o.runs,
+      o.no_warmup ? 0 : o.warmup,
+      o.model.seed,
+      [&](int64_t run) {
+        sweep.progress.show(fmt::format("{}: run {}/{}", label_of(key), run + 1, o.runs));
+      },
+      [&] { return bench.meter.measure(0.1).per_second; }};
+  std::optional<CaseResult> result = measure_case(session, bench.loaded.model, settings);
+  if (!result) return;
+  sweep.progress.done(
+      fmt::format("{}: {:.2f} tokens/s", label_of(key), result->tokens_per_second.median));
+  bench.rows.push_back(sweep.report.rows.size());
+  sweep.report.rows.push_back({key.threads, std::move(*result), bench.roofline});
+  if (sweep.samples) sweep.samples->append(sweep.report, sweep.report.rows.back());
+}
+
+/// The cases of one batch size and depth.
+void measure_session(Sweep& sweep, Bench& bench, const std::vector<CaseKey>& cases) {
+  const BenchOptions& o = sweep.options;
+  const int64_t depth = cases.front().depth, capacity = capacity_of(o, sweep.axes, depth);
+  std::optional<Session> session;
+  for (const CaseKey& key : cases) {
+    if (interrupted()) return;
+    if (sweep.take_known(key)) continue;
+    if (!session) {
+      session.emplace(bench.loaded.model, session_options(o.model, key.batch, capacity));
+      fill_context(*session, bench.loaded.model, depth, o.model.seed);
+    }
+    measure(sweep, bench, *session, key);
+  }
 }
 
 cpu::Roofline measure_ceilings(Sweep& sweep, int threads) {
@@ -78,24 +102,34 @@ cpu::Roofline measure_ceilings(Sweep& sweep, int threads) {
   return cpu::measure_roofline(threads, 1.0);
 }
 
-/// All cases of one thread count, between two measurements of the ceilings.
-void measure_threads(Sweep& sweep, const Checkpoint& checkpoint, std::unique_ptr<Backend> backend) {
+/// All cases of one thread count, between two measurements of the ceilings. Nothing is loaded where all
+/// are known.
+void measure_threads(Sweep& sweep, const Checkpoint& checkpoint, std::unique_ptr<Backend> backend,
+                     const std::vector<std::vector<CaseKey>>& sessions) {
   const BenchOptions& o = sweep.options;
   const int threads = backend->threads();
   const SessionOptions largest = session_options(
       o.model, sweep.axes.batch.back(), capacity_of(o, sweep.axes, sweep.axes.depth.back()));
   const LoadedModel loaded = load_model(o.model, checkpoint, std::move(backend), largest);
-  const size_t first_row = sweep.report.rows.size();
-  cpu::Roofline roofline = measure_ceilings(sweep, threads);
-  cpu::ReadMeter meter(threads);
+  if (sweep.trace) loaded.backend->trace = &*sweep.trace;
+  Bench bench{loaded, cpu::ReadMeter(threads), measure_ceilings(sweep, threads), {}};
   const InterruptGuard guard;
-  for (int64_t depth : sweep.axes.depth)
-    for (int64_t batch : sweep.axes.batch)
-      if (!interrupted()) measure_session(sweep, loaded, meter, batch, depth);
+  for (const std::vector<CaseKey>& session : sessions) measure_session(sweep, bench, session);
   sweep.report.interrupted = interrupted();
-  if (!interrupted()) roofline = higher(roofline, measure_ceilings(sweep, threads));
-  for (size_t i = first_row; i < sweep.report.rows.size(); ++i)
-    sweep.report.rows[i].roofline = roofline;
+  if (!interrupted()) bench.roofline = higher(bench.roofline, measure_ceilings(sweep, threads));
+  for (const size_t row : bench.rows) sweep.report.rows[row].roofline = bench.roofline;
+}
+
+/// Neighbours of the same depth and batch run in one session.
+std::vector<std::vector<CaseKey>> by_session(const std::vector<CaseKey>& cases) {
+  std::vector<std::vector<CaseKey>> sessions;
+  for (const CaseKey& key : cases) {
+    if (sessions.empty() || sessions.back().front().depth != key.depth ||
+        sessions.back().front().batch != key.batch)
+      sessions.emplace_back();
+    sessions.back().push_back(key);
+  }
+  return sessions;
 }
 
 void describe(Sweep& sweep, const Checkpoint& checkpoint, Backend& backend) {
@@ -118,18 +152,37 @@ BenchReport measure_bench(const BenchOptions& o) {
   const Axes axes = read_axes(o);
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
   capacity_of(o, axes, axes.depth.back());
-  Sweep sweep{o, axes, {}, {}};
+  Sweep sweep{o, axes, {}, {}, {}, {}};
+  if (!o.trace.empty()) sweep.trace.emplace(kTraceEvents);
+  if (!o.samples.empty()) sweep.samples.emplace(o.samples, sample_conditions(o, axes), o.resume);
   for (int64_t threads : axes.threads) {
     std::unique_ptr<Backend> backend = make_backend(o.model, threads);
     if (sweep.report.model.empty()) describe(sweep, *checkpoint, *backend);
-    measure_threads(sweep, *checkpoint, std::move(backend));
+    Axes one = axes;
+    one.threads = {threads};
+    const std::vector<CaseKey> cases = cases_of(one);
+    const auto known = [&](const CaseKey& key) {
+      return sweep.samples && sweep.samples->find(key);
+    };
+    if (std::all_of(cases.begin(), cases.end(), known))
+      for (const CaseKey& key : cases) sweep.take_known(key);
+    else
+      measure_threads(sweep, *checkpoint, std::move(backend), by_session(cases));
     if (sweep.report.interrupted) break;
   }
+  if (sweep.trace) write_trace(*sweep.trace, o.trace);
   return std::move(sweep.report);
+}
+
+static int print_plan(const BenchOptions& o) {
+  const BenchPlan plan = plan_bench(o);
+  print(o.json ? to_text(plan_json(plan)) : plan_text(plan));
+  return kExitOk;
 }
 
 static int run_bench(const BenchOptions& o) {
   if (wants_kernel_list(o.model)) return print_kernel_list(o.model);
+  if (o.plan) return print_plan(o);
   const BenchReport report = measure_bench(o);
   if (!o.output.empty()) write_text_file(o.output, to_text(report_json(report)));
   if (o.json)

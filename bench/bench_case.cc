@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <random>
 
+#include "bench/accuracy/reference_file.h"
 #include "bench/interrupt.h"
 #include "bench/output.h"
 
@@ -26,6 +27,7 @@ CaseResult result_of(const std::vector<TimedRun>& runs, const CaseSettings& sett
   result.ttft_ns = summarize(ttfts);
   result.wall_ns = typical.wall_ns;
   result.ops = typical.ops;
+  result.output_hash = typical.output_hash;
   return result;
 }
 
@@ -37,14 +39,18 @@ CaseRunner::CaseRunner(Session& session, const Model& model, const CaseSettings&
       phase_(settings.phase),
       depth_(settings.depth),
       n_tokens_(settings.n_tokens),
-      tokens_(random_ids(settings.n_tokens * session.n_seq(), vocab_, settings.seed + 1)) {}
+      tokens_(random_ids(settings.n_tokens * session.n_seq(), vocab_, settings.seed + 1)) {
+  chosen_.reserve(tokens_.size());
+}
 
 bool CaseRunner::run(Profiler& profiler, int64_t n_seq, int64_t n_tokens, TimedRun& to) {
   profiler.reset();
+  chosen_.clear();
   const int64_t start = now_ns();
   const bool complete =
       phase_ == Phase::kPrefill ? prefill(n_seq, n_tokens, start, to) : decode(n_tokens);
   to.wall_ns = now_ns() - start;
+  to.output_hash = hash_tokens(chosen_);
   to.ops = profiler.records(Phase::kPrefill);
   const std::vector<OpRecord> decoded = profiler.records(Phase::kDecode);
   to.ops.insert(to.ops.end(), decoded.begin(), decoded.end());
@@ -55,7 +61,7 @@ bool CaseRunner::run(Profiler& profiler, int64_t n_seq, int64_t n_tokens, TimedR
 bool CaseRunner::prefill(int64_t n_seq, int64_t n_tokens, int64_t start, TimedRun& to) {
   for (int64_t seq = 0; seq < n_seq; ++seq) {
     session_.prefill(seq, tokens_.data() + seq * n_tokens_, n_tokens);
-    session_.argmax(0, vocab_);
+    chosen_.push_back(session_.argmax(0, vocab_));
     if (seq == 0) to.ttft_ns = now_ns() - start;
     if (interrupted()) return false;
   }
@@ -65,7 +71,8 @@ bool CaseRunner::prefill(int64_t n_seq, int64_t n_tokens, int64_t start, TimedRu
 bool CaseRunner::decode(int64_t n_tokens) {
   for (int64_t step = 0; step < n_tokens; ++step) {
     session_.decode(tokens_.data() + step * session_.n_seq());
-    for (int64_t seq = 0; seq < session_.n_seq(); ++seq) session_.argmax(seq, vocab_);
+    for (int64_t seq = 0; seq < session_.n_seq(); ++seq)
+      chosen_.push_back(session_.argmax(seq, vocab_));
     if (interrupted()) return false;
   }
   return true;
@@ -128,6 +135,15 @@ bool warm_up(CaseRunner& runner, Profiler& profiler, const CaseSettings& setting
 
 }  // namespace
 
+static void require_same_output(const std::vector<TimedRun>& runs, const TimedRun& run) {
+  if (!runs.empty() && runs.front().output_hash != run.output_hash)
+    fail(
+        "run {}: expected the tokens of the first run (hash {:016x}), got others ({:016x}): a "
+        "kernel "
+        "depends on something besides its inputs",
+        runs.size() + 1, runs.front().output_hash, run.output_hash);
+}
+
 std::optional<CaseResult> measure_case(Session& session, const Model& model,
                                        const CaseSettings& settings) {
   Profiler profiler;
@@ -146,6 +162,7 @@ std::optional<CaseResult> measure_case(Session& session, const Model& model,
     read_bandwidth();
     TimedRun run;
     running = runner.run(profiler, session.n_seq(), settings.n_tokens, run);
+    if (running) require_same_output(runs, run);
     if (running) runs.push_back(std::move(run));
   }
   model.backend->profiler = before;

@@ -27,6 +27,7 @@ struct CaseSettings {
 struct TimedRun {
   int64_t wall_ns = 0, ttft_ns = 0;
   std::vector<OpRecord> ops;
+  uint64_t output_hash = 0;  // of the arg maxes, in the order in which they were made
 };
 
 /// Times passes on a session that holds `depth` tokens in each sequence, and leaves it so.
@@ -47,6 +48,7 @@ class CaseRunner {
   Phase phase_;
   int64_t depth_, n_tokens_;
   std::vector<int32_t> tokens_;
+  std::vector<int32_t> chosen_;  // arg maxes of the pass
 };
 
 /// The untimed runs before: until three in a row agree within 2 %, or for long enough.
@@ -65,6 +67,7 @@ struct CaseResult {
   WarmUp warm_up;
   int64_t wall_ns = 0;
   std::vector<OpRecord> ops;
+  uint64_t output_hash = 0;  // the same in every run
   MemoryCounters memory;
 
   /// Bytes, operations and time of all ops.
@@ -79,7 +82,8 @@ std::vector<int32_t> random_ids(int64_t n, int64_t vocab, uint64_t seed);
 void fill_context(Session& session, const Model& model, int64_t depth, uint64_t seed);
 
 /// Runs the case on a session that holds `depth` tokens in each sequence, and leaves it so. Empty
-/// when interrupted before the first run was over.
+/// when interrupted before the first run was over. Error when two runs computed different tokens: then
+/// neither time means anything.
 std::optional<CaseResult> measure_case(Session& session, const Model& model,
                                        const CaseSettings& settings);
 

@@ -126,6 +126,14 @@ Axes read_axes(const BenchOptions& o) {
   return axes;
 }
 
+int64_t capacity_of(const BenchOptions& o, const Axes& axes, int64_t depth) {
+  const int64_t needed = depth + axes.most_tokens();
+  if (o.model.capacity && o.model.capacity < needed)
+    fail_usage("--ctx: expected at least {} (depth {} and {} tokens), got {}", needed, depth,
+               axes.most_tokens(), o.model.capacity);
+  return std::max(needed, o.model.capacity);
+}
+
 void declare_bench_options(CLI::App& command, BenchOptions& o) {
   add_model_options(command, o.model);
   add_isa_option(command);
@@ -149,6 +157,14 @@ void declare_bench_options(CLI::App& command, BenchOptions& o) {
   CLI::Option* json = command.add_flag("--json", o.json, "One JSON document on stdout");
   command.add_flag("--csv", o.csv, "One CSV line per row on stdout")->excludes(json);
   command.add_option("--output", o.output, "Write the JSON document to this file besides");
+  CLI::Option* samples = command.add_option(
+      "--samples", o.samples, "Append every case to this file as soon as it is measured");
+  command
+      .add_flag("--resume", o.resume, "Take the cases that --samples has, measure only the others")
+      ->needs(samples);
+  command.add_flag("--plan", o.plan,
+                   "Say what would be measured, in what memory and time; no more");
+  command.add_option("--trace", o.trace, "Write the time of every op to this file, for Perfetto");
   command.add_option(
       "--config", o.config,
       "Run again what this result of `bench` was made with; options given beside it win");

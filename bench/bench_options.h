@@ -10,8 +10,10 @@ struct BenchOptions {
   ModelOptions model;
   std::string prefill = "512", decode = "64", depth = "0", batch = "1", threads;
   int64_t runs = 5, warmup = 1;
-  bool no_warmup = false, json = false, csv = false;
+  bool no_warmup = false, json = false, csv = false, plan = false, resume = false;
   std::string output, config;
+  std::string trace;    // a file; "": nothing is recorded
+  std::string samples;  // a file of finished cases; "": none is kept
 };
 
 /// The axes of the sweep; zero stands for "none of this phase".
@@ -20,6 +22,9 @@ struct Axes {
 
   int64_t most_tokens() const { return std::max(prefill.back(), decode.back()); }
 };
+
+/// Positions that a session of this depth has. UsageError where --ctx is less than its cases need.
+int64_t capacity_of(const BenchOptions& options, const Axes& axes, int64_t depth);
 
 /// UsageError on a list that is none, or where nothing is asked for.
 Axes read_axes(const BenchOptions& options);

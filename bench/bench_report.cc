@@ -17,7 +17,8 @@ OrderedJson ops_json(const std::vector<OpRecord>& ops) {
                     {"calls", r.calls},
                     {"ns", r.ns},
                     {"bytes", r.cost.bytes},
-                    {"flops", r.cost.flops}});
+                    {"flops", r.cost.flops},
+                    {"inputs", name_of(r.inputs)}});
   return list;
 }
 
@@ -88,6 +89,7 @@ OrderedJson row_json(const BenchReport& report, const BenchRow& row) {
                     {"first_ns", number_or_null(double(r.warm_up.first_ns), r.warm_up.runs > 0)},
                     {"converged", r.warm_up.converged}};
   json["wall_ns"] = r.wall_ns;
+  json["output_hash"] = fmt::format("{:016x}", r.output_hash);
   json["memory"] = memory_json(r.memory);
   json["ops"] = ops_json(r.ops);
   return json;

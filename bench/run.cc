@@ -27,8 +27,6 @@ struct RunOptions {
   std::string logits, trace;
 };
 
-constexpr int64_t kTraceEvents = 1 << 20;
-
 std::vector<int32_t> prompt_ids(const RunOptions& o, const TextModel& text,
                                 const ModelConfig& config) {
   std::vector<int32_t> ids;

@@ -8,6 +8,8 @@
 
 namespace qwench::bench {
 
+constexpr int64_t kTraceEvents = 1 << 20;  // that a command keeps; 56 bytes each
+
 /// Spans within spans: phase, layer, op (and the parts of a composed op), from the first event on. The
 /// threads of the team work inside an op's span; they have none of their own.
 OrderedJson trace_json(const Trace& trace);

@@ -19,6 +19,8 @@ enum class Layout : unsigned char { kPlain, kPacked };
 
 /// What a kernel rounds its inputs to before it multiplies them.
 enum class InputPrecision : unsigned char { kF32, kBF16, kInt8, kInt7 };
+constexpr std::array<std::string_view, 4> kInputPrecisionNames = {"f32", "bf16", "int8", "int7"};
+constexpr std::string_view name_of(InputPrecision p) { return kInputPrecisionNames[size_t(p)]; }
 
 template <class Args>
 struct Kernel {
