@@ -3,9 +3,9 @@
 #pragma once
 #include <optional>
 
+#include "bench/append_log.h"
 #include "bench/bench_options.h"
 #include "bench/bench_report.h"
-#include "bench/append_log.h"
 
 namespace qwench::bench {
 

@@ -17,12 +17,10 @@ struct ChildResult {
   int start_error = 0;  // errno when it could not be started; then nothing below is set
   int exit_code = -1;   // -1: ended by a signal
   int signal = 0;
-  std::string output, errors;  // stdout; the beginning of stderr
+  std::string output, errors;                // stdout; the beginning of stderr
   bool too_long = false, timed_out = false;  // ended by us because of that
 
-  bool ok() const {
-    return start_error == 0 && exit_code == 0 && !too_long && !timed_out;
-  }
+  bool ok() const { return start_error == 0 && exit_code == 0 && !too_long && !timed_out; }
 };
 
 /// stdin and stderr are unnamed files, so that a program that never reads or only complains cannot block
