@@ -10,6 +10,7 @@
 #include "cpu/ops.h"
 #include "cpu/page_arena.h"
 #include "cpu/panels.h"
+#include "cpu/plugin_kernels.h"
 #include "engine/check.h"
 
 namespace qwench::cpu {
@@ -26,9 +27,10 @@ void add_layout(const Backend& backend, const Args& args, bool& plain, bool& pac
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(KernelPolicy policy, std::shared_ptr<Team> team)
-      : Backend(std::move(policy)), team_(std::move(team)) {
+  CpuBackend(const CpuOptions& options, std::shared_ptr<Team> team)
+      : Backend(options.policy), team_(std::move(team)) {
     count_memory(MemoryKind::kScratch, team_->scratch_bytes());
+    for (const std::string& path : options.plugins) plugins_.add(load_plugin(path), *this);
     check_policy();
   }
 
@@ -46,7 +48,7 @@ class CpuBackend final : public Backend {
   int64_t count_nonfinite(const TensorView& t) override;
 
 #define QWENCH_LIST(Args, function) \
-  KernelList<Args> kernels(Tag<Args>) const override { return function(); }
+  KernelList<Args> kernels(Tag<Args>) const override { return plugins_.list(function()); }
   QWENCH_LIST(EmbedArgs, embed_kernels)
   QWENCH_LIST(LinearArgs, linear_kernels)
   QWENCH_LIST(AddArgs, add_kernels)
@@ -77,6 +79,7 @@ class CpuBackend final : public Backend {
 
   PageArena memory_arena_;
   std::shared_ptr<Team> team_;  // that of another backend, where threads are shared
+  PluginKernels plugins_;
 };
 
 int64_t CpuBackend::count_nonfinite(const TensorView& t) {
@@ -187,10 +190,10 @@ std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options) {
                options.threads);
   if (options.threads_of) {
     const auto& team = static_cast<const CpuBackend*>(options.threads_of)->team();
-    return std::make_unique<CpuBackend>(options.policy, team);
+    return std::make_unique<CpuBackend>(options, team);
   }
   const int threads = options.threads ? options.threads : cpu_info().physical_cores;
-  return std::make_unique<CpuBackend>(options.policy, std::make_shared<Team>(threads));
+  return std::make_unique<CpuBackend>(options, std::make_shared<Team>(threads));
 }
 
 }  // namespace qwench::cpu

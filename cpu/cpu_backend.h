@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/backend.h"
 
@@ -13,9 +14,11 @@ struct CpuOptions {
   // A CPU backend whose threads to use instead of new ones: what takes turns must not find the
   // other's threads waiting on its cores.
   const Backend* threads_of = nullptr;
+  std::vector<std::string> plugins;  // shared libraries whose kernels to list too (engine/plugin.h)
 };
 
-/// UsageError on a bad thread count or an unknown kernel name in the policy.
+/// UsageError on a bad thread count or an unknown kernel name in the policy; Error on a plug-in that
+/// cannot be loaded or names a kernel that there is.
 std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options);
 
 }  // namespace qwench::cpu

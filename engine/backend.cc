@@ -77,7 +77,7 @@ Selection<Args> Backend::select(const Args& args) const {
   const char* reason = nullptr;
   int place = 0;
   for (const Kernel<Args>& k : kernels(Tag<Args>{})) {
-    if (forced.empty() || forced == k.name) {
+    if (forced.empty() ? k.plugin.empty() : forced == k.name) {
       reason = k.unsupported(args);
       if (!reason) return {&k, place};
       if (!forced.empty()) fail_usage("--kernel {}={}: {}", name_of(Args::kId), k.name, reason);

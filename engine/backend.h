@@ -102,7 +102,7 @@ class Backend {
   /// UsageError when the policy names a kernel that this backend does not have.
   void check_policy() const;
 
-  /// The kernel for these args: the forced one, or the first that supports them, or the
+  /// The kernel for these args: the forced one, or the first built-in one that supports them, or the
   /// composition. UsageError with the reason when the forced kernel cannot run.
   template <class Args>
   Selection<Args> select(const Args& args) const;

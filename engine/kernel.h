@@ -4,6 +4,8 @@
 #include <array>
 #include <cstddef>
 #include <string_view>
+#include <type_traits>
+#include <vector>
 
 namespace qwench {
 
@@ -22,14 +24,40 @@ enum class InputPrecision : unsigned char { kF32, kBF16, kInt8, kInt7 };
 constexpr std::array<std::string_view, 4> kInputPrecisionNames = {"f32", "bf16", "int8", "int7"};
 constexpr std::string_view name_of(InputPrecision p) { return kInputPrecisionNames[size_t(p)]; }
 
+/// A function; or one with a context, which comes first among its arguments: a kernel that is known
+/// only at run time.
+template <class Result, class... A>
+class KernelFunction {
+ public:
+  using Plain = Result (*)(A...);
+  using Bound = Result (*)(const void* context, A...);
+
+  template <class F, std::enable_if_t<std::is_convertible_v<F, Plain>, int> = 0>
+  constexpr KernelFunction(F function) : plain_(function) {}
+  /// Contract: the context is not null.
+  constexpr KernelFunction(Bound function, const void* context)
+      : bound_(function), context_(context) {}
+  Result operator()(A... args) const {
+    return context_ ? bound_(context_, args...) : plain_(args...);
+  }
+
+ private:
+  Plain plain_ = nullptr;
+  Bound bound_ = nullptr;
+  const void* context_ = nullptr;
+};
+
 template <class Args>
 struct Kernel {
   std::string_view name;
-  const char* (*unsupported)(const Args&);  // nullptr: can run these args; else the reason why not
-  void (*run)(const Args&, Stream&);
+  // nullptr: can run these args; else the reason why not
+  KernelFunction<const char*, const Args&> unsupported;
+  KernelFunction<void, const Args&, Stream&> run;
   Layout reads = Layout::kPlain;
   bool invariant = true;  // same bits for any thread count, batch and prefill chunk
   InputPrecision inputs = InputPrecision::kF32;
+  std::string_view plugin =
+      {};  // where it comes from, "" where built in; those run only when forced
 };
 
 /// A view of a constant array of kernels.
@@ -43,6 +71,8 @@ struct KernelList {
   KernelList(const Kernel<Args> (&rows)[N]) : first(rows), last(rows + N) {}
   template <size_t N>
   KernelList(const std::array<Kernel<Args>, N>& rows) : first(rows.data()), last(first + N) {}
+  explicit KernelList(const std::vector<Kernel<Args>>& rows)
+      : first(rows.data()), last(first + rows.size()) {}
   const Kernel<Args>* begin() const { return first; }
   const Kernel<Args>* end() const { return last; }
   bool empty() const { return first == last; }

@@ -24,7 +24,7 @@ struct OpRecord {
 
 class Profiler {
  public:
-  static constexpr int kMaxKernels = 24;  // per op; the last place is "composed"
+  static constexpr int kMaxKernels = 64;  // per op; the last place is "composed"
   static constexpr int kComposed = kMaxKernels - 1;
 
   void record(Phase phase, OpId op, int place, std::string_view kernel, InputPrecision inputs,

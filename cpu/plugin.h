@@ -1,0 +1,31 @@
+// A plug-in: a shared library of kernels behind the C interface of engine/plugin.h. What it registers is
+// checked when it is loaded; from then on it is trusted like code of our own.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/op.h"
+#include "engine/plugin.h"
+
+namespace qwench::cpu {
+
+struct Plugin;
+
+struct PluginKernel {
+  const Plugin* plugin = nullptr;
+  OpId op{};
+  std::string_view name;
+  QwenchKernel functions{};
+};
+
+struct Plugin {
+  std::string path, label;  // as given; name and version, "example 1.0"
+  std::vector<PluginKernel> kernels;
+};
+
+/// Loads a library, or finds it among those that are loaded; it stays until the program ends. Error that
+/// says what is wrong with the file or with what it registers.
+const Plugin& load_plugin(const std::string& path);
+
+}  // namespace qwench::cpu
