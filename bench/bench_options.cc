@@ -67,6 +67,10 @@ constexpr Key kKeys[] = {
      [](BenchOptions& o, const Value& v) { o.model.kv_dtype = v.text(); }},
     {"backend", "--backend", [](BenchOptions& o, const Value& v) { o.model.backend = v.text(); }},
     {"kernels", "--kernel", [](BenchOptions& o, const Value& v) { o.model.kernels = v.texts(); }},
+    {"plugins", "--plugin",
+     [](BenchOptions& o, const Value& v) {
+       for (const std::string& path : v.texts()) o.model.plugins.push_back(with_home(path));
+     }},
     {"isa", "--isa",
      [](BenchOptions&, const Value& v) {
        if (v.text() == "avx2") cpu::limit_to_avx2();
@@ -185,11 +189,14 @@ void apply_config_file(const CLI::App& command, BenchOptions& o) {
 }
 
 OrderedJson options_json(const BenchOptions& o, const Axes& axes) {
+  std::vector<std::string> plugins;
+  for (const std::string& path : o.model.plugins) plugins.push_back(without_home(path));
   return {{"model_path", without_home(o.model.model)},
           {"weights", o.model.dtype},
           {"kv_dtype", o.model.kv_dtype},
           {"backend", o.model.backend},
           {"kernels", o.model.kernels},
+          {"plugins", plugins},
           {"isa", cpu::cpu_info().limited ? "avx2" : "native"},
           {"prefill_tokens", axes.prefill},
           {"decode_tokens", axes.decode},

@@ -74,6 +74,9 @@ std::string set_backend(Configuration& c, const Entry& e) {
   check_backend(c.model.backend);
   return c.model.backend;
 }
+std::string set_plugin(Configuration& c, const Entry& e) {
+  return c.model.plugins.emplace_back(e.value);
+}
 std::string set_kernel(Configuration& c, const Entry& e) {
   const std::string word = read_word(e, {"reference", "default"});
   if (word == "default")
@@ -137,6 +140,7 @@ constexpr Key kKeys[] = {
     {"kv_dtype", "kv_dtype", set_kv_dtype},
     {"threads", "threads", set_threads},
     {"backend", "backend", set_backend},
+    {"plugin", "plugin", set_plugin},
     {"kernel", "kernel", set_kernel},
     {"kernel.*", "kernel.OP", set_op_kernel},
     {"prefill_chunk", "prefill_chunk", set_prefill_chunk},

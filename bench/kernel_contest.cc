@@ -22,9 +22,10 @@ constexpr int64_t kSleepsAfterNs = 2'000'000;  // waking matters to calls that a
 constexpr int64_t kMinRounds = 5, kMaxRounds = 1000;
 
 std::unique_ptr<Backend> forced_backend(const std::string& choice, int threads,
+                                        const std::vector<std::string>& plugins,
                                         const Backend* threads_of = nullptr) {
   cpu::CpuOptions options;
-  options.threads = threads, options.threads_of = threads_of;
+  options.threads = threads, options.threads_of = threads_of, options.plugins = plugins;
   if (!choice.empty()) options.policy.add(choice);
   return cpu::make_cpu_backend(options);
 }
@@ -90,15 +91,18 @@ class Contestant {
     const bool everything = kernel == "reference" && !Args::kParts.empty();
     backend_ =
         forced_backend(everything ? "reference" : std::string(name_of(Args::kId)) + "=" + kernel,
-                       settings.threads, &threads_of);
+                       settings.threads, settings.plugins, &threads_of);
   }
 
   /// Makes the inputs, n_copies times the same. False when the kernel refuses them.
   bool prepare(const ContestSettings& settings, int64_t n_copies) {
     NoMemory question;  // nothing is imported for a kernel that refuses these sizes or types
     const Args args = example<Args>(settings.sizes, question);
-    for (const Kernel<Args>& k : backend_->kernels(Tag<Args>{}))
-      if (k.name == row.kernel && k.unsupported(args)) row.refusal = k.unsupported(args);
+    for (const Kernel<Args>& k : backend_->kernels(Tag<Args>{})) {
+      if (k.name != row.kernel) continue;
+      row.plugin = k.plugin;
+      if (const char* reason = k.unsupported(args)) row.refusal = reason;
+    }
     if (!row.refusal.empty()) return false;
     for (int64_t i = 0; i < n_copies; ++i) {
       memories_.push_back(std::make_unique<BackendMemory>(*backend_, settings.seed));
@@ -232,7 +236,7 @@ void time_all(const Contestants<Args>& all, const std::string& baseline, double 
 
 template <class Args>
 std::vector<ContestRow> contest(const ContestSettings& settings) {
-  const std::unique_ptr<Backend> threads = forced_backend("", settings.threads);
+  const std::unique_ptr<Backend> threads = forced_backend("", settings.threads, settings.plugins);
   const std::vector<std::string> names = names_of<Args>(*threads);
   const std::vector<std::vector<float>> oracle = oracle_output<Args>(settings, *threads);
   const int64_t n_copies = copies_needed<Args>(settings, names.size());
@@ -264,8 +268,8 @@ std::vector<ContestRow> contest(const ContestSettings& settings) {
 
 }  // namespace
 
-std::vector<std::string> kernel_names(OpId op) {
-  const std::unique_ptr<Backend> backend = forced_backend("", 1);
+std::vector<std::string> kernel_names(OpId op, const std::vector<std::string>& plugins) {
+  const std::unique_ptr<Backend> backend = forced_backend("", 1, plugins);
   std::vector<std::string> names;
   for_each_op([&](auto tag) {
     using Args = typename decltype(tag)::type;

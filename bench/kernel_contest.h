@@ -17,10 +17,12 @@ struct ContestSettings {
   double seconds = 0.5;  // of timing per kernel
   bool cold = true;      // inputs from a ring larger than the last-level cache
   uint64_t seed = 1;
+  std::vector<std::string> plugins;  // shared libraries that take part
 };
 
 struct ContestRow {
-  std::string kernel, refusal;             // refusal: why it cannot run; then nothing below is set
+  std::string kernel, plugin;              // plugin: "example 1.0"; "" where built in
+  std::string refusal;                     // why it cannot run; then nothing below is set
   Summary ns;                              // of one call
   std::optional<Paired> against_baseline;  // over the rounds that both took part in
   OpCost cost;
@@ -30,8 +32,8 @@ struct ContestRow {
   InputPrecision inputs = InputPrecision::kF32;  // the least that ran for it
 };
 
-/// Names that --baseline may have for the op.
-std::vector<std::string> kernel_names(OpId op);
+/// Names that --baseline may have for the op, those of plug-ins among them.
+std::vector<std::string> kernel_names(OpId op, const std::vector<std::string>& plugins);
 
 /// UsageError when the baseline is not a kernel of the op or cannot run.
 std::vector<ContestRow> run_contest(OpId op, const ContestSettings& settings);

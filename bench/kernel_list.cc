@@ -24,7 +24,7 @@ void append(std::vector<KernelRow>& rows, Backend& backend, const OpSizes& sizes
   for (const Kernel<Args>& k : backend.kernels(Tag<Args>{})) {
     const char* reason = k.unsupported(args);
     rows.push_back({name_of(Args::kId), k.name, selected && selection.kernel == &k,
-                    reason ? reason : "", k.invariant});
+                    reason ? reason : "", k.invariant, k.plugin});
   }
   if (!Args::kParts.empty())
     rows.push_back({name_of(Args::kId), "composed", selected && !selection.kernel, "", true});
@@ -45,8 +45,10 @@ std::string kernel_table(const std::vector<KernelRow>& rows) {
   std::string_view op;
   for (const KernelRow& r : rows) {
     const char* state = r.chosen ? "chosen" : r.reason.empty() ? "can run" : "refused";
-    const std::string note =
+    std::string note =
         r.reason.empty() && !r.invariant ? "sums depend on batch or threads" : r.reason;
+    if (!r.plugin.empty())
+      note = fmt::format("plug-in {}{}{}", r.plugin, note.empty() ? "" : ": ", note);
     table.add({std::string(r.op == op ? "" : r.op), std::string(r.kernel), state, note});
     op = r.op;
   }

@@ -12,6 +12,7 @@ struct KernelRow {
   bool chosen = false;
   std::string reason;  // why this kernel cannot run; empty when it can
   bool invariant = true;
+  std::string_view plugin = {};  // "example 1.0"; "" where built in
 };
 
 /// All kernels of all ops, in order, asked about args of these sizes. A level-2 op ends with

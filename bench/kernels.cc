@@ -21,7 +21,7 @@ namespace qwench::bench {
 namespace {
 
 struct KernelsOptions {
-  ModelOptions model;  // -m, --seed, -t
+  ModelOptions model;  // -m, --seed, -t, --plugin
   std::string op = "linear", shape, tokens = "1,512", baseline, dtype, kv_dtype = "f32", cache;
   int64_t heads = 0, kv_heads = 0, head_dim = 0, depth = -1;  // 0, -1: default
   double seconds = 0.5;
@@ -115,7 +115,7 @@ OpSizes read_sizes(const KernelsOptions& o, OpId op) {
 }
 
 std::string baseline_of(const KernelsOptions& o, OpId op) {
-  const std::vector<std::string> names = kernel_names(op);
+  const std::vector<std::string> names = kernel_names(op, o.model.plugins);
   const auto known = [&](const std::string& n) {
     return std::find(names.begin(), names.end(), n) != names.end();
   };
@@ -154,11 +154,12 @@ void add_row(Table& table, const ContestRow& r, const OpSizes& s, const cpu::Roo
   if (r.ns.values.empty())
     return table.add(
         {type, shape, r.kernel, n, "-", "-", "-", "-", "-", error, nmse, "interrupted"});
+  std::string note = r.ns.values.size() == 1 ? "one run" : "";
+  if (!r.plugin.empty()) note += (note.empty() ? "plug-in " : ", plug-in ") + r.plugin;
   table.add({type, shape, r.kernel, n, format_ns(r.ns.median), ratio_text(r.against_baseline),
              format_number(double(r.cost.bytes) / r.ns.median),
              r.cost.flops ? format_number(double(r.cost.flops) / r.ns.median) : "-",
-             fmt::format("{:.1f}", percent_of_roofline(r, roofline)), error, nmse,
-             r.ns.values.size() == 1 ? "one run" : ""});
+             fmt::format("{:.1f}", percent_of_roofline(r, roofline)), error, nmse, note});
 }
 
 OrderedJson row_json(const ContestRow& r, const KernelsOptions& o, const OpSizes& s, int threads,
@@ -166,6 +167,7 @@ OrderedJson row_json(const ContestRow& r, const KernelsOptions& o, const OpSizes
   OrderedJson json = {{"op", o.op},        {"kernel", r.kernel}, {"dtype", name_of(s.dtype)},
                       {"out", s.out},      {"in", s.in},         {"tokens", s.n_tokens},
                       {"threads", threads}};
+  json["plugin"] = r.plugin.empty() ? OrderedJson(nullptr) : OrderedJson(r.plugin);
   json["refused"] = r.refusal.empty() ? OrderedJson(nullptr) : OrderedJson(r.refusal);
   if (!r.refusal.empty()) return json;
   json["correct"] = r.correct;
@@ -192,6 +194,8 @@ OrderedJson config_json(const KernelsOptions& o, const ContestSettings& c,
   for (const WeightShape& shape : shapes) list.push_back({shape.out, shape.in});
   OrderedJson names = OrderedJson::array();
   for (DType t : dtypes) names.push_back(name_of(t));
+  OrderedJson plugins = OrderedJson::array();
+  for (const std::string& path : c.plugins) plugins.push_back(without_home(path));
   return {{"op", o.op},
           {"dtypes", names},
           {"kv_dtype", name_of(s.kv_dtype)},
@@ -205,6 +209,7 @@ OrderedJson config_json(const KernelsOptions& o, const ContestSettings& c,
           {"depth", s.depth},
           {"tokens", tokens},
           {"baseline", c.baseline},
+          {"plugins", plugins},
           {"cache", c.cold ? "cold" : "hot"},
           {"threads", c.threads},
           {"seed", c.seed}};
@@ -213,7 +218,7 @@ OrderedJson config_json(const KernelsOptions& o, const ContestSettings& c,
 ContestSettings read_settings(const KernelsOptions& o, OpId op) {
   ContestSettings settings;
   settings.sizes = read_sizes(o, op);
-  settings.baseline = baseline_of(o, op);
+  settings.baseline = baseline_of(o, op), settings.plugins = o.model.plugins;
   settings.threads = o.model.threads ? int(o.model.threads) : cpu::cpu_info().physical_cores;
   settings.seconds = o.seconds, settings.seed = o.model.seed;
   settings.cold = o.cache.empty() ? streams_from_memory(op) : o.cache == "cold";
@@ -311,6 +316,7 @@ void add_kernels_command(CLI::App& program, Action& chosen) {
       ->check(CLI::Range(0.01, 600.0))
       ->capture_default_str();
   command->add_option("--seed", o->model.seed, "Seed of the inputs")->capture_default_str();
+  add_plugin_option(*command, o->model.plugins);
   add_threads_option(*command, o->model);
   command->add_flag("--json", o->json, "One JSON document on stdout");
   command->callback([o, &chosen] { chosen = [o] { return run_kernels(*o); }; });

@@ -37,6 +37,7 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
       .add_option("--kernel", o.kernels,
                   "op=name forces a kernel, `reference` all, `list` shows them")
       ->allow_extra_args(false);
+  add_plugin_option(command, o.plugins);
   command.add_option("--backend", o.backend, "cpu, cuda or metal")->capture_default_str();
   command.add_option("--prefill-chunk", o.prefill_chunk, "Prompt tokens per forward pass")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 20))
@@ -47,6 +48,11 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
   command.add_flag("--mmap", o.mmap, "Map the files instead of reading them");
   command.add_flag("--check-finite", o.check_finite,
                    "Name the first op that makes a NaN or Inf (slow)");
+}
+
+void add_plugin_option(CLI::App& command, std::vector<std::string>& plugins) {
+  command.add_option("--plugin", plugins, "Shared library with kernels of your own, repeatable")
+      ->allow_extra_args(false);
 }
 
 void add_isa_option(CLI::App& command) {
@@ -96,7 +102,7 @@ std::unique_ptr<Backend> make_backend(const ModelOptions& options, int64_t threa
   check_backend(options.backend);
   cpu::CpuOptions cpu;
   cpu.threads = int(threads), cpu.threads_of = threads_of;
-  cpu.policy = read_policy(options);
+  cpu.policy = read_policy(options), cpu.plugins = options.plugins;
   std::unique_ptr<Backend> backend = cpu::make_cpu_backend(cpu);
   if (options.check_finite) backend->observers.push_back(require_finite);
   return backend;

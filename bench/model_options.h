@@ -16,7 +16,7 @@ struct ModelOptions {
   std::string dtype;  // "": as stored (shape cards: bf16)
   std::string kv_dtype = "f32";
   std::string backend = "cpu";
-  std::vector<std::string> kernels;
+  std::vector<std::string> kernels, plugins;
   int64_t threads = 0;  // 0: physical cores
   int64_t prefill_chunk = 512;
   int64_t capacity = 0;  // 0: what the run needs
@@ -24,8 +24,10 @@ struct ModelOptions {
   bool mmap = false, check_finite = false;
 };
 
-/// -m --dtype --kv-dtype --kernel --mmap --check-finite --backend --seed --prefill-chunk --ctx.
+/// -m --dtype --kv-dtype --kernel --plugin --mmap --check-finite --backend --seed --prefill-chunk --ctx.
 void add_model_options(CLI::App& command, ModelOptions& options);
+/// --plugin, repeatable.
+void add_plugin_option(CLI::App& command, std::vector<std::string>& plugins);
 /// -t, for the commands that take one thread count.
 /// And --isa, beside it.
 void add_threads_option(CLI::App& command, ModelOptions& options);
@@ -42,7 +44,7 @@ KernelPolicy read_policy(const ModelOptions& options);
 void check_backend(const std::string& name);
 
 /// A backend of `threads` threads with the options' policy, those of `threads_of` where one is given.
-/// UsageError on an unknown kernel.
+/// UsageError on an unknown kernel, Error on a plug-in that cannot be used.
 std::unique_ptr<Backend> make_backend(const ModelOptions& options, int64_t threads,
                                       const Backend* threads_of = nullptr);
 

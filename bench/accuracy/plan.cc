@@ -45,10 +45,13 @@ OrderedJson config_json(const Plan& plan) {
   std::vector<std::string> candidates;
   for (size_t i = 1; i < plan.configurations.size(); ++i)
     candidates.push_back(without_home(plan.configurations[i].text));
+  std::vector<std::string> plugins;
+  for (const std::string& path : o.model.plugins) plugins.push_back(without_home(path));
   return {{"model", model_name(o.model.model)},
           {"reference", without_home(plan.reference().text)},
           {"candidates", candidates},
           {"kernels", o.model.kernels},
+          {"plugins", plugins},
           {"window", o.window},
           {"max_tokens", o.max_tokens},
           {"generate", o.generate},
