@@ -78,7 +78,8 @@ TEST_CASE("a configuration without name, key or value is refused") {
 
 TEST_CASE("an unknown key is refused with the nearest one and the list") {
   check_refused("a:dtpye=f16", "did you mean dtype?");
-  check_refused("a:zzz=1", "keys are model, dtype, kv_dtype, threads, backend, kernel, kernel.OP");
+  check_refused("a:zzz=1",
+                "keys are model, dtype, kv_dtype, threads, backend, plugin, kernel, kernel.OP");
   check_refused("a:kernel.linaer=eigen", "did you mean linear?");
   check_refused("a:kernel.=eigen", "unknown key 'kernel.'");
 }

@@ -74,7 +74,7 @@ static const QwenchKernel kernels[] = {
 #endif
 };
 
-static const QwenchPlugin plugin = {
+static QwenchPlugin plugin = {
 #if defined(OTHER_ABI)
     QWENCH_PLUGIN_ABI + 1,
 #else
@@ -87,11 +87,7 @@ static const QwenchPlugin plugin = {
 #else
     3,
 #endif
-#if defined(NULL_KERNELS)
-    NULL,
-#else
     kernels,
-#endif
 #if defined(NULL_PLUGIN_NAME)
     NULL,
 #else
@@ -110,5 +106,10 @@ const QwenchPlugin* another_function(void) { return &plugin; }
 #elif defined(NULL_ANSWER)
 const QwenchPlugin* qwench_plugin(void) { return plugin.abi ? NULL : &plugin; }
 #else
-const QwenchPlugin* qwench_plugin(void) { return &plugin; }
+const QwenchPlugin* qwench_plugin(void) {
+#if defined(NULL_KERNELS)
+  plugin.kernels = NULL;
+#endif
+  return &plugin;
+}
 #endif
