@@ -2,8 +2,10 @@
 #include "bench/commands.h"
 #include "bench/environment.h"
 #include "bench/exit_code.h"
+#include "bench/model_fit.h"
 #include "bench/model_options.h"
 #include "bench/output.h"
+#include "bench/preflight.h"
 #include "bench/roofline.h"
 #include "bench/table.h"
 #include "cpu/cpu_info.h"
@@ -15,8 +17,8 @@ namespace qwench::bench {
 namespace {
 
 struct DoctorOptions {
-  ModelOptions model;  // only -t
-  bool json = false;
+  ModelOptions model;  // only -m, -t and what a model in memory depends on
+  bool json = false, hints = false;
 };
 
 OrderedJson backend_json(const char* name, const char* missing) {
@@ -89,11 +91,18 @@ std::string report_text(const OrderedJson& environment, const OrderedJson& backe
            ? "built in"
            : "not built (install libsentencepiece-dev and build again); Qwen does not need it"});
   std::string text = facts.to_string() + "\n" + probes_text(roofline);
+  text += "\n" + checks_text(preflight());
   for (const std::string& warning : warnings(environment)) text += "warning: " + warning + "\n";
   return text;
 }
 
 int run_doctor(const DoctorOptions& o) {
+  if (o.hints) {
+    print(o.json ? to_text({{"schema_version", 1}, {"common_failures", common_failures()}})
+                 : common_failures_text());
+    return kExitOk;
+  }
+  if (!o.model.model.empty()) open_model(o.model);  // what is wrong with it is said at once
   const int threads = o.model.threads ? int(o.model.threads) : cpu::cpu_info().physical_cores;
   cpu::Roofline roofline;
   {
@@ -102,14 +111,18 @@ int run_doctor(const DoctorOptions& o) {
     roofline = cpu::measure_roofline(threads, 2.0);
   }
   const OrderedJson environment = environment_block(), backends = backends_json();
+  std::optional<ModelFit> fit;
+  if (!o.model.model.empty()) fit = fit_of(o.model, roofline, threads);
   if (o.json)
     print(to_text({{"schema_version", 1},
                    {"environment", environment},
                    {"backends", backends},
                    {"roofline", to_json(roofline)},
+                   {"preflight", checks_json(preflight())},
+                   {"model", fit ? to_json(*fit) : OrderedJson(nullptr)},
                    {"warnings", warnings(environment)}}));
   else
-    print(report_text(environment, backends, roofline));
+    print(report_text(environment, backends, roofline) + (fit ? "\n" + fit_text(*fit) : ""));
   return kExitOk;
 }
 
@@ -118,7 +131,16 @@ int run_doctor(const DoctorOptions& o) {
 void add_doctor_command(CLI::App& program, Action& chosen) {
   auto o = std::make_shared<DoctorOptions>();
   CLI::App* command = program.add_subcommand("doctor", "Show what this machine and build can do");
+  command->add_option("-m,--model", o->model.model,
+                      "Does this model fit, and how fast can it be at best");
+  command->add_option("--dtype", o->model.dtype,
+                      "Its weights as " + weight_dtype_names() + " (default: as stored)");
+  command->add_option("--kv-dtype", o->model.kv_dtype, "Its keys and values as f32 or f16")
+      ->capture_default_str();
+  command->add_option("--ctx", o->model.capacity, "Its positions (default: up to 4096)")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 31));
   add_threads_option(*command, o->model);
+  command->add_flag("--hints", o->hints, "Only list what goes wrong most often, and its remedy");
   command->add_flag("--json", o->json, "One JSON document on stdout");
   command->callback([o, &chosen] { chosen = [o] { return run_doctor(*o); }; });
 }

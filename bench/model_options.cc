@@ -13,13 +13,6 @@ namespace qwench::bench {
 
 namespace {
 
-LoadOptions load_options(const ModelOptions& options) {
-  LoadOptions load;
-  load.as_stored = options.dtype.empty();
-  if (!load.as_stored) load.dtype = parse_dtype(options.dtype);
-  return load;
-}
-
 std::string megabytes_per_second(int64_t bytes, int64_t ns) {
   return fmt::format("{:.0f} MB/s", ns > 0 ? double(bytes) * 1e3 / double(ns) : 0.0);
 }
@@ -129,6 +122,13 @@ std::unique_ptr<Checkpoint> open_model(const ModelOptions& options) {
 
 DType weight_dtype(const ModelOptions& options, const ModelConfig& config) {
   return options.dtype.empty() ? config.stored_dtype : parse_dtype(options.dtype);
+}
+
+LoadOptions load_options(const ModelOptions& options) {
+  LoadOptions load;
+  load.as_stored = options.dtype.empty();
+  if (!load.as_stored) load.dtype = parse_dtype(options.dtype);
+  return load;
 }
 
 int64_t planned_weight_bytes(const ModelOptions& options, const Checkpoint& checkpoint) {

@@ -55,6 +55,9 @@ std::unique_ptr<Checkpoint> open_model(const ModelOptions& options);
 /// The type of the weight matrices in memory.
 DType weight_dtype(const ModelOptions& options, const ModelConfig& config);
 
+/// How the weights are to be held.
+LoadOptions load_options(const ModelOptions& options);
+
 /// Bytes that the weights will take in memory.
 int64_t planned_weight_bytes(const ModelOptions& options, const Checkpoint& checkpoint);
 
