@@ -33,6 +33,8 @@ void declare(CLI::App& program, Action& chosen) {
   add_score_command(program, chosen);
   add_tokenize_command(program, chosen);
   add_doctor_command(program, chosen);
+  add_tune_command(program, chosen);
+  add_export_command(program, chosen);
 }
 
 std::vector<std::string> option_names(const CLI::App& command) {

@@ -21,5 +21,7 @@ void add_kernels_command(CLI::App& program, Action& chosen);
 void add_models_command(CLI::App& program, Action& chosen);
 void add_score_command(CLI::App& program, Action& chosen);
 void add_quantize_command(CLI::App& program, Action& chosen);
+void add_tune_command(CLI::App& program, Action& chosen);
+void add_export_command(CLI::App& program, Action& chosen);
 
 }  // namespace qwench::bench
