@@ -12,6 +12,7 @@
 #include "bench/kernel_command.h"
 #include "bench/output.h"
 #include "bench/roofline.h"
+#include "bench/suites_command.h"
 #include "bench/trace_file.h"
 #include "cpu/cpu_info.h"
 
@@ -194,9 +195,18 @@ static int run_bench(const BenchOptions& o) {
 
 void add_bench_command(CLI::App& program, Action& chosen) {
   auto o = std::make_shared<BenchOptions>();
-  CLI::App* command = program.add_subcommand("bench", "Measure prefill and decode speed, op by op");
+  auto suites = std::make_shared<SuitesOptions>();
+  CLI::App* command = program.add_subcommand(
+      "bench", "Measure prefill and decode speed, op by op; or run suites of benchmarks");
   declare_bench_options(*command, *o);
-  command->callback([o, command, &chosen] {
+  declare_suites_options(*command, *suites, *o);
+  command->callback([o, suites, command, &chosen] {
+    if (wants_suites(*suites)) {
+      take_bench_options(*command, *o, *suites);
+      chosen = [suites] { return run_suites(*suites); };
+      return;
+    }
+    if (suites->suite.max_tokens) o->decode = std::to_string(suites->suite.max_tokens);
     apply_config_file(*command, *o);
     chosen = [o] { return run_bench(*o); };
   });

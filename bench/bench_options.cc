@@ -147,7 +147,8 @@ void declare_bench_options(CLI::App& command, BenchOptions& o) {
       ->capture_default_str();
   command.add_option("-n,--new-tokens", o.decode, "Decode lengths; 0: none")->capture_default_str();
   command.add_option("-d,--depth", o.depth, "Tokens of context before")->capture_default_str();
-  command.add_option("-b,--batch", o.batch, "Sequences at once")->capture_default_str();
+  command.add_option("-b,--batch,--batch-size", o.batch, "Sequences at once")
+      ->capture_default_str();
   command.add_option("--runs", o.runs, "Timed runs of a case")
       ->check(CLI::Range(int64_t(1), int64_t(10000)))
       ->capture_default_str();
@@ -160,7 +161,6 @@ void declare_bench_options(CLI::App& command, BenchOptions& o) {
   command.add_flag("--no-warmup", o.no_warmup, "Same as --warmup 0");
   CLI::Option* json = command.add_flag("--json", o.json, "One JSON document on stdout");
   command.add_flag("--csv", o.csv, "One CSV line per row on stdout")->excludes(json);
-  command.add_option("--output", o.output, "Write the JSON document to this file besides");
   CLI::Option* samples = command.add_option(
       "--samples", o.samples, "Append every case to this file as soon as it is measured");
   command
@@ -169,6 +169,8 @@ void declare_bench_options(CLI::App& command, BenchOptions& o) {
   command.add_flag("--plan", o.plan,
                    "Say what would be measured, in what memory and time; no more");
   command.add_option("--trace", o.trace, "Write the time of every op to this file, for Perfetto");
+  command.add_option("--output,--output-file", o.output,
+                     "Write the JSON document to this file besides; suites: or to this folder");
   command.add_option(
       "--config", o.config,
       "Run again what this result of `bench` was made with; options given beside it win");

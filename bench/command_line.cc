@@ -30,6 +30,8 @@ void declare(CLI::App& program, Action& chosen) {
   add_quantize_command(program, chosen);
   add_inspect_command(program, chosen);
   add_models_command(program, chosen);
+  add_list_command(program, chosen);
+  add_describe_command(program, chosen);
   add_score_command(program, chosen);
   add_tokenize_command(program, chosen);
   add_doctor_command(program, chosen);

@@ -18,6 +18,8 @@ void add_accuracy_command(CLI::App& program, Action& chosen);
 void add_compare_command(CLI::App& program, Action& chosen);
 void add_regress_command(CLI::App& program, Action& chosen);
 void add_kernels_command(CLI::App& program, Action& chosen);
+void add_list_command(CLI::App& program, Action& chosen);
+void add_describe_command(CLI::App& program, Action& chosen);
 void add_models_command(CLI::App& program, Action& chosen);
 void add_score_command(CLI::App& program, Action& chosen);
 void add_quantize_command(CLI::App& program, Action& chosen);

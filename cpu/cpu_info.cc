@@ -265,4 +265,16 @@ int64_t peak_rss_bytes() {
 #endif
 }
 
+int64_t rss_bytes() {
+#if defined(__APPLE__)
+  mach_task_basic_info info = {};
+  mach_msg_type_number_t count = MACH_TASK_BASIC_INFO_COUNT;
+  const kern_return_t result = task_info(mach_task_self(), MACH_TASK_BASIC_INFO,
+                                         reinterpret_cast<task_info_t>(&info), &count);
+  return result == KERN_SUCCESS ? static_cast<int64_t>(info.resident_size) : 0;
+#else
+  return std::max<int64_t>(proc_kib("/proc/self/status", "VmRSS"), 0);
+#endif
+}
+
 }  // namespace qwench::cpu

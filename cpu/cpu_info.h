@@ -31,4 +31,7 @@ int64_t available_memory_bytes();
 /// Peak resident set of this process so far; 0 where it cannot be read.
 int64_t peak_rss_bytes();
 
+/// Resident set of this process now; 0 where it cannot be read.
+int64_t rss_bytes();
+
 }  // namespace qwench::cpu

@@ -1,5 +1,6 @@
 // What suites share: one checkpoint, one model, one measurement of the machine.
 #include "bench/suites/suite.h"
+#include "cpu/cpu_info.h"
 
 namespace qwench::bench {
 
@@ -24,20 +25,46 @@ const Checkpoint& SuiteContext::checkpoint() {
 LoadedModel& SuiteContext::model(int64_t n_seq, int64_t capacity) {
   const Checkpoint& from = checkpoint();
   const SessionOptions session = session_options(options_.model, n_seq, capacity);
-  if (!model_) {
-    std::unique_ptr<Backend> backend = make_backend(options_.model, options_.model.threads);
-    model_ = std::make_unique<LoadedModel>(
-        load_model(options_.model, from, std::move(backend), session));
+  if (model_) {
+    require_memory(from.config(), 0, session, cpu::available_memory_bytes());
+    return *model_;
   }
+  std::unique_ptr<Backend> backend = make_backend(options_.model, threads());
+  model_ =
+      std::make_unique<LoadedModel>(load_model(options_.model, from, std::move(backend), session));
   return *model_;
+}
+
+const TextModel& SuiteContext::text() {
+  if (!text_) {
+    SamplingOptions sampling;
+    sampling.greedy = sampling.ignore_eos = true;
+    text_ = open_text(options_.model, checkpoint(), sampling);
+  }
+  return *text_;
+}
+
+int SuiteContext::threads() const {
+  if (model_) return model_->backend->threads();
+  return options_.model.threads ? int(options_.model.threads) : cpu::cpu_info().physical_cores;
 }
 
 const cpu::Roofline& SuiteContext::roofline() {
   if (!roofline_) {
     progress_.show("measuring bandwidth and peak");
-    roofline_ = cpu::measure_roofline(int(options_.model.threads), 1.0);
+    roofline_ = cpu::measure_roofline(threads(), options_.quick ? 0.3 : 1.0);
   }
   return *roofline_;
+}
+
+bool Suite::has_type(std::string_view type) const {
+  if (type == "all") return true;
+  for (size_t at = 0; at <= types.size();) {
+    const size_t comma = std::min(types.find(',', at), types.size());
+    if (types.substr(at, comma - at) == type) return true;
+    at = comma + 1;
+  }
+  return false;
 }
 
 }  // namespace qwench::bench

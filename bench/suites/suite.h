@@ -10,6 +10,7 @@
 #include "bench/model_options.h"
 #include "bench/output.h"
 #include "bench/statistics.h"
+#include "bench/text_options.h"
 #include "cpu/probes.h"
 
 namespace qwench::bench {
@@ -32,6 +33,7 @@ struct Criterion {
       ceiling_percent;  // the target as a part of what this machine was measured to allow
   Outcome outcome = Outcome::kUnknown;
   std::string note;
+  std::string unit = {};  // of the value: "ns", "bytes"; "" where a plain number says enough
 };
 
 struct SuiteResult {
@@ -47,7 +49,15 @@ struct SuiteOptions {
   int64_t max_tokens = 0;  // generated; 0: the suite's own
   std::vector<int64_t> batches = {1, 4, 8, 16};
   std::string prompts_file;
+  double seconds = 0;  // of suites that go on for a time; 0: their own
   bool quick = false;  // the smallest sizes that still mean something
+
+  /// `usual` or `least`, by `quick`.
+  int64_t size(int64_t usual, int64_t least) const { return quick ? least : usual; }
+  /// Tokens to generate: what was asked for, else the suite's own.
+  int64_t generated(int64_t usual, int64_t least) const {
+    return max_tokens ? max_tokens : size(usual, least);
+  }
 };
 
 /// What a running suite may use. Model and ceilings are loaded and measured when first asked for, and
@@ -62,6 +72,12 @@ class SuiteContext {
   /// Weights in memory, with room for n_seq sequences of `capacity` positions beside them (checked, not
   /// allocated). UsageError, Error.
   LoadedModel& model(int64_t n_seq, int64_t capacity);
+  /// Frees the weights, for suites that load models of their own; model() loads them again.
+  void unload() { model_.reset(); }
+  /// Tokenizer where there is one; greedy, and no token ends a generation.
+  const TextModel& text();
+  /// What the backend has, or will have.
+  int threads() const;
   const cpu::Roofline& roofline();
   Progress& progress() { return progress_; }
 
@@ -70,7 +86,16 @@ class SuiteContext {
   Progress progress_;
   std::unique_ptr<Checkpoint> checkpoint_;
   std::unique_ptr<LoadedModel> model_;
+  std::optional<TextModel> text_;
   std::optional<cpu::Roofline> roofline_;
+};
+
+/// What a suite will do, for the plan: whether it fits, and about how long it takes.
+struct SuiteCost {
+  int64_t n_seq = 1, capacity = 512;             // of its largest session
+  int64_t prefill_tokens = 0, decode_steps = 0;  // of all runs; a step is one pass over the weights
+  int64_t models = 1;                            // in memory at one time
+  double seconds = 0;                            // of what is not the model
 };
 
 struct Suite {
@@ -79,6 +104,11 @@ struct Suite {
   std::string_view description;  // one line
   std::string_view method;       // what is done how often, and what is excluded; sentences
   SuiteResult (*run)(SuiteContext& context);
+  /// Nothing: not known, and the plan says so.
+  SuiteCost (*cost)(const SuiteOptions& options, const ModelConfig& config) = nullptr;
+
+  /// True where `type` is among its types, or "all".
+  bool has_type(std::string_view type) const;
 };
 
 const std::vector<Suite>& suites();

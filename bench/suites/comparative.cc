@@ -1,0 +1,127 @@
+// Before and after: the kernels as chosen against the reference kernels, in turns.
+#include <algorithm>
+
+#include "bench/comparison/comparison_report.h"
+#include "bench/interrupt.h"
+#include "bench/suites/registry.h"
+#include "bench/suites/result.h"
+#include "bench/table.h"
+
+namespace qwench::bench {
+
+namespace {
+
+constexpr double kReferenceFlops = 1e9;  // a second, about: plain loops, sums in double
+
+/// Fewer tokens of a larger model: a pass of the reference kernels is to take about a second.
+Workload workload_of(const SuiteOptions& o, const ModelConfig& config) {
+  Workload workload;
+  const auto affordable = int64_t(kReferenceFlops / (2 * double(config.parameters())));
+  workload.prefill = std::clamp<int64_t>(affordable, 2, o.size(32, 16));
+  workload.decode = std::clamp<int64_t>(affordable / 4, 1, o.size(8, 4));
+  workload.seed = o.model.seed;
+  return workload;
+}
+double seconds_of(const SuiteOptions& o) {
+  if (o.seconds > 0) return o.seconds;
+  return o.quick ? 1.5 : 8;
+}
+
+/// At least 20 % faster, by a verdict and not by a ratio alone.
+Criterion judge_speedup(const Pair& pair) {
+  Criterion c =
+      judge({std::string(name_of(pair.phase)) + "_speedup", Bound::kAtLeast, 1.2,
+             "1.2 x the reference (20 % improvement)", pair.paired.ratio,
+             fmt::format("{}, {} rounds", name_of(pair.paired.verdict), pair.paired.runs)});
+  if (c.outcome == Outcome::kPass && pair.paired.verdict != Verdict::kBetter)
+    c.outcome = Outcome::kUnknown;
+  return c;
+}
+
+SuiteResult report(const ComparisonReport& found) {
+  SuiteResult result;
+  result.interrupted = interrupted();
+  for (const ComparedConfiguration& c : found.configurations)
+    for (size_t p = 0; p < found.phases.size() && p < c.tokens_per_second.size(); ++p)
+      result.figures.push_back(
+          measured(fmt::format("{}_{}_tokens_per_second", c.name, name_of(found.phases[p])),
+                   "tokens/s", c.tokens_per_second[p].values));
+  OrderedJson pairs = OrderedJson::array();
+  for (const Pair& pair : found.pairs) {
+    result.criteria.push_back(judge_speedup(pair));
+    OrderedJson row = {{"a", pair.a}, {"b", pair.b}, {"phase", name_of(pair.phase)}};
+    row.update(to_json(pair.paired));
+    pairs.push_back(std::move(row));
+  }
+  const ComparedConfiguration &before = found.configurations.front(),
+                              &after = found.configurations.back();
+  result.criteria.push_back(
+      judge({"logits_relative_error", Bound::kAtMost, 0.01, "1 %", after.closeness.relative_l2,
+             fmt::format("L2 over {} tokens", after.closeness.tokens)}));
+  const double memory =
+      double(after.memory_bytes) / double(std::max<int64_t>(1, before.memory_bytes));
+  result.figures.push_back(measured("memory_ratio", "ratio", {memory}));
+  result.details = {{"rounds", found.rounds},
+                    {"pairs", pairs},
+                    {"reference_memory_bytes", before.memory_bytes},
+                    {"default_memory_bytes", after.memory_bytes},
+                    {"logits_relative_l2", after.closeness.relative_l2},
+                    {"top1_agreement", after.closeness.top1}};
+  return result;
+}
+
+SuiteResult run(SuiteContext& context) {
+  const SuiteOptions& o = context.options();
+  const Workload workload = workload_of(o, context.checkpoint().config());
+  context.unload();  // two models of its own
+  const Contenders contenders =
+      load_contenders({parse_configuration("reference:kernel=reference", o.model, "comparative"),
+                       parse_configuration("default:", o.model, "comparative")},
+                      workload);
+  RoundSettings rounds;
+  rounds.seconds = seconds_of(o), rounds.seed = o.model.seed;
+  rounds.progress = [&](int64_t round, int64_t n) {
+    context.progress().show(fmt::format("comparative: round {}/{}", round + 1, n));
+  };
+  const Measured turns = take_turns(contenders, workload, rounds);
+  if (turns.rounds == 0) {
+    SuiteResult nothing;
+    nothing.interrupted = interrupted();
+    nothing.figures = {
+        not_measured("default_decode_tokens_per_second", "tokens/s", "no round was finished")};
+    nothing.details = OrderedJson::object();
+    return nothing;
+  }
+  SuiteResult result = report(evaluate(contenders, workload, turns, {}));
+  result.details["prefill_tokens"] = workload.prefill;
+  result.details["decode_tokens"] = workload.decode;
+  return result;
+}
+
+SuiteCost cost(const SuiteOptions& o, const ModelConfig& config) {
+  constexpr double kRounds = 14, kReferenceArms = 2;  // at least, with the warm-up
+  const Workload workload = workload_of(o, config);
+  const double reference = 2 * double(config.parameters()) *
+                           double(workload.prefill + workload.decode) / kReferenceFlops;
+  SuiteCost cost;
+  cost.models = 2, cost.capacity = workload.capacity();
+  cost.seconds = std::max(seconds_of(o), kRounds * kReferenceArms * reference);
+  return cost;
+}
+
+}  // namespace
+
+Suite comparative_suite() {
+  return {
+      "comparative",
+      "comparative,hardware,comprehensive",
+      "the chosen kernels beside the reference kernels: speed-up, memory, relative error",
+      "Both configurations are loaded and timed in turns (ABBA, the reference once more as its own "
+      "control) for 8 s, prefill and decode apart. A speed-up needs an interval of the sign test "
+      "beyond the noise floor. Logits of the same tokens are compared. Passes when both phases are "
+      "at least 20 % faster and the relative error (L2) is at most 1 %.",
+      run,
+      cost};
+}
+
+}  // namespace qwench::bench

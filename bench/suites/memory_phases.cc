@@ -1,0 +1,202 @@
+// Where the memory of a run goes: by phase (loaded, after the prompt, after the answer) and by kind.
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+#include "bench/bench_case.h"
+#include "bench/interrupt.h"
+#include "bench/suites/registry.h"
+#include "bench/suites/result.h"
+#include "bench/table.h"
+#include "cpu/cpu_info.h"
+#include "engine/checkpoint/checkpoint.h"
+
+namespace qwench::bench {
+
+namespace {
+
+/// The largest resident set seen while it lives: the kernel's own peak is that of the whole process.
+class ResidentWatch {
+ public:
+  ResidentWatch() : peak_(cpu::rss_bytes()), thread_([this] { watch(); }) {}
+  ~ResidentWatch() { stop(); }
+  ResidentWatch(const ResidentWatch&) = delete;
+  ResidentWatch& operator=(const ResidentWatch&) = delete;
+
+  /// Bytes; 0 where they cannot be read.
+  int64_t stop() {
+    if (!thread_.joinable()) return peak_;
+    done_ = true;
+    thread_.join();
+    return peak_ = std::max(peak_, cpu::rss_bytes());
+  }
+
+ private:
+  void watch() {
+    while (!done_) {
+      peak_ = std::max(peak_, cpu::rss_bytes());
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+  }
+
+  std::atomic<bool> done_{false};
+  int64_t peak_ = 0;
+  std::thread thread_;
+};
+
+constexpr int64_t kPrompt = 256, kAnswer = 16, kQuickPrompt = 64, kQuickAnswer = 4;
+
+int64_t prompt_tokens(const SuiteOptions& o) { return o.size(kPrompt, kQuickPrompt); }
+int64_t answer_tokens(const SuiteOptions& o) { return o.generated(kAnswer, kQuickAnswer); }
+
+/// Bytes of the model's files; 0 where there are none.
+int64_t bytes_on_disk(const Checkpoint& checkpoint) {
+  namespace fs = std::filesystem;
+  if (checkpoint.is_random()) return 0;
+  std::error_code problem;
+  const fs::path path = checkpoint.path();
+  if (fs::is_regular_file(path, problem)) return int64_t(fs::file_size(path, problem));
+  int64_t bytes = 0;
+  for (const auto& entry : fs::directory_iterator(path, problem)) {
+    const std::string kind = entry.path().extension().string();
+    if (kind == ".safetensors" || kind == ".gguf") bytes += int64_t(entry.file_size(problem));
+  }
+  return bytes;
+}
+
+struct Phases {
+  SuiteResult result;
+  int64_t rss = 0;  // before anything
+  int64_t total = 0;
+
+  void add(const std::string& name, int64_t bytes, const char* why_not) {
+    result.figures.push_back(bytes > 0 ? measured(name, "bytes", {double(bytes)})
+                                       : not_measured(name, "bytes", why_not));
+  }
+  /// What the backend holds now, and by how much the process has grown.
+  void add_phase(const std::string& phase, const MemoryCounters& memory) {
+    total = 0;
+    for (size_t i = 0; i < kMemoryKinds; ++i) {
+      total += memory.now[i];
+      result.figures.push_back(measured(fmt::format("{}_{}", phase, kMemoryKindNames[i]), "bytes",
+                                        {double(memory.now[i])}));
+    }
+    add_growth(phase + "_rss_delta", cpu::rss_bytes());
+  }
+  /// May be negative where memory was given back.
+  void add_growth(const std::string& name, int64_t rss_now) {
+    result.figures.push_back(
+        rss_now > 0 && rss > 0
+            ? measured(name, "bytes", {double(rss_now - rss)})
+            : not_measured(name, "bytes", "the resident set cannot be read here"));
+  }
+};
+
+/// What the options save against the weights as stored with keys and values in f32.
+Criterion judge_reduction(SuiteContext& context, const SessionOptions& session) {
+  const ModelOptions& o = context.options().model;
+  CriterionArgs args{"memory_reduction", Bound::kAtLeast, 15, "15 % of the model as stored",
+                     std::nullopt};
+  ModelOptions stored = o;
+  stored.dtype.clear();
+  const Checkpoint& checkpoint = context.checkpoint();
+  SessionOptions plain = session;
+  plain.kv_dtype = DType::kF32;
+  const int64_t before =
+      plan_memory(checkpoint.config(), planned_weight_bytes(stored, checkpoint), plain).total();
+  const int64_t after =
+      plan_memory(checkpoint.config(), planned_weight_bytes(o, checkpoint), session).total();
+  if (o.dtype.empty() && o.kv_dtype == "f32") {
+    args.note = "nothing is reduced: give --dtype q8_0 or q4_0, or --kv-dtype f16";
+    return judge(std::move(args));
+  }
+  args.value = 100 * (1 - double(after) / double(before));
+  args.note = fmt::format("{} instead of {}; the guides expect 15 to 30 %", format_bytes(after),
+                          format_bytes(before));
+  return judge(std::move(args));
+}
+
+/// Loads, reads a prompt and answers it, with a reading after each.
+void run_phases(SuiteContext& context, int64_t n_prompt, int64_t n_new, Phases& phases) {
+  const SuiteOptions& o = context.options();
+  ResidentWatch loading;
+  const int64_t start = now_ns();
+  LoadedModel& loaded = context.model(1, n_prompt + n_new);
+  phases.result.figures.push_back(measured("load_time", "ns", {double(now_ns() - start)}));
+  phases.add_growth("loading_peak_rss_delta", loading.stop());
+  phases.add_phase("loaded", loaded.backend->memory());
+  ResidentWatch running;
+  Session session(loaded.model, session_options(o.model, 1, n_prompt + n_new));
+  fill_context(session, loaded.model, n_prompt, o.model.seed);
+  phases.add_phase("prefilled", loaded.backend->memory());
+  for (int64_t i = 0; i < n_new && !interrupted(); ++i) {
+    const int32_t id = session.argmax(0, loaded.model.config.vocab);
+    session.decode(&id);
+  }
+  phases.add_phase("decoded", loaded.backend->memory());
+  phases.add_growth("running_peak_rss_delta", running.stop());
+  phases.add("process_peak_rss", cpu::peak_rss_bytes(), "the peak cannot be read here");
+}
+
+void add_criteria(SuiteContext& context, const SessionOptions& session, Phases& phases) {
+  const Checkpoint& checkpoint = context.checkpoint();
+  const int64_t weights = planned_weight_bytes(context.options().model, checkpoint);
+  const int64_t planned = plan_memory(checkpoint.config(), weights, session).total();
+  std::vector<Criterion>& criteria = phases.result.criteria;
+  // Scratch of threads and a second layout of a weight are not in the plan.
+  criteria.push_back(judge({"planned_memory", Bound::kAtMost, 1.25, "1.25 x the plan",
+                            double(phases.total) / double(std::max<int64_t>(1, planned)),
+                            "what the backend holds against what was promised before loading"}));
+  criteria.push_back(
+      judge({"memory_within_limits", Bound::kBelow, double(cpu::cpu_info().ram_bytes),
+             "the memory of the machine", double(phases.total), "", "bytes"}));
+  criteria.push_back(judge_reduction(context, session));
+}
+
+SuiteResult run(SuiteContext& context) {
+  const SuiteOptions& o = context.options();
+  const int64_t n_prompt = prompt_tokens(o), n_new = answer_tokens(o);
+  context.unload();
+  Phases phases;
+  phases.rss = cpu::rss_bytes();
+  phases.add("model_size_on_disk", bytes_on_disk(context.checkpoint()),
+             "random weights: there is no file");
+  run_phases(context, n_prompt, n_new, phases);
+  add_criteria(context, session_options(o.model, 1, n_prompt + n_new), phases);
+  phases.result.interrupted = interrupted();
+  phases.result.details = {
+      {"prompt_tokens", n_prompt},
+      {"generated_tokens", n_new},
+      {"rss_before_bytes", number_or_null(double(phases.rss), phases.rss > 0)},
+      {"note",
+       "deltas are against the process before loading; memory that suites before gave "
+       "back may be used again"}};
+  return std::move(phases.result);
+}
+
+SuiteCost cost(const SuiteOptions& o, const ModelConfig&) {
+  SuiteCost cost;
+  cost.prefill_tokens = prompt_tokens(o), cost.decode_steps = answer_tokens(o);
+  cost.capacity = cost.prefill_tokens + cost.decode_steps;
+  cost.seconds = 1;
+  return cost;
+}
+
+}  // namespace
+
+Suite memory_phases_suite() {
+  return {
+      "memory_phases",
+      "comprehensive,memory,automated",
+      "memory after loading, after the prompt and after the answer, by kind",
+      "The model is loaded afresh; a prompt of random tokens is read and a few tokens are decoded. "
+      "After each phase the backend's own counters (weights, kv_cache, activations, scratch) and "
+      "the growth of the process are read; peaks while loading and running are sampled every 2 ms. "
+      "Passes when the backend holds at most 1.25 x what was planned and the machine has it; where "
+      "--dtype or --kv-dtype reduce something, when that is 15 % or more.",
+      run,
+      cost};
+}
+
+}  // namespace qwench::bench

@@ -1,0 +1,157 @@
+// Three long prompts: does the memory they need come back, and what happens where there is too little?
+#include <algorithm>
+
+#include "bench/interrupt.h"
+#include "bench/suites/generation.h"
+#include "bench/suites/prompts.h"
+#include "bench/suites/registry.h"
+#include "bench/suites/result.h"
+#include "cpu/cpu_info.h"
+
+namespace qwench::bench {
+
+namespace {
+
+int64_t times_of(const SuiteOptions& o, const RepeatedPhrase& phrase) {
+  return o.quick ? phrase.times / 10 : phrase.times;
+}
+
+struct Tested {
+  int64_t before = 0, during = 0, after = 0;  // resident bytes
+  int64_t prompt_tokens = 0;
+  double seconds = 0;
+  std::string error;  // "" where it worked
+};
+
+Tested test(SuiteContext& context, const RepeatedPhrase& phrase, int64_t n_new) {
+  Tested t;
+  t.before = cpu::rss_bytes();
+  const int64_t start = now_ns();
+  try {
+    const std::vector<int32_t> prompt =
+        prompt_ids(context, phrase.phrase.text, times_of(context.options(), phrase));
+    t.prompt_tokens = int64_t(prompt.size());
+    GenerationSession session(context, 1, t.prompt_tokens + n_new);
+    session.generate(prompt, n_new);
+    t.during = cpu::rss_bytes();
+  } catch (const UsageError&) {
+    throw;
+  } catch (const Error& error) {  // kept as data: what does not fit is what the test is for
+    t.error = error.what();
+  }
+  t.seconds = double(now_ns() - start) * 1e-9;
+  t.after = cpu::rss_bytes();
+  return t;
+}
+
+OrderedJson known(int64_t bytes) { return number_or_null(double(bytes), bytes > 0); }
+
+OrderedJson to_json(const RepeatedPhrase& phrase, int64_t times, const Tested& t) {
+  OrderedJson delta = nullptr, error = nullptr;
+  if (t.during > 0 && t.before > 0) delta = t.during - t.before;
+  if (!t.error.empty()) error = t.error;
+  return {{"test", phrase.phrase.name},
+          {"repetitions", times},
+          {"prompt_tokens", t.prompt_tokens},
+          {"before_bytes", known(t.before)},
+          {"during_bytes", known(t.during)},
+          {"after_bytes", known(t.after)},
+          {"delta_bytes", delta},
+          {"seconds", t.seconds},
+          {"success", t.error.empty()},
+          {"error", error}};
+}
+
+struct Stress {
+  OrderedJson tests = OrderedJson::array();
+  std::vector<double> memory, deltas;  // resident bytes of those that ran
+  int64_t passed = 0, first = 0, last = 0;
+
+  void add(const RepeatedPhrase& phrase, int64_t times, const Tested& t) {
+    tests.push_back(to_json(phrase, times, t));
+    passed += t.error.empty() ? 1 : 0;
+    if (t.during > 0) {
+      memory.push_back(double(t.during));
+      deltas.push_back(double(t.during - t.before));
+    }
+    if (first == 0) first = t.before;
+    last = t.after;
+  }
+  OrderedJson largest() const {
+    if (memory.empty()) return nullptr;
+    return *std::max_element(memory.begin(), memory.end());
+  }
+};
+
+SuiteResult report(const Stress& stress) {
+  SuiteResult result;
+  result.interrupted = interrupted();
+  result.figures = {measured("memory_under_stress", "bytes", stress.memory),
+                    measured("memory_delta", "bytes", stress.deltas)};
+  if (stress.memory.empty() && !interrupted())
+    for (Figure& figure : result.figures) figure.missing = "no prompt could be run";
+  const int64_t n = int64_t(stress.tests.size());
+  result.criteria.push_back(judge("all_tests", "every prompt fits and runs",
+                                  stress.passed == n && n > 0,
+                                  fmt::format("{} of {} passed", stress.passed, n)));
+  // Freed blocks below the allocator's threshold stay with the process.
+  CriterionArgs kept{
+      "memory_kept", Bound::kAtMost, 16e6, "16 MB after all prompts", std::nullopt, "", "bytes"};
+  if (stress.first > 0 && stress.last > 0) kept.value = double(stress.last - stress.first);
+  result.criteria.push_back(judge(std::move(kept)));
+  return result;
+}
+
+SuiteResult run(SuiteContext& context) {
+  const SuiteOptions& o = context.options();
+  const int64_t n_new = o.generated(16, 2);
+  context.model(1, 64);  // loaded before the first reading
+  Stress stress;
+  for (const RepeatedPhrase& phrase : stress_phrases()) {
+    if (interrupted()) break;
+    context.progress().show(fmt::format("memory_stress: {}", phrase.phrase.name));
+    const Tested t = test(context, phrase, n_new);
+    if (!interrupted()) stress.add(phrase, times_of(o, phrase), t);
+  }
+  SuiteResult result = report(stress);
+  const auto average = mean_of(stress.memory);
+  result.details = {
+      {"prompts", prompt_source(context)},
+      {"generated_tokens", n_new},
+      {"passed", stress.passed},
+      {"max_bytes", stress.largest()},
+      {"average_bytes", average ? OrderedJson(*average) : OrderedJson(nullptr)},
+      {"note", fmt::format("prompts may go beyond the {} positions that the model was made for: "
+                           "memory is tested, not text",
+                           context.checkpoint().config().max_positions)},
+      {"tests", stress.tests}};
+  return result;
+}
+
+SuiteCost cost(const SuiteOptions& o, const ModelConfig&) {
+  SuiteCost cost;
+  for (const RepeatedPhrase& phrase : stress_phrases()) {
+    const int64_t tokens = stated_tokens(phrase.phrase.text) * times_of(o, phrase);
+    cost.prefill_tokens += tokens, cost.decode_steps += o.generated(16, 2);
+    cost.capacity = std::max(cost.capacity, tokens + o.generated(16, 2));
+  }
+  return cost;
+}
+
+}  // namespace
+
+Suite memory_stress_suite() {
+  return {
+      "memory_stress",
+      "memory,system",
+      "memory before, during and after three very long prompts",
+      "Three phrases, repeated 100, 50 and 200 times (a tenth of that with --quick), are each read "
+      "as "
+      "one prompt and answered with a few tokens in a session of their own. The resident set of "
+      "the process is read before, with the session alive, and after. A prompt that does not fit "
+      "is recorded with its error. Passes when all run and at most 16 MB stay behind.",
+      run,
+      cost};
+}
+
+}  // namespace qwench::bench

@@ -1,0 +1,80 @@
+// A value that is not finite is no value.
+#include "bench/suites/result.h"
+
+#include <cmath>
+
+#include "engine/quantize/content_hash.h"
+
+namespace qwench::bench {
+
+namespace {
+
+constexpr const char* kSigns[] = {"<", "<=", ">", ">="};
+
+bool within(Bound bound, double value, double limit) {
+  switch (bound) {
+    case Bound::kBelow: return value < limit;
+    case Bound::kAtMost: return value <= limit;
+    case Bound::kAbove: return value > limit;
+    case Bound::kAtLeast: return value >= limit;
+  }
+  return false;
+}
+
+}  // namespace
+
+Figure measured(std::string name, std::string unit, std::vector<double> values) {
+  if (values.empty())
+    return not_measured(std::move(name), std::move(unit), "interrupted before the first run");
+  for (const double value : values)
+    if (!std::isfinite(value))
+      return not_measured(std::move(name), std::move(unit), "a sample was not finite");
+  return {std::move(name), std::move(unit), summarize(std::move(values)), ""};
+}
+
+Figure not_measured(std::string name, std::string unit, std::string why) {
+  return {std::move(name), std::move(unit), std::nullopt, std::move(why)};
+}
+
+Criterion judge(CriterionArgs args) {
+  Criterion c;
+  c.name = std::move(args.name), c.note = std::move(args.note), c.unit = std::move(args.unit);
+  const std::string limit =
+      args.limit_text.empty() ? fmt::format("{:.6g}", args.limit) : args.limit_text;
+  c.expected = fmt::format("{} {}", kSigns[size_t(args.bound)], limit);
+  if (!args.value || !std::isfinite(*args.value)) return c;
+  c.value = args.value;
+  c.outcome = within(args.bound, *args.value, args.limit) ? Outcome::kPass : Outcome::kFail;
+  return c;
+}
+
+Criterion judge(std::string name, std::string expected, bool holds, std::string note) {
+  Criterion c;
+  c.name = std::move(name), c.expected = std::move(expected), c.note = std::move(note);
+  c.value = holds ? 1 : 0;
+  c.outcome = holds ? Outcome::kPass : Outcome::kFail;
+  return c;
+}
+
+std::optional<double> variation(const std::vector<double>& values) {
+  if (values.empty() || mean(values) == 0) return std::nullopt;
+  return standard_deviation(values) / std::fabs(mean(values));
+}
+
+std::optional<double> mean_of(const std::vector<double>& values) {
+  if (values.empty()) return std::nullopt;
+  return mean(values);
+}
+
+std::optional<double> median_of(const std::vector<double>& values) {
+  if (values.empty()) return std::nullopt;
+  return median(values);
+}
+
+std::string output_hash(const std::vector<int32_t>& ids) {
+  ContentHash hash;
+  hash.add(ids.data(), int64_t(ids.size() * sizeof(int32_t)));
+  return fmt::format("{:016x}", hash.value());
+}
+
+}  // namespace qwench::bench
