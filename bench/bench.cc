@@ -183,6 +183,8 @@ static int print_plan(const BenchOptions& o) {
 
 static int run_bench(const BenchOptions& o) {
   if (wants_kernel_list(o.model)) return print_kernel_list(o.model);
+  if (o.resume && o.samples.empty())
+    fail_usage("--resume: expected --samples FILE, which holds what is finished");
   if (o.plan) return print_plan(o);
   const BenchReport report = measure_bench(o);
   if (!o.output.empty()) write_text_file(o.output, to_text(report_json(report)));

@@ -161,11 +161,11 @@ void declare_bench_options(CLI::App& command, BenchOptions& o) {
   command.add_flag("--no-warmup", o.no_warmup, "Same as --warmup 0");
   CLI::Option* json = command.add_flag("--json", o.json, "One JSON document on stdout");
   command.add_flag("--csv", o.csv, "One CSV line per row on stdout")->excludes(json);
-  CLI::Option* samples = command.add_option(
-      "--samples", o.samples, "Append every case to this file as soon as it is measured");
-  command
-      .add_flag("--resume", o.resume, "Take the cases that --samples has, measure only the others")
-      ->needs(samples);
+  command.add_option("--samples", o.samples,
+                     "Append every case to this file as soon as it is measured");
+  command.add_flag("--resume", o.resume,
+                   "Take the cases that --samples has, measure only the others; suites: those of\n"
+                   "OUTPUT/suites.jsonl");
   command.add_flag("--plan", o.plan,
                    "Say what would be measured, in what memory and time; no more");
   command.add_option("--trace", o.trace, "Write the time of every op to this file, for Perfetto");

@@ -119,12 +119,6 @@ void declare_sizes(CLI::App& command, SuitesOptions& o) {
 }
 
 void declare_flow(CLI::App& command, SuitesOptions& o) {
-  command.add_flag("--plan", o.plan, "Show suites, memory and time, and run nothing")
-      ->group(kGroup);
-  command
-      .add_flag("--resume", o.resume,
-                "Skip what OUTPUT/suites.jsonl holds of the same configuration")
-      ->group(kGroup);
   command.add_flag("--strict", o.strict, "Exit with 1 when a criterion is missed")->group(kGroup);
 }
 
@@ -143,8 +137,8 @@ void declare_suites_options(CLI::App& command, SuitesOptions& o, BenchOptions& b
 }
 
 bool wants_suites(const SuitesOptions& o) {
-  return !o.type.empty() || !o.specific.empty() || !o.metric.empty() || o.suite.quick || o.plan ||
-         o.resume || o.strict || !o.suite.prompts_file.empty() || o.suite.seconds > 0;
+  return !o.type.empty() || !o.specific.empty() || !o.metric.empty() || o.suite.quick || o.strict ||
+         !o.suite.prompts_file.empty() || o.suite.seconds > 0;
 }
 
 void take_bench_options(const CLI::App& command, const BenchOptions& bench, SuitesOptions& o) {
@@ -160,6 +154,9 @@ void take_bench_options(const CLI::App& command, const BenchOptions& bench, Suit
   if (given(command, "--batch")) o.suite.batches = parse_axis(bench.batch, "-b", 1, 4096);
   if (given(command, "--new-tokens") && !o.suite.max_tokens)
     o.suite.max_tokens = one_number(bench.decode, "-n", int64_t(1) << 20);
+  if (!bench.samples.empty())
+    fail_usage("--samples: suites keep theirs in the folder of --output; leave it out");
+  o.plan = bench.plan, o.resume = bench.resume;
   o.output = bench.output, o.json = bench.json, o.csv = bench.csv;
 }
 

@@ -13,7 +13,6 @@ namespace qwench::bench {
 
 namespace {
 
-constexpr double kTurnNs = 20e6;  // at least: far above the clock and a wake-up
 constexpr int64_t kLeastRounds = 12, kMostRounds = 1000;
 
 class Referee {
@@ -54,7 +53,7 @@ class Referee {
   double warm_up() {
     double round_ns = 0;
     for (size_t phase = 0; phase < measured_.phases.size(); ++phase) {
-      double shortest = kTurnNs, passes = 0;
+      double shortest = settings_.turn_ns, passes = 0;
       int64_t began = 0;
       for (int again = 0; again < 2; ++again) {
         passes = 0, began = now_ns();
@@ -65,7 +64,7 @@ class Referee {
         }
       }
       const double besides = double(now_ns() - began) - passes;
-      measured_.repeats.push_back(std::max<int64_t>(1, int64_t(kTurnNs / shortest)));
+      measured_.repeats.push_back(std::max<int64_t>(1, int64_t(settings_.turn_ns / shortest)));
       round_ns += passes * double(measured_.repeats.back()) + std::max(0.0, besides);
     }
     return round_ns;

@@ -11,6 +11,9 @@ namespace qwench::bench {
 struct RoundSettings {
   double seconds = 40;  // of timing in all
   int64_t rounds = 0;   // 0: as many as the seconds allow
+  // A turn of the shortest arm, at least: far above the clock and a wake-up. Less where one arm is many
+  // times slower than another, and its turns would take all the time.
+  double turn_ns = 20e6;
   uint64_t seed = 1;
   std::function<void(int64_t round, int64_t rounds)> progress;
 };

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "bench/comparison/comparison_report.h"
+#include "bench/comparison/contenders.h"
 #include "bench/interrupt.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
@@ -74,12 +75,12 @@ SuiteResult run(SuiteContext& context) {
   const SuiteOptions& o = context.options();
   const Workload workload = workload_of(o, context.checkpoint().config());
   context.unload();  // two models of its own
-  const Contenders contenders =
-      load_contenders({parse_configuration("reference:kernel=reference", o.model, "comparative"),
-                       parse_configuration("default:", o.model, "comparative")},
-                      workload);
+  Contenders contenders({parse_configuration("reference:kernel=reference", o.model, "comparative"),
+                         parse_configuration("default:", o.model, "comparative")},
+                        workload);
   RoundSettings rounds;
   rounds.seconds = seconds_of(o), rounds.seed = o.model.seed;
+  rounds.turn_ns = o.quick ? 1e6 : 3e6;  // the reference takes tens of times as long
   rounds.progress = [&](int64_t round, int64_t n) {
     context.progress().show(fmt::format("comparative: round {}/{}", round + 1, n));
   };

@@ -60,8 +60,8 @@ void Journal::read() {
       if (end == std::string::npos)
         fail("{}: expected the end of the line, got that of the file", where);
       Line line = parse_line(text.substr(whole, end - whole), where);
-      if (line.config_hash == config_hash_)
-        finished_[line.suite.at("suite").get<std::string>()] = std::move(line.suite);
+      const std::string suite = line.suite.at("suite");
+      if (line.config_hash == config_hash_) finished_[suite] = std::move(line.suite);
     } catch (const Error& error) {
       if (!last) throw;
       note(fmt::format("{}: the last line is torn ({} bytes): its suite runs again", path_,

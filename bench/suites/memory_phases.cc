@@ -67,8 +67,8 @@ int64_t bytes_on_disk(const Checkpoint& checkpoint) {
 
 struct Phases {
   SuiteResult result;
-  int64_t rss = 0;  // before anything
-  int64_t total = 0;
+  int64_t rss = 0;    // before anything
+  int64_t total = 0;  // held now, but for scratch: that grows with threads, not with the model
 
   void add(const std::string& name, int64_t bytes, const char* why_not) {
     result.figures.push_back(bytes > 0 ? measured(name, "bytes", {double(bytes)})
@@ -78,7 +78,7 @@ struct Phases {
   void add_phase(const std::string& phase, const MemoryCounters& memory) {
     total = 0;
     for (size_t i = 0; i < kMemoryKinds; ++i) {
-      total += memory.now[i];
+      if (MemoryKind(i) != MemoryKind::kScratch) total += memory.now[i];
       result.figures.push_back(measured(fmt::format("{}_{}", phase, kMemoryKindNames[i]), "bytes",
                                         {double(memory.now[i])}));
     }
@@ -144,10 +144,10 @@ void add_criteria(SuiteContext& context, const SessionOptions& session, Phases& 
   const int64_t weights = planned_weight_bytes(context.options().model, checkpoint);
   const int64_t planned = plan_memory(checkpoint.config(), weights, session).total();
   std::vector<Criterion>& criteria = phases.result.criteria;
-  // Scratch of threads and a second layout of a weight are not in the plan.
-  criteria.push_back(judge({"planned_memory", Bound::kAtMost, 1.25, "1.25 x the plan",
-                            double(phases.total) / double(std::max<int64_t>(1, planned)),
-                            "what the backend holds against what was promised before loading"}));
+  criteria.push_back(
+      judge({"planned_memory", Bound::kAtMost, 1.25, "1.25 x the plan",
+             double(phases.total) / double(std::max<int64_t>(1, planned)),
+             "held (without threads' scratch) against what was planned before loading"}));
   criteria.push_back(
       judge({"memory_within_limits", Bound::kBelow, double(cpu::cpu_info().ram_bytes),
              "the memory of the machine", double(phases.total), "", "bytes"}));

@@ -51,7 +51,7 @@ SuiteResult run(SuiteContext& context) {
     result.figures.push_back(measured(fact.name, "count", {double(fact.held)}));
     Criterion c = judge(fact.name, fmt::format("{} as in the checkpoint", fact.stated),
                         fact.held == fact.stated);
-    c.value = double(fact.held);
+    c.value = double(fact.held), c.unit = "count";
     result.criteria.push_back(std::move(c));
     details[fact.name] = fact.held;
   }

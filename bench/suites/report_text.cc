@@ -9,6 +9,8 @@ namespace {
 
 std::string in_unit(double value, const std::string& unit) {
   if (unit == "ns") return format_ns(value);
+  if (unit == "boolean") return value != 0 ? "yes" : "no";
+  if (unit == "count" || unit == "sequences") return fmt::format("{:.0f}", value);
   if (unit == "bytes")
     return value < 0 ? "-" + format_bytes(int64_t(-value)) : format_bytes(int64_t(value));
   return format_number(value);

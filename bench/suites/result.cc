@@ -51,7 +51,7 @@ Criterion judge(CriterionArgs args) {
 Criterion judge(std::string name, std::string expected, bool holds, std::string note) {
   Criterion c;
   c.name = std::move(name), c.expected = std::move(expected), c.note = std::move(note);
-  c.value = holds ? 1 : 0;
+  c.value = holds ? 1 : 0, c.unit = "boolean";
   c.outcome = holds ? Outcome::kPass : Outcome::kFail;
   return c;
 }

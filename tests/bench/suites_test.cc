@@ -19,6 +19,8 @@
 
 using namespace qwench::bench;
 using namespace qwench::test;
+using Judged = qwench::bench::Outcome;
+using Ran = qwench::test::Outcome;
 using qwench::Error;
 using qwench::Json;
 using qwench::OrderedJson;
@@ -48,7 +50,7 @@ void check_finite(const SuiteResult& result) {
   for (const Criterion& criterion : result.criteria) {
     INFO(criterion.name);
     CHECK(!criterion.expected.empty());
-    const bool judged = criterion.outcome != Outcome::kUnknown;
+    const bool judged = criterion.outcome != Judged::kUnknown;
     if (judged) CHECK(criterion.value.has_value());
   }
 }
@@ -80,7 +82,7 @@ TEST_CASE("every suite has a name of its own, known types and a method") {
     CHECK(suite.method.size() > 40);
     CHECK(suite.method.back() == '.');
     CHECK(suite.has_type("all"));
-    CHECK(suite.run != nullptr);
+    CHECK((suite.run != nullptr));
     const OrderedJson json = suite_json(suite, {}, 0);
     for (const OrderedJson& type : json.at("types"))
       CHECK(std::find(types.begin(), types.end(), type.get<std::string>()) != types.end());
@@ -124,12 +126,12 @@ TEST_CASE("a criterion compares by its bound; a value that is missing or not fin
   const auto outcome = [](Bound bound, std::optional<double> value) {
     return judge({"c", bound, 2, "", value}).outcome;
   };
-  CHECK(outcome(Bound::kBelow, 2) == Outcome::kFail);
-  CHECK(outcome(Bound::kAtMost, 2) == Outcome::kPass);
-  CHECK(outcome(Bound::kAbove, 2) == Outcome::kFail);
-  CHECK(outcome(Bound::kAtLeast, 2) == Outcome::kPass);
-  CHECK(outcome(Bound::kAtMost, std::nullopt) == Outcome::kUnknown);
-  CHECK(outcome(Bound::kAtMost, NAN) == Outcome::kUnknown);
+  CHECK(outcome(Bound::kBelow, 2) == Judged::kFail);
+  CHECK(outcome(Bound::kAtMost, 2) == Judged::kPass);
+  CHECK(outcome(Bound::kAbove, 2) == Judged::kFail);
+  CHECK(outcome(Bound::kAtLeast, 2) == Judged::kPass);
+  CHECK(outcome(Bound::kAtMost, std::nullopt) == Judged::kUnknown);
+  CHECK(outcome(Bound::kAtMost, NAN) == Judged::kUnknown);
   CHECK(judge({"c", Bound::kBelow, 10, "10 s", 1}).expected == "< 10 s");
   CHECK(!measured("f", "s", {1, NAN}).summary);
   CHECK(!measured("f", "s", {}).summary);
@@ -214,7 +216,7 @@ TEST_CASE("an output folder holds the guides' files, and --resume runs what a to
   const ScratchFolder folder;
   const std::string command = "bench --specific-tests model_capacity latency --quick --json -m " +
                               kShipped + " --output " + folder.file("out");
-  const Outcome first = run(command);
+  const Ran first = run(command);
   REQUIRE_MESSAGE(first.code == 0, first.err);
   const Json json = qwench::parse_json(first.out, "stdout");
   CHECK(json["command"] == "suites");
@@ -233,7 +235,7 @@ TEST_CASE("an output folder holds the guides' files, and --resume runs what a to
 
   const std::string journal = qwench::read_file(folder.file("out/suites.jsonl"), 1 << 20);
   folder.write("out/suites.jsonl", journal.substr(0, journal.size() - 3));
-  const Outcome second = run(command + " --resume");
+  const Ran second = run(command + " --resume");
   REQUIRE_MESSAGE(second.code == 0, second.err);
   CHECK(second.err.find("torn") != std::string::npos);
   CHECK(second.err.find("model_capacity: finished before") != std::string::npos);
