@@ -56,6 +56,7 @@ bool number_or_missing(const Json& object, const char* key) {
 void check_figure(const Json& figure, const std::string& where) {
   if (!figure.is_object()) fail_shape(where, "figures that are objects");
   read_string(figure, "name", where), read_string(figure, "unit", where);
+  if (!figure.contains("summary")) fail_shape(where, "figures that have a summary or null");
   if (!has(figure, "summary")) return;
   const Json& summary = figure.at("summary");
   if (!summary.is_object()) fail_shape(where, "summaries that are objects");

@@ -194,6 +194,18 @@ TEST_CASE("wrong names and options of suites exit with 2 and say what would be r
   check_usage_error("describe latensy", "did you mean latency?");
 }
 
+TEST_CASE("the guides' names of options work for the sweep too") {
+  if (!available()) return;
+  const ScratchFolder folder;
+  const Ran ran = run("bench -m " + kNoTokenizer +
+                      " -p 4 --max-new-tokens 2 --batch-size 2 --device cpu --runs 1 --no-warmup "
+                      "--json --output-file " +
+                      folder.file("result.json"));
+  REQUIRE_MESSAGE(ran.code == 0, ran.err);
+  CHECK(qwench::parse_json_file(folder.file("result.json"))["config"]["batch"][0] == 2);
+  CHECK(qwench::parse_json(ran.out, "stdout")["config"]["decode_tokens"][0] == 2);
+}
+
 TEST_CASE("list and describe name every suite, and a plan runs none") {
   if (!available()) return;
   const std::string listed = run("list").out,
