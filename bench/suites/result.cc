@@ -56,6 +56,14 @@ Criterion judge(std::string name, std::string expected, bool holds, std::string 
   return c;
 }
 
+Criterion judge_random_logits(SuiteContext& context, double relative_l2, int64_t tokens) {
+  const DType dtype = weight_dtype(context.options().model, context.checkpoint().config());
+  const bool rounds = is_quantized(dtype);
+  return judge({"logits_relative_error", Bound::kAtMost, rounds ? 0.03 : 0.01,
+                rounds ? "3 % (inputs rounded to 8 bits)" : "1 %", relative_l2,
+                fmt::format("L2 over {} random tokens", tokens)});
+}
+
 std::optional<double> variation(const std::vector<double>& values) {
   if (values.empty() || mean(values) == 0) return std::nullopt;
   return standard_deviation(values) / std::fabs(mean(values));
