@@ -17,8 +17,8 @@ struct SuitesOptions {
   bool json = false, csv = false, plan = false, resume = false, strict = false;
 };
 
-/// --benchmark-type --specific-tests --metric --max-tokens --prompts-file --duration --quick --plan
-/// --resume --strict --device.
+/// --benchmark-type --specific-tests --metric --max-tokens --prompts-file --duration --quick --strict
+/// --device.
 void declare_suites_options(CLI::App& command, SuitesOptions& options, BenchOptions& bench);
 
 /// True where one of them asks for suites instead of the sweep.
