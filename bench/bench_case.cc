@@ -21,6 +21,7 @@ CaseResult result_of(const std::vector<TimedRun>& runs, const CaseSettings& sett
   }
   const TimedRun& typical = runs[median_index(speeds)];
   CaseResult result;
+  for (const TimedRun& run : runs) result.telemetry.push_back(run.telemetry);
   result.phase = settings.phase, result.batch = batch;
   result.depth = settings.depth, result.n_tokens = settings.n_tokens;
   result.tokens_per_second = summarize(speeds);
@@ -156,18 +157,25 @@ std::optional<CaseResult> measure_case(Session& session, const Model& model,
       readings.push_back(settings.read_bandwidth());
   };
   WarmUp before_all;
+  TelemetryReader reader(model.backend->threads());
   bool running = warm_up(runner, profiler, settings, before_all);
   for (int64_t i = 0; i < settings.runs && running; ++i) {
     if (settings.progress) settings.progress(i);
     read_bandwidth();
     TimedRun run;
+    reader.start();
     running = runner.run(profiler, session.n_seq(), settings.n_tokens, run);
     if (running) require_same_output(runs, run);
+    run.telemetry = reader.finish(run.wall_ns);
     if (running) runs.push_back(std::move(run));
   }
+  if (!runs.empty()) read_bandwidth();
+  if (running && settings.after_runs)
+    settings.after_runs([&, again = TimedRun()]() mutable {
+      return runner.run(profiler, session.n_seq(), settings.n_tokens, again);
+    });
   model.backend->profiler = before;
   if (runs.empty()) return std::nullopt;
-  read_bandwidth();
   CaseResult result = result_of(runs, settings, session.n_seq());
   result.warm_up = before_all;
   if (!readings.empty()) result.read_bandwidth = summarize(readings).median;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench/statistics.h"
+#include "bench/telemetry/run_telemetry.h"
 #include "engine/session.h"
 
 namespace qwench::bench {
@@ -21,6 +22,8 @@ struct CaseSettings {
   std::function<void(int64_t run)> progress;  // before each timed run
   std::function<double()>
       read_bandwidth;  // bytes/s now; asked around each decode run; may be empty
+  /// After the timed runs, with a function that runs once more (false: interrupted); may be empty.
+  std::function<void(const std::function<bool()>& run_again)> after_runs = {};
 };
 
 /// One timed pass over all tokens of a phase.
@@ -28,6 +31,7 @@ struct TimedRun {
   int64_t wall_ns = 0, ttft_ns = 0;
   std::vector<OpRecord> ops;
   uint64_t output_hash = 0;  // of the arg maxes, in the order in which they were made
+  RunTelemetry telemetry;  // of the timed runs
 };
 
 /// Times passes on a session that holds `depth` tokens in each sequence, and leaves it so.
@@ -65,6 +69,7 @@ struct CaseResult {
   Summary ttft_ns;            // prefill: start to the first token of the first sequence
   double read_bandwidth = 0;  // decode: median of the readings between the runs; 0: none
   WarmUp warm_up;
+  std::vector<RunTelemetry> telemetry;  // of each timed run
   int64_t wall_ns = 0;
   std::vector<OpRecord> ops;
   uint64_t output_hash = 0;  // the same in every run
