@@ -29,6 +29,7 @@ OrderedJson config_json(const BenchOptions& o, const Axes& axes, const ModelConf
                       {"capacity", capacity_of(o, axes, axes.depth.back())},
                       {"kernel_policy", backend.policy().to_string()}};
   json.update(options_json(o, axes));
+  if (o.energy.asked()) json["energy"] = true;
   return json;
 }
 
@@ -40,6 +41,8 @@ struct Sweep {
   std::optional<BenchSamples> samples;
   std::optional<Trace> trace;
   Progress progress;
+  std::optional<EnergyMeter> meter;  // none: energy was not asked for
+  bool idle_measured = false;
 
   /// Takes the case from the samples, if they have it.
   bool take_known(const CaseKey& key) {
@@ -60,6 +63,18 @@ struct Bench {
   std::vector<size_t> rows;  // of the report, measured now
 };
 
+using AfterRuns = std::function<void(const std::function<bool()>& run_again)>;
+
+/// Measures the energy of further runs of a case, if that was asked for.
+AfterRuns energy_of(Sweep& sweep, const CaseKey& key, std::optional<EnergyFigures>& to) {
+  if (!sweep.meter) return {};
+  to.emplace().reason = "interrupted";
+  return [&sweep, &to, key](const std::function<bool()>& run_again) {
+    sweep.progress.show(label_of(key) + ": energy");
+    to = sweep.meter->measure(key.batch * key.n_tokens, run_again);
+  };
+}
+
 void measure(Sweep& sweep, Bench& bench, Session& session, const CaseKey& key) {
   const BenchOptions& o = sweep.options;
   CaseSettings settings{
@@ -73,13 +88,16 @@ void measure(Sweep& sweep, Bench& bench, Session& session, const CaseKey& key) {
         sweep.progress.show(fmt::format("{}: run {}/{}", label_of(key), run + 1, o.runs));
       },
       [&] { return bench.meter.measure(0.1).per_second; }};
+  std::optional<EnergyFigures> energy;
+  settings.after_runs = energy_of(sweep, key, energy);
   std::optional<CaseResult> result = measure_case(session, bench.loaded.model, settings);
   if (!result) return;
   sweep.progress.done(
       fmt::format("{}: {:.2f} tokens/s", label_of(key), result->tokens_per_second.median));
   bench.rows.push_back(sweep.report.rows.size());
-  sweep.report.rows.push_back({key.threads, std::move(*result), bench.roofline});
-  if (sweep.samples) sweep.samples->append(sweep.report, sweep.report.rows.back());
+  sweep.report.rows.push_back({key.threads, std::move(*result), bench.roofline, energy});
+  const bool cut_short = energy && interrupted();  // to be measured again
+  if (sweep.samples && !cut_short) sweep.samples->append(sweep.report, sweep.report.rows.back());
 }
 
 /// The cases of one batch size and depth.
@@ -96,6 +114,14 @@ void measure_session(Sweep& sweep, Bench& bench, const std::vector<CaseKey>& cas
     }
     measure(sweep, bench, *session, key);
   }
+}
+
+/// Once, with the model in memory.
+void measure_idle(Sweep& sweep) {
+  if (!sweep.meter || std::exchange(sweep.idle_measured, true)) return;
+  sweep.progress.show("measuring idle power");
+  sweep.meter->measure_idle(sweep.options.energy.idle_ns);
+  sweep.progress.done(sweep.meter->idle_text());
 }
 
 cpu::Roofline measure_ceilings(Sweep& sweep, int threads) {
@@ -115,6 +141,7 @@ void measure_threads(Sweep& sweep, const Checkpoint& checkpoint, std::unique_ptr
   if (sweep.trace) loaded.backend->trace = &*sweep.trace;
   Bench bench{loaded, cpu::ReadMeter(threads), measure_ceilings(sweep, threads), {}};
   const InterruptGuard guard;
+  measure_idle(sweep);
   for (const std::vector<CaseKey>& session : sessions) measure_session(sweep, bench, session);
   sweep.report.interrupted = interrupted();
   if (!interrupted()) bench.roofline = higher(bench.roofline, measure_ceilings(sweep, threads));
@@ -153,7 +180,7 @@ BenchReport measure_bench(const BenchOptions& o) {
   const Axes axes = read_axes(o);
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
   capacity_of(o, axes, axes.depth.back());
-  Sweep sweep{o, axes, {}, {}, {}, {}};
+  Sweep sweep{o, axes, {}, {}, {}, {}, make_energy_meter(o.energy, o.model.backend)};
   if (!o.trace.empty()) sweep.trace.emplace(kTraceEvents);
   if (!o.samples.empty()) sweep.samples.emplace(o.samples, sample_conditions(o, axes), o.resume);
   for (int64_t threads : axes.threads) {

@@ -91,6 +91,7 @@ constexpr Key kKeys[] = {
     {"mmap", "--mmap", [](BenchOptions& o, const Value& v) { o.model.mmap = v.flag(); }},
     {"check_finite", "--check-finite",
      [](BenchOptions& o, const Value& v) { o.model.check_finite = v.flag(); }},
+    {"energy", "--energy", [](BenchOptions& o, const Value& v) { o.energy.wanted = v.flag(); }},
     {"model", "", nullptr},
     {"model_type", "", nullptr},
     {"parameters", "", nullptr},
@@ -159,6 +160,7 @@ void declare_bench_options(CLI::App& command, BenchOptions& o) {
       ->check(CLI::Range(int64_t(0), int64_t(1000)))
       ->capture_default_str();
   command.add_flag("--no-warmup", o.no_warmup, "Same as --warmup 0");
+  add_energy_options(command, o.energy);
   CLI::Option* json = command.add_flag("--json", o.json, "One JSON document on stdout");
   command.add_flag("--csv", o.csv, "One CSV line per row on stdout")->excludes(json);
   command.add_option("--samples", o.samples,

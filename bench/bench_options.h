@@ -1,6 +1,7 @@
 // What `qwench bench` is asked for: from the command line, or from the result of an earlier run, which
 // holds the same options resolved.
 #pragma once
+#include "bench/energy/energy_options.h"
 #include "bench/model_options.h"
 #include "engine/json.h"
 
@@ -8,6 +9,7 @@ namespace qwench::bench {
 
 struct BenchOptions {
   ModelOptions model;
+  EnergyOptions energy;
   std::string prefill = "512", decode = "64", depth = "0", batch = "1", threads;
   int64_t runs = 5, warmup = 1;
   bool no_warmup = false, json = false, csv = false, plan = false, resume = false;

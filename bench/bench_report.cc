@@ -88,6 +88,10 @@ OrderedJson row_json(const BenchReport& report, const BenchRow& row) {
                     {"ns", r.warm_up.ns},
                     {"first_ns", number_or_null(double(r.warm_up.first_ns), r.warm_up.runs > 0)},
                     {"converged", r.warm_up.converged}};
+  json["telemetry"] = OrderedJson::array();
+  for (const RunTelemetry& run : r.telemetry)
+    json["telemetry"].push_back(to_json(run, row.threads));
+  if (row.energy) json["energy"] = to_json(*row.energy);
   json["wall_ns"] = r.wall_ns;
   json["output_hash"] = fmt::format("{:016x}", r.output_hash);
   json["memory"] = memory_json(r.memory);

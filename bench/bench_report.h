@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bench/bench_case.h"
+#include "bench/energy/energy_meter.h"
 #include "bench/kernel_list.h"
 #include "cpu/probes.h"
 
@@ -15,7 +16,8 @@ constexpr int kSchemaVersion = 1;
 struct BenchRow {
   int threads = 0;
   CaseResult result;
-  cpu::Roofline roofline;  // measured before and after the cases of this thread count
+  cpu::Roofline roofline;               // measured before and after the cases of this thread count
+  std::optional<EnergyFigures> energy;  // none: not asked for
 };
 
 struct BenchReport {

@@ -35,6 +35,8 @@ std::string doubts(const BenchReport& report) {
     const std::string which =
         fmt::format("{} of {} tokens, batch {}, depth {}, {} threads", name_of(r.phase), r.n_tokens,
                     r.batch, r.depth, row.threads);
+    const std::string contaminated = contamination_text(r.telemetry, row.threads);
+    if (!contaminated.empty()) text += fmt::format("contaminated: {}: {}\n", which, contaminated);
     if (r.warm_up.runs > 0 && !r.warm_up.converged)
       text += fmt::format(
           "not converged: {}: the last of {} warm-up runs still differ by more than 2 %\n", which,
@@ -47,6 +49,16 @@ std::string doubts(const BenchReport& report) {
           which,
           100 * standard_deviation(r.tokens_per_second.values) / mean(r.tokens_per_second.values));
   }
+  return text;
+}
+
+std::string energy_lines(const BenchReport& report) {
+  std::string text;
+  for (const BenchRow& row : report.rows)
+    if (row.energy)
+      text += fmt::format("energy: {} of {} tokens, batch {}, depth {}, {} threads: {}\n",
+                          name_of(row.result.phase), row.result.n_tokens, row.result.batch,
+                          row.result.depth, row.threads, energy_text(*row.energy));
   return text;
 }
 
@@ -139,7 +151,7 @@ std::string report_text(const BenchReport& report) {
                       report.config.value("kernel_policy", "default"));
   text += case_table(report);
   if (report.rows.empty()) return text + "(no case was finished)\n";
-  text += doubts(report);
+  text += doubts(report) + energy_lines(report);
   text += op_tables(report) + memory_table(report.rows.back().result.memory) + ceilings(report);
   const std::string prefill = kernel_choices_text(only_run(report.prefill_kernels, report));
   const std::string decode = kernel_choices_text(only_run(report.decode_kernels, report));

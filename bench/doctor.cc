@@ -1,5 +1,6 @@
 // `qwench doctor`: what this machine and this build can do, what is missing, and how to get it.
 #include "bench/commands.h"
+#include "bench/energy/find_sources.h"
 #include "bench/environment.h"
 #include "bench/exit_code.h"
 #include "bench/model_fit.h"
@@ -73,7 +74,7 @@ std::string probes_text(const cpu::Roofline& r) {
 }
 
 std::string report_text(const OrderedJson& environment, const OrderedJson& backends,
-                        const cpu::Roofline& roofline) {
+                        const cpu::Roofline& roofline, const std::string& energy) {
   const cpu::CpuInfo& info = cpu::cpu_info();
   Table facts({"<qwench", "<" + version_text()});
   facts.add({"system", environment["os"]["kernel"].get<std::string>()});
@@ -90,6 +91,7 @@ std::string report_text(const OrderedJson& environment, const OrderedJson& backe
        environment["tool"]["sentencepiece"] == true
            ? "built in"
            : "not built (install libsentencepiece-dev and build again); Qwen does not need it"});
+  facts.add({"energy", energy});
   std::string text = facts.to_string() + "\n" + probes_text(roofline);
   text += "\n" + checks_text(preflight());
   for (const std::string& warning : warnings(environment)) text += "warning: " + warning + "\n";
@@ -113,16 +115,19 @@ int run_doctor(const DoctorOptions& o) {
   const OrderedJson environment = environment_block(), backends = backends_json();
   std::optional<ModelFit> fit;
   if (!o.model.model.empty()) fit = fit_of(o.model, roofline, threads);
+  const std::vector<FoundSource> energy = find_energy_sources();
   if (o.json)
     print(to_text({{"schema_version", 1},
                    {"environment", environment},
                    {"backends", backends},
+                   {"energy_sources", energy_sources_json(energy)},
                    {"roofline", to_json(roofline)},
                    {"preflight", checks_json(preflight())},
                    {"model", fit ? to_json(*fit) : OrderedJson(nullptr)},
                    {"warnings", warnings(environment)}}));
   else
-    print(report_text(environment, backends, roofline) + (fit ? "\n" + fit_text(*fit) : ""));
+    print(report_text(environment, backends, roofline, energy_line(energy)) +
+          (fit ? "\n" + fit_text(*fit) : ""));
   return kExitOk;
 }
 
