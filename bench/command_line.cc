@@ -26,6 +26,7 @@ void declare(CLI::App& program, Action& chosen) {
   add_accuracy_command(program, chosen);
   add_compare_command(program, chosen);
   add_regress_command(program, chosen);
+  add_monitor_command(program, chosen);
   add_kernels_command(program, chosen);
   add_quantize_command(program, chosen);
   add_inspect_command(program, chosen);

@@ -17,6 +17,7 @@ void add_bench_command(CLI::App& program, Action& chosen);
 void add_accuracy_command(CLI::App& program, Action& chosen);
 void add_compare_command(CLI::App& program, Action& chosen);
 void add_regress_command(CLI::App& program, Action& chosen);
+void add_monitor_command(CLI::App& program, Action& chosen);
 void add_kernels_command(CLI::App& program, Action& chosen);
 void add_list_command(CLI::App& program, Action& chosen);
 void add_describe_command(CLI::App& program, Action& chosen);

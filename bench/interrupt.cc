@@ -8,17 +8,21 @@ namespace qwench::bench {
 namespace {
 volatile std::sig_atomic_t seen = 0;
 
-extern "C" void on_interrupt(int) {
+extern "C" void on_interrupt(int signal) {
   seen = 1;
-  std::signal(SIGINT, SIG_DFL);
+  std::signal(signal, SIG_DFL);
 }
 }  // namespace
 
-InterruptGuard::InterruptGuard() {
+InterruptGuard::InterruptGuard(Signals signals) : signals_(signals) {
   seen = 0;
   std::signal(SIGINT, on_interrupt);
+  if (signals_ == Signals::kInterruptAndTerminate) std::signal(SIGTERM, on_interrupt);
 }
-InterruptGuard::~InterruptGuard() { std::signal(SIGINT, SIG_DFL); }
+InterruptGuard::~InterruptGuard() {
+  std::signal(SIGINT, SIG_DFL);
+  if (signals_ == Signals::kInterruptAndTerminate) std::signal(SIGTERM, SIG_DFL);
+}
 
 bool interrupted() { return seen != 0; }
 

@@ -4,13 +4,18 @@
 
 namespace qwench::bench {
 
-/// From here to the end of its scope the first SIGINT only sets a flag.
+enum class Signals : unsigned char { kInterrupt, kInterruptAndTerminate };
+
+/// From here to the end of its scope the first SIGINT, and SIGTERM if asked for, only sets a flag.
 class InterruptGuard {
  public:
-  InterruptGuard();
+  explicit InterruptGuard(Signals signals = Signals::kInterrupt);
   ~InterruptGuard();
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
+
+ private:
+  Signals signals_;
 };
 
 bool interrupted();
