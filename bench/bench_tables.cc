@@ -54,11 +54,13 @@ std::string doubts(const BenchReport& report) {
 
 std::string energy_lines(const BenchReport& report) {
   std::string text;
-  for (const BenchRow& row : report.rows)
-    if (row.energy)
-      text += fmt::format("energy: {} of {} tokens, batch {}, depth {}, {} threads: {}\n",
-                          name_of(row.result.phase), row.result.n_tokens, row.result.batch,
-                          row.result.depth, row.threads, energy_text(*row.energy));
+  for (const BenchRow& row : report.rows) {
+    if (!row.energy) continue;
+    if (row.energy->source.empty()) return "energy: " + energy_text(*row.energy) + "\n";  // of all
+    text += fmt::format("energy: {} of {} tokens, batch {}, depth {}, {} threads: {}\n",
+                        name_of(row.result.phase), row.result.n_tokens, row.result.batch,
+                        row.result.depth, row.threads, energy_text(*row.energy));
+  }
   return text;
 }
 

@@ -106,7 +106,8 @@ EnergyFigures EnergyMeter::measure(int64_t tokens, const std::function<bool()>& 
   none.reason = found_.reason;
   if (!found_.source) return none;
   EnergySource& source = *found_.source;
-  const int64_t length = std::min(std::max(window_.least_ns, source.shortest_window_ns()), window_.most_ns);
+  const int64_t length =
+      std::min(std::max(window_.least_ns, source.shortest_window_ns()), window_.most_ns);
   int64_t passes = 0;
   bool complete = true;
   const SampledWindow window = sample_while(source, kSamplingNs, [&] {

@@ -121,7 +121,7 @@ NvmlLibrary open_nvml(const char* file) {
   void* const library = ::dlopen(file, RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     const char* const why = ::dlerror();
-    return {std::nullopt, fmt::format("{}: {}", file, why ? why : "cannot be opened")};
+    return {std::nullopt, why ? why : fmt::format("{}: cannot be opened", file)};
   }
   NvmlFunctions f;
   const bool complete = find(library, "nvmlInit_v2", f.init) &&

@@ -21,9 +21,11 @@ std::vector<TimedValue> thinned(const std::vector<TimedValue>& all, size_t most)
   return some;
 }
 
-/// Median of the slopes between all pairs, per hour; none without two moments.
+/// Median of the slopes between all pairs, per hour; none where they span less than one.
 std::optional<double> median_slope(const std::vector<TimedValue>& values) {
   constexpr size_t kMost = 300;
+  constexpr int64_t kHour = 3'600'000'000'000;
+  if (values.back().unix_ns - values.front().unix_ns < kHour) return std::nullopt;
   const std::vector<TimedValue> some = thinned(values, kMost);
   std::vector<double> slopes;
   for (size_t i = 0; i < some.size(); ++i)

@@ -15,7 +15,8 @@ struct Trend {
   double first_median = 0, last_median = 0;
   double ratio = 1;              // last over first
   std::optional<Interval> ci95;  // bootstrap; none for fewer than 5 samples a half
-  std::optional<double> drift;   // of the median per hour, as a part of it: Theil-Sen slope
+  std::optional<double> drift;   // of the median per hour, as a part of it: Theil-Sen slope; none
+                                 // for samples of less than an hour
   std::string verdict;           // "slower", "faster", "no trend", "too few samples"
 };
 

@@ -7,6 +7,7 @@
 #include <limits>
 #include <thread>
 
+#include "bench/bench_report.h"
 #include "bench/energy/battery.h"
 #include "bench/energy/energy_meter.h"
 #include "bench/energy/find_sources.h"
@@ -420,31 +421,39 @@ TEST_CASE("without a source every figure is null with the reason, none is 0") {
   CHECK(json["reason"] == "RAPL: none here");
 }
 
-TEST_CASE(
-    "bench --power-csv: 50 W in the log are 50 W in every row; without it nothing is measured") {
+TEST_CASE("bench --power-csv: 50 W in the log are 50 W in the row") {
   if (!available()) return;
   const ScratchFolder folder;
   std::string log = "timestamp,W\n";
   const double now = double(unix_now_ns()) * 1e-9;
   for (int i = 0; i < 6000; ++i) log += fmt::format("{:.3f},50\n", now - 5 + 0.02 * i);
-  const std::string bench = "bench -m " + kTiny + " -p 8 -n 4 --runs 2 -t 1 --json ";
+  const std::string bench = "bench -m " + kTiny + " -p 0 -n 4 --runs 2 -t 1 --json ";
   const Outcome o = run(bench + "--energy-idle 0s --power-csv " + folder.write("log.csv", log));
   REQUIRE_MESSAGE(o.code == 0, o.err);
   const Json measured = parse_json(o.out, "stdout");
-  REQUIRE(measured["rows"].size() == 2);
-  for (const Json& row : measured["rows"]) {
-    const Json& e = row["energy"];
-    INFO(e.dump());
-    CHECK(e["provenance"] == "external");
-    CHECK(e["watts_mean"].get<double>() == doctest::Approx(50));
-    CHECK(e["joules"].get<double>() == doctest::Approx(50 * e["window_ns"].get<double>() * 1e-9));
-    CHECK(e["joules_net"].is_null());
-    CHECK(says(e["reason"], "idle"));
-    CHECK(row["telemetry"].size() == 2);
-  }
+  REQUIRE(measured["rows"].size() == 1);
+  const Json &row = measured["rows"][0], &e = row["energy"];
+  INFO(e.dump());
+  CHECK(e["provenance"] == "external");
+  CHECK(e["watts_mean"].get<double>() == doctest::Approx(50));
+  CHECK(e["joules"].get<double>() == doctest::Approx(50 * e["window_ns"].get<double>() * 1e-9));
+  CHECK(e["joules_net"].is_null());
+  CHECK(says(e["reason"], "idle"));
+  CHECK(row["telemetry"].size() == 2);
   CHECK(measured["config"]["energy"] == true);
-  const Json plain = parse_json(run(bench).out, "stdout");
-  CHECK(!plain["rows"][0].contains("energy"));
-  CHECK(!plain["config"].contains("energy"));
   check_usage_error("bench -m " + kTiny + " --energy-idle 3", "--energy-idle");
+}
+
+TEST_CASE("a row for which energy was not asked has none, and one without a source says it once") {
+  BenchReport report;
+  report.config = OrderedJson::object();
+  report.rows.resize(2);
+  for (BenchRow& row : report.rows) row.result.tokens_per_second = summarize({1});
+  CHECK(!row_json(report, report.rows[0]).contains("energy"));
+  CHECK(!says(report_text(report), "energy:"));
+  for (BenchRow& row : report.rows) row.energy.emplace().reason = "none here";
+  CHECK(row_json(report, report.rows[0])["energy"]["joules"].is_null());
+  const std::string text = report_text(report);
+  CHECK(says(text, "energy: unavailable: none here"));
+  CHECK(text.find("energy:") == text.rfind("energy:"));
 }

@@ -1,5 +1,6 @@
 // A monitor on a fake clock: intervals, errors, the last day; and a history that survives a crash.
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -249,6 +250,8 @@ TEST_CASE("a machine that slows down is found, one that only scatters is not") {
   CHECK(find_trend(times(0, 0.1)).verdict == "no trend");
   CHECK(find_trend(times(0.0002, 0)).verdict == "no trend");  // certain, and too small to matter
   CHECK(find_trend({{0, 5}}).verdict == "too few samples");
+  CHECK(!find_trend({{0, 5}, {kHour - 1, 7}}).drift);  // nothing is extrapolated
+  CHECK(find_trend({{0, 5}, {kHour, 7}}).drift);
 }
 
 TEST_CASE("monitor writes one line a benchmark and prints one document") {
@@ -283,8 +286,8 @@ int signalled(int signal, const std::string& history, const std::string& out) {
   const pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    if (!std::freopen(out.c_str(), "w", stdout) || !std::freopen("/dev/null", "w", stderr))
-      _exit(99);
+    dup2(creat(out.c_str(), 0600), STDOUT_FILENO);
+    dup2(creat("/dev/null", 0600), STDERR_FILENO);
     execl(kProgram, kProgram, "monitor", "-m", kTiny.c_str(), "-t", "1", "-n", "2", "--interval",
           "1h", "--history", history.c_str(), static_cast<char*>(nullptr));
     _exit(99);
