@@ -113,6 +113,8 @@ CaseResult result_of(const Reader& json) {
     r.memory.now[i] = kind.integer("now"), r.memory.peak[i] = kind.integer("peak");
   }
   for (const Json& op : json.list("ops")) r.ops.push_back(op_of({op, json.where}));
+  for (const Json& run : json.list("telemetry"))
+    r.telemetry.push_back(read_telemetry(run, json.where));
   return r;
 }
 
@@ -156,6 +158,8 @@ BenchSamples::BenchSamples(const std::string& path, OrderedJson with, bool resum
     row.result = result_of(reader.at("row")),
     row.threads = int(reader.at("row").integer("threads"));
     row.roofline = roofline_of(reader.at("roofline"));
+    if (has(line.at("row"), "energy"))
+      row.energy = read_energy(reader.at("row").at("energy").object, path);
     known_.emplace_back(key_of(row), std::move(row));
   }
   if (others)
@@ -183,6 +187,7 @@ OrderedJson sample_conditions(const BenchOptions& options, const Axes& axes) {
   with.update(options_json(options, axes));
   for (const char* axis : {"prefill_tokens", "decode_tokens", "depth", "batch", "threads"})
     with.erase(axis);
+  if (options.energy.asked()) with["energy"] = true;
   return with;
 }
 

@@ -62,10 +62,33 @@ OrderedJson to_json(const EnergyFigures& f) {
   return json;
 }
 
+EnergyFigures read_energy(const Json& object, const std::string& where) {
+  constexpr int64_t kMost = int64_t(1) << 60;
+  const auto number = [&](const char* key) -> std::optional<double> {
+    if (!has(object, key)) return std::nullopt;
+    return read_number(object, key, 0, 1e18, where);
+  };
+  const auto integer = [&](const char* key) {
+    return has(object, key) ? read_int(object, key, 0, kMost, where) : 0;
+  };
+  const auto text = [&](const char* key) {
+    return has(object, key) ? read_string(object, key, where) : "";
+  };
+  EnergyFigures f;
+  f.source = text("source"), f.method = text("method"), f.reason = text("reason");
+  f.provenance = provenance_named(text("provenance"));
+  f.joules = number("joules"), f.joules_net = number("joules_net");
+  f.idle_watts = number("idle_watts");
+  f.watts_mean = number("watts_mean"), f.watts_peak = number("watts_peak");
+  f.window_ns = integer("window_ns"), f.tokens = integer("tokens");
+  return f;
+}
+
 std::string energy_text(const EnergyFigures& f) {
-  if (!f.joules) return "unavailable: " + f.reason;
+  if (!f.joules || !f.watts_mean || !f.watts_peak || f.tokens <= 0)
+    return "unavailable: " + f.reason;
   const std::string net =
-      f.joules_net
+      f.joules_net && f.idle_watts
           ? fmt::format("{} net of {} W idle", format_number(*f.joules_net / double(f.tokens)),
                         format_number(*f.idle_watts))
           : f.reason;

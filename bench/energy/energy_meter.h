@@ -23,6 +23,8 @@ struct EnergyFigures {
 /// {"source", "provenance", "joules", "idle_watts", "joules_net", "joules_per_token" (gross),
 /// "tokens_per_joule", "watts_mean", "watts_peak", "window_ns", "tokens", "method", "reason"}.
 OrderedJson to_json(const EnergyFigures& figures);
+/// The way back; Error naming `where`.
+EnergyFigures read_energy(const Json& object, const std::string& where);
 /// "12.3 J, 0.193 J/token (0.150 net of 2.1 W idle), 14.2 W mean, 15.0 W peak, 1.20 s, measured-RAPL", or
 /// why not.
 std::string energy_text(const EnergyFigures& figures);

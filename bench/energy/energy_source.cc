@@ -14,6 +14,13 @@ std::string_view name_of(Provenance provenance) {
   return "unavailable";
 }
 
+Provenance provenance_named(std::string_view name) {
+  for (const Provenance p :
+       {Provenance::kRapl, Provenance::kNvml, Provenance::kBattery, Provenance::kExternal})
+    if (name == name_of(p)) return p;
+  return Provenance::kUnavailable;
+}
+
 PowerSeries EnergySource::log(int64_t, int64_t) {
   PowerSeries none;
   none.problem = name() + ": keeps no log";

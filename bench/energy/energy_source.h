@@ -14,6 +14,8 @@ namespace qwench::bench {
 enum class Provenance : unsigned char { kRapl, kNvml, kBattery, kExternal, kUnavailable };
 /// "measured-RAPL", "measured-NVML", "battery", "external", "unavailable".
 std::string_view name_of(Provenance provenance);
+/// The one of that name; kUnavailable for any other.
+Provenance provenance_named(std::string_view name);
 
 struct EnergyReading {
   double value = 0;     // counter: joules, never falling; else watts

@@ -9,6 +9,7 @@
 #include <cctype>
 #include <fstream>
 #include <functional>
+#include <limits>
 
 #include "bench/output.h"
 
@@ -103,7 +104,8 @@ std::vector<std::string> contamination(const RunTelemetry& run, int threads) {
 }
 
 OrderedJson to_json(const RunTelemetry& run, int threads) {
-  return {{"clock_mhz", or_null(run.clock_mhz)},
+  return {{"wall_ns", run.wall_ns},
+          {"clock_mhz", or_null(run.clock_mhz)},
           {"temperature_celsius", or_null(run.temperature_celsius)},
           {"throttle_events", or_null(run.throttle_events)},
           {"rss_bytes", or_null(run.rss_bytes)},
@@ -112,6 +114,26 @@ OrderedJson to_json(const RunTelemetry& run, int threads) {
           {"voluntary_switches", or_null(run.voluntary_switches)},
           {"involuntary_switches", or_null(run.involuntary_switches)},
           {"contaminated", contamination(run, threads)}};
+}
+
+RunTelemetry read_telemetry(const Json& object, const std::string& where) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  const auto integer = [&](const char* key) -> std::optional<int64_t> {
+    if (!has(object, key)) return std::nullopt;
+    return read_int(object, key, 0, kMost, where);
+  };
+  const auto number = [&](const char* key) -> std::optional<double> {
+    if (!has(object, key)) return std::nullopt;
+    return read_number(object, key, -1e6, 1e9, where);
+  };
+  RunTelemetry run;
+  run.wall_ns = integer("wall_ns").value_or(0);
+  run.clock_mhz = number("clock_mhz"), run.temperature_celsius = number("temperature_celsius");
+  run.throttle_events = integer("throttle_events"), run.rss_bytes = integer("rss_bytes");
+  run.minor_faults = integer("minor_faults"), run.major_faults = integer("major_faults");
+  run.voluntary_switches = integer("voluntary_switches");
+  run.involuntary_switches = integer("involuntary_switches");
+  return run;
 }
 
 std::string contamination_text(const std::vector<RunTelemetry>& runs, int threads) {

@@ -26,9 +26,12 @@ struct RunTelemetry {
 /// Why a run on so many threads is contaminated: "3 major page faults"; empty when it is not.
 std::vector<std::string> contamination(const RunTelemetry& run, int threads);
 
-/// {"clock_mhz", "temperature_celsius", "throttle_events", "rss_bytes", "minor_faults", "major_faults",
+/// {"wall_ns", "clock_mhz", "temperature_celsius", "throttle_events", "rss_bytes", "minor_faults", "major_faults",
 /// "voluntary_switches", "involuntary_switches", "contaminated": [reasons]}.
 OrderedJson to_json(const RunTelemetry& run, int threads);
+
+/// The way back; Error naming `where`.
+RunTelemetry read_telemetry(const Json& object, const std::string& where);
 
 /// "2 of 5 runs are contaminated (run 3: 12 major page faults); they are kept", or "".
 std::string contamination_text(const std::vector<RunTelemetry>& runs, int threads);

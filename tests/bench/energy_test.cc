@@ -457,3 +457,17 @@ TEST_CASE("a row for which energy was not asked has none, and one without a sour
   CHECK(says(text, "energy: unavailable: none here"));
   CHECK(text.find("energy:") == text.rfind("energy:"));
 }
+
+TEST_CASE("energy and telemetry of a row are read back as they were written") {
+  EnergyMeter meter = meter_of(std::make_unique<SteadySource>());
+  meter.measure_idle(40 * kMs);
+  const OrderedJson json = to_json(meter.measure(3, [] { return sleep_ms(30), true; }));
+  CHECK(to_json(read_energy(Json::parse(json.dump()), "here")) == json);
+  EnergyMeter without({"none", Provenance::kUnavailable, nullptr, "nothing here"});
+  const OrderedJson none = to_json(without.measure(3, [] { return true; }));
+  CHECK(to_json(read_energy(Json::parse(none.dump()), "here")) == none);
+  RunTelemetry run;
+  run.wall_ns = kS, run.clock_mhz = 3200.5, run.major_faults = 7, run.involuntary_switches = 100;
+  const OrderedJson telemetry = to_json(run, 1);
+  CHECK(to_json(read_telemetry(Json::parse(telemetry.dump()), "here"), 1) == telemetry);
+}
