@@ -31,7 +31,7 @@ struct TimedRun {
   int64_t wall_ns = 0, ttft_ns = 0;
   std::vector<OpRecord> ops;
   uint64_t output_hash = 0;  // of the arg maxes, in the order in which they were made
-  RunTelemetry telemetry;  // of the timed runs
+  RunTelemetry telemetry;    // of the timed runs
 };
 
 /// Times passes on a session that holds `depth` tokens in each sequence, and leaves it so.
