@@ -97,6 +97,7 @@ int run_accuracy(const AccuracyOptions& o) {
   Plan plan = make_plan(o);
   Findings findings;
   findings.document = {{"schema_version", kAccuracySchemaVersion},
+                       {"command", "accuracy"},
                        {"environment", environment_block()},
                        {"config", config_json(plan)}};
   Models models;

@@ -103,6 +103,7 @@ OrderedJson report_json(const BenchReport& report) {
   OrderedJson rows = OrderedJson::array();
   for (const BenchRow& row : report.rows) rows.push_back(row_json(report, row));
   return {{"schema_version", kSchemaVersion},
+          {"command", "bench"},
           {"environment", environment_block()},
           {"config", report.config},
           {"roofline", roofline_list(report.rows)},

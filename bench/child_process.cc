@@ -166,6 +166,7 @@ std::string describe(const ChildResult& result, const ChildSpec& spec) {
                                            : fmt::format("signal {}", result.signal);
   std::string said = result.errors;
   said.erase(0, said.find_first_not_of(" \t\r\n"));
+  said.erase(said.find_last_not_of(" \t\r\n") + 1);
   return said.empty() ? text : text + ": " + in_quotes(said);
 }
 

@@ -28,6 +28,8 @@ void declare(CLI::App& program, Action& chosen) {
   add_regress_command(program, chosen);
   add_monitor_command(program, chosen);
   add_kernels_command(program, chosen);
+  add_report_command(program, chosen);
+  add_visualize_command(program, chosen);
   add_quantize_command(program, chosen);
   add_inspect_command(program, chosen);
   add_models_command(program, chosen);

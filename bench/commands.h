@@ -22,6 +22,8 @@ void add_kernels_command(CLI::App& program, Action& chosen);
 void add_list_command(CLI::App& program, Action& chosen);
 void add_describe_command(CLI::App& program, Action& chosen);
 void add_models_command(CLI::App& program, Action& chosen);
+void add_report_command(CLI::App& program, Action& chosen);
+void add_visualize_command(CLI::App& program, Action& chosen);
 void add_score_command(CLI::App& program, Action& chosen);
 void add_quantize_command(CLI::App& program, Action& chosen);
 void add_tune_command(CLI::App& program, Action& chosen);

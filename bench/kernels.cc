@@ -275,6 +275,7 @@ int run_kernels(const KernelsOptions& o) {
       }
   if (o.json)
     print(to_text({{"schema_version", kSchemaVersion},
+                   {"command", "kernels"},
                    {"environment", environment_block()},
                    {"config", config_json(o, settings, dtypes, shapes, tokens)},
                    {"roofline", to_json(roofline)},

@@ -45,6 +45,7 @@ int exit_code_of(const RegressOptions& o, const RegressionReport& report) {
 void say(const RegressOptions& o, const RegressionReport& report) {
   if (!o.json) return print(environment_line() + "\n" + to_string(report));
   OrderedJson document = {{"schema_version", kSchemaVersion},
+                          {"command", "regress"},
                           {"environment", environment_block()},
                           {"baseline", without_home(o.baseline)}};
   document.update(to_json(report));

@@ -128,6 +128,7 @@ OrderedJson configurations_json(const ComparisonReport& report) {
 
 OrderedJson report_json(const ComparisonReport& report) {
   return {{"schema_version", kComparisonSchemaVersion},
+          {"command", "compare"},
           {"environment", environment_block()},
           {"config", report.config},
           {"rounds", report.rounds},

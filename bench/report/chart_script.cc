@@ -1,0 +1,252 @@
+// Bars lie: their labels are long, and error bars stand clear of them. Colours are those of Okabe and
+// Ito, which people with any colour vision tell apart.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "bench/report/gnuplot.h"
+
+namespace qwench::bench::report {
+
+namespace {
+
+constexpr const char* kColours[] = {"#0072B2", "#E69F00", "#009E73", "#CC79A7",
+                                    "#56B4E9", "#D55E00", "#000000", "#999999"};
+constexpr int kWidth = 900, kPngScale = 3;  // pixels; 9 inches at 300 dpi
+
+const char* colour(size_t i) { return kColours[i % std::size(kColours)]; }
+
+int height_of(const Panel& panel) {
+  if (panel.kind == PanelKind::kBar) {
+    const size_t bars = panel.categories.size() * std::max<size_t>(1, panel.series.size());
+    const int each = panel.series.size() > 1 ? 17 : 26;
+    return 110 + each * int(bars) + (panel.series.size() > 1 ? 25 : 0);
+  }
+  if (panel.kind == PanelKind::kScatter) return 480;
+  const bool legend = panel.series.size() > 1;
+  return 330 + (legend ? 18 * int(panel.series.size()) : 0);
+}
+
+std::string block_name(size_t panel, size_t series, bool bars) {
+  return fmt::format("$p{}{}{}", panel, bars ? "e" : "s", series);
+}
+
+/// Bars of several series stand beside each other in their category.
+double offset_of(const Panel& panel, size_t series) {
+  const auto n = double(panel.series.size());
+  return panel.kind == PanelKind::kBar ? (double(series) - (n - 1) / 2) * 0.76 / n : 0;
+}
+
+/// x y size, and x y lo hi of the points with an interval.
+void add_data(std::string& script, const Panel& panel, size_t p) {
+  for (size_t s = 0; s < panel.series.size(); ++s) {
+    std::string points, bars;
+    for (const Point& point : panel.series[s].points) {
+      const double x = point.x + offset_of(panel, s);
+      points += fmt::format("{} {} {}\n", x, point.y, point.size);
+      if (point.interval)
+        bars += fmt::format("{} {} {} {}\n", x, point.y, point.interval->lo, point.interval->hi);
+    }
+    script += fmt::format("{} << EOD\n{}EOD\n", block_name(p, s, false), points);
+    if (!bars.empty()) script += fmt::format("{} << EOD\n{}EOD\n", block_name(p, s, true), bars);
+  }
+}
+
+bool has_intervals(const Series& series) {
+  return std::any_of(series.points.begin(), series.points.end(),
+                     [](const Point& p) { return p.interval.has_value(); });
+}
+
+/// The largest value drawn, with its error bar.
+double top_of(const Panel& panel) {
+  double top = 0;
+  for (const Series& s : panel.series)
+    for (const Point& p : s.points) top = std::max({top, p.y, p.interval ? p.interval->hi : p.y});
+  return top;
+}
+
+bool wants_log(const Panel& panel) {
+  double least = INFINITY, most = 0;
+  for (const Series& s : panel.series)
+    for (const Point& p : s.points) least = std::min(least, p.y), most = std::max(most, p.y);
+  return least > 0 && most / least > 1000;
+}
+
+std::string plot_list(const std::vector<std::string>& parts) {
+  return fmt::format("plot {}\n", fmt::join(parts, ", \\\n     "));
+}
+
+std::string bar_panel(const Panel& panel, size_t p) {
+  const double top = top_of(panel), half = 0.34 / double(panel.series.size());
+  std::string script =
+      "set border 1 lc rgb '#888888'\nset grid xtics lc rgb '#dddddd' lt 1 lw 0.5\n";
+  script += fmt::format("set xlabel {}\nunset ylabel\n", gnuplot_quoted(panel.y_label));
+  script += fmt::format("set xrange [0:{}]\nset yrange [{}:-0.5]\n", top > 0 ? top * 1.14 : 1,
+                        double(panel.categories.size()) - 0.5);
+  std::string tics;
+  for (size_t i = 0; i < panel.categories.size(); ++i)
+    tics += fmt::format("{}{} {}", i ? ", " : "", gnuplot_quoted(panel.categories[i]), i);
+  script += fmt::format("set ytics scale 0 nomirror ({})\nset xtics nomirror autofreq\n", tics);
+  std::vector<std::string> parts;
+  for (size_t s = 0; s < panel.series.size(); ++s) {
+    const Series& series = panel.series[s];
+    parts.push_back(
+        fmt::format("{} using 2:1:(0):2:($1-{}):($1+{}) with boxxyerror fs solid 1.0 noborder lc "
+                    "rgb '{}' title {}",
+                    block_name(p, s, false), half, half, colour(s), gnuplot_quoted(series.name)));
+    if (has_intervals(series))
+      parts.push_back(
+          fmt::format("{} using 2:1:3:4 with xerrorbars pt 0 lc rgb '#222222' lw 1.5 notitle",
+                      block_name(p, s, true)));
+    for (const Point& point : series.points)
+      script += fmt::format("set label {} at {},{} left offset 0.6,0 tc rgb '#333333' font ',10'\n",
+                            gnuplot_quoted(display(point.y)),
+                            point.interval ? std::max(point.y, point.interval->hi) : point.y,
+                            point.x + offset_of(panel, s));
+  }
+  return script + plot_list(parts);
+}
+
+std::string axes(const Panel& panel) {
+  std::string script = "set border 3 lc rgb '#888888'\nset grid lc rgb '#dddddd' lt 1 lw 0.5\n";
+  script += fmt::format("set xlabel {}\nset ylabel {}\n", gnuplot_quoted(panel.x_label),
+                        gnuplot_quoted(panel.y_label));
+  return script + "set xtics nomirror autofreq\nset ytics nomirror autofreq\n";
+}
+
+std::string line_panel(const Panel& panel, size_t p) {
+  const bool log = wants_log(panel);
+  std::string script = axes(panel) + "set xrange [*:*]\nset offsets graph 0.02, 0.02, 0, 0\n";
+  const double top = top_of(panel);
+  if (log) script += "set logscale y\nset format y '%.0e'\nset yrange [*:*]\n";
+  if (!log) script += fmt::format("set yrange [0:{}]\n", top > 0 ? top * 1.1 : 1);
+  std::vector<std::string> parts;
+  for (size_t s = 0; s < panel.series.size(); ++s) {
+    const Series& series = panel.series[s];
+    const double size = series.points.size() > 60 ? 0.25 : 0.7;
+    parts.push_back(fmt::format(
+        "{} using 1:2 with linespoints lc rgb '{}' lw 1.8 pt {} ps {} title {}",
+        block_name(p, s, false), colour(s), 5 + 2 * (s % 5), size, gnuplot_quoted(series.name)));
+    if (has_intervals(series))
+      parts.push_back(
+          fmt::format("{} using 1:2:3:4 with yerrorbars lc rgb '{}' lw 1.2 pt 0 notitle",
+                      block_name(p, s, true), colour(s)));
+  }
+  return script + plot_list(parts);
+}
+
+std::string histogram_panel(const Panel& panel, size_t p) {
+  const std::vector<Point>& bins = panel.series[0].points;
+  const double width = bins.size() > 1 ? bins[1].x - bins[0].x : 1;
+  std::string script = axes(panel);
+  script += fmt::format("set boxwidth {}\nset style fill solid 1.0 noborder\n", width * 0.92);
+  script += fmt::format("set xrange [{}:{}]\nset yrange [0:{}]\n", bins.front().x - width,
+                        bins.back().x + width, top_of(panel) * 1.1 + 0.1);
+  return script + plot_list({fmt::format("{} using 1:2 with boxes lc rgb '{}' notitle",
+                                         block_name(p, 0, false), colour(0))});
+}
+
+/// Labels stand on the side where there is room; those of points near each other above one another.
+std::string point_labels(const Panel& panel, double right, double top) {
+  std::string script;
+  std::vector<const Point*> placed;
+  for (const Series& series : panel.series)
+    for (const Point& point : series.points) {
+      const auto near = std::count_if(placed.begin(), placed.end(), [&](const Point* other) {
+        return std::fabs(other->y - point.y) < 0.05 * top &&
+               std::fabs(other->x - point.x) < 0.3 * right;
+      });
+      const bool left = point.x > 0.55 * right;
+      script += fmt::format("set label {} at {},{} {} offset {},{} tc rgb '#222222' font ',10'\n",
+                            gnuplot_quoted(point.label), point.x, point.y, left ? "right" : "left",
+                            left ? -1.6 : 1.6, 0.6 + 1.2 * double(near));
+      placed.push_back(&point);
+    }
+  return script;
+}
+
+std::string scatter_panel(const Panel& panel, size_t p) {
+  double right = 0;
+  for (const Series& s : panel.series)
+    for (const Point& point : s.points) right = std::max(right, point.x);
+  const double top = top_of(panel);
+  std::string script = axes(panel) + point_labels(panel, right, top > 0 ? top : 1);
+  script += fmt::format("set xrange [0:{}]\nset yrange [{}:{}]\n", right > 0 ? right * 1.15 : 1,
+                        top > 0 ? -0.04 * top : -0.04, top > 0 ? top * 1.25 : 1);
+  std::vector<std::string> parts;
+  for (size_t s = 0; s < panel.series.size(); ++s)
+    if (!panel.series[s].points.empty())
+      parts.push_back(
+          fmt::format("{} using 1:2:(0.8+2.2*$3) with points pt 7 ps variable lc rgb '{}' title {}",
+                      block_name(p, s, false), colour(s), gnuplot_quoted(panel.series[s].name)));
+  return script + plot_list(parts);
+}
+
+std::string panel_script(const Panel& panel, size_t p) {
+  std::string script =
+      fmt::format("set title {} font ',13' offset 0,-0.3\n", gnuplot_quoted(panel.title));
+  script += "set tics textcolor rgb '#222222'\n";
+  if (panel.series.size() > 1)
+    script += panel.kind == PanelKind::kLine
+                  ? "set key below left vertical Left reverse samplen 2\n"
+                  : "set key top right outside horizontal samplen 1.5\n";
+  else
+    script += "unset key\n";
+  switch (panel.kind) {
+    case PanelKind::kBar: return script + bar_panel(panel, p);
+    case PanelKind::kLine: return script + line_panel(panel, p);
+    case PanelKind::kHistogram: return script + histogram_panel(panel, p);
+    default: return script + scatter_panel(panel, p);
+  }
+}
+
+std::string terminal(ImageFormat format, int height) {
+  if (format == ImageFormat::kSvg)
+    return fmt::format(
+        "set terminal svg size {},{} dynamic noenhanced font 'sans-serif,12' "
+        "background '#ffffff'\n",
+        kWidth, height);
+  return fmt::format(
+      "set terminal pngcairo size {},{} noenhanced font 'Sans,9' fontscale {} "
+      "linewidth {} pointscale {} background '#ffffff'\n",
+      kWidth * kPngScale, height * kPngScale, kPngScale, kPngScale, kPngScale);
+}
+
+}  // namespace
+
+std::string gnuplot_quoted(const std::string& text) {
+  constexpr int kMost = 70;
+  std::string quoted = "'";
+  int length = 0;
+  for (const char raw : text) {
+    const auto c = static_cast<unsigned char>(raw);
+    const bool starts = (c & 0xC0) != 0x80;  // a character, not a part of one
+    if (starts && ++length > kMost) {
+      quoted += "...";
+      break;
+    }
+    if (c < 0x20 || c == 0x7f || c == '`') continue;
+    quoted += raw == '\'' ? std::string("''") : std::string(1, raw);
+  }
+  return quoted + "'";
+}
+
+std::string chart_script(const Chart& chart, ImageFormat format) {
+  int height = 0;
+  for (const Panel& panel : chart.panels) height += height_of(panel);
+  std::string script = "set encoding utf8\n" + terminal(format, height);
+  for (size_t p = 0; p < chart.panels.size(); ++p) add_data(script, chart.panels[p], p);
+  script += "set multiplot\n";
+  double below = height;
+  for (size_t p = 0; p < chart.panels.size(); ++p) {
+    const double part = height_of(chart.panels[p]);
+    below -= part;
+    // `reset` keeps terminal and data, but neither size nor origin.
+    script += fmt::format("reset\nset size 1,{}\nset origin 0,{}\n", part / height, below / height);
+    script += panel_script(chart.panels[p], p);
+  }
+  return script + "unset multiplot\n";
+}
+
+}  // namespace qwench::bench::report

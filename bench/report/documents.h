@@ -1,0 +1,29 @@
+// Result files: JSON that a command of this program wrote, or a report (JSON or HTML), which holds the
+// results that it was made from.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "engine/json.h"
+
+namespace qwench::bench::report {
+
+constexpr int kReportSchemaVersion = 1;
+
+struct Document {
+  std::string file;     // as given; inside a report: the name that it had there
+  std::string command;  // "bench", "kernels", ...
+  Json json;
+};
+
+/// The results of all files, in order; those of a report in its place. Error naming file and key: no
+/// JSON, nested deeper than 60 levels, no or an unknown `command`, another `schema_version`.
+std::vector<Document> load_documents(const std::vector<std::string>& files);
+
+/// The JSON text that an HTML report carries; Error unless there is exactly one.
+std::string embedded_json(const std::string& html, const std::string& file);
+
+/// How the element that holds it begins.
+constexpr const char* kEmbeddedElement = "<script type=\"application/json\" id=\"qwench-report\">";
+
+}  // namespace qwench::bench::report

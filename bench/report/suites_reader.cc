@@ -1,0 +1,143 @@
+// Results of `qwench suites` (figures and criteria) and histories of `qwench monitor`.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <ctime>
+
+#include "bench/report/collected.h"
+
+namespace qwench::bench::report {
+
+namespace {
+
+struct Unit {
+  std::string_view file, shown;
+  double factor;
+  Quantity quantity;
+};
+constexpr Unit kUnits[] = {{"ns", "ms", 1e-6, Quantity::kLatency},
+                           {"s", "s", 1, Quantity::kLatency},
+                           {"ms", "ms", 1, Quantity::kLatency},
+                           {"bytes", "MB", 1e-6, Quantity::kMemory},
+                           {"B", "MB", 1e-6, Quantity::kMemory},
+                           {"tokens_per_second", "tokens/s", 1, Quantity::kThroughput},
+                           {"tokens/s", "tokens/s", 1, Quantity::kThroughput}};
+
+Unit unit_of(const std::string& name) {
+  for (const Unit& unit : kUnits)
+    if (unit.file == name) return unit;
+  return {name, name, 1, Quantity::kOther};
+}
+
+Section criteria_section() {
+  return {"criteria",
+          "Criteria",
+          {text_column("suite"), text_column("criterion"), text_column("expected"),
+           number_column("value"), number_column("target of the ceiling", "%"),
+           verdict_column("verdict"), text_column("note")}};
+}
+
+void add_figure(const Field& figure, const std::string& suite, size_t source, Collected& to) {
+  const std::string name = figure.at("name").text(), unit_name = figure.at("unit").text();
+  const std::optional<Field> summary = figure.find("summary");
+  if (!summary) {
+    to.section({"not_measured",
+                "Not measured",
+                {text_column("suite"), text_column("figure"), text_column("why")}})
+        .add({suite, name, figure.at("missing").text()});
+    return;
+  }
+  const Unit unit = unit_of(unit_name);
+  to.measurements.push_back({source, suite, suite, name, std::string(unit.shown), unit.quantity,
+                             scaled(read_sampled(*summary), unit.factor)});
+}
+
+/// "2026-01-31T12:00:00Z" as seconds since 1970.
+double seconds_of(const Field& timestamp) {
+  const std::string text = timestamp.text();
+  std::tm parts{};
+  const char* end = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (!end) timestamp.refuse("a time such as 2026-01-31T12:00:00Z");
+  return double(::timegm(&parts));
+}
+
+/// What the monitor saw over time, as one panel each.
+struct Trace {
+  const char *key, *name, *unit;
+  double factor;
+  Quantity quantity;
+  bool charted;
+};
+constexpr Trace kTraces[] = {
+    {"response_time_ns", "response time", "ms", 1e-6, Quantity::kLatency, true},
+    {"memory_usage_percent", "memory in use", "%", 1, Quantity::kOther, true},
+    {"memory_available_bytes", "memory available", "MB", 1e-6, Quantity::kMemory, false},
+    {"tokens_generated", "tokens generated", "tokens", 1, Quantity::kOther, false}};
+
+/// 20 bins of one width from the least to the largest value.
+Panel histogram(const std::string& title, const std::string& unit,
+                const std::vector<double>& values) {
+  constexpr size_t kBins = 20;
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  // Equal values have no range of their own: one bin of width 1 around them.
+  const double low = *least, width = *most > low ? (*most - low) / double(kBins) : 1;
+  Series series{"samples", std::vector<Point>(kBins)};
+  for (size_t i = 0; i < kBins; ++i) series.points[i].x = low + (double(i) + 0.5) * width;
+  for (double v : values) ++series.points[std::min(kBins - 1, size_t((v - low) / width))].y;
+  return {title, PanelKind::kHistogram, fmt::format("{} ({})", title, unit), "samples",
+          {},    {std::move(series)}};
+}
+
+void add_trace(const Trace& trace, const std::vector<Field>& samples, size_t source,
+               const std::string& mode, Collected& to) {
+  std::vector<double> values;
+  Series over_time{mode, {}};
+  const double start = seconds_of(samples.front().at("timestamp"));
+  for (const Field& sample : samples) {
+    const std::optional<double> value = sample.find_number(trace.key);
+    if (!value) continue;
+    values.push_back(*value * trace.factor);
+    over_time.points.push_back(
+        {(seconds_of(sample.at("timestamp")) - start) / 3600, values.back()});
+  }
+  if (values.empty()) return;
+  if (trace.charted) {
+    to.chart("performance_trends", "Performance over time")
+        .panels.push_back({fmt::format("{} over time", trace.name),
+                           PanelKind::kLine,
+                           "hours since the first sample",
+                           fmt::format("{} ({})", trace.name, trace.unit),
+                           {},
+                           {over_time}});
+    to.chart("performance_distributions", "Distributions")
+        .panels.push_back(histogram(trace.name, trace.unit, values));
+  }
+  to.measurements.push_back({source, mode, "monitor", trace.name, trace.unit, trace.quantity,
+                             sampled(std::move(values))});
+}
+
+}  // namespace
+
+void read_suites(const Field& root, size_t source, Collected& to) {
+  for (const Field& suite : root.at("suites").items()) {
+    const std::string name = suite.at("suite").text();
+    for (const Field& figure : suite.at("figures").items()) add_figure(figure, name, source, to);
+    for (const Field& c : suite.at("criteria").items())
+      to.section(criteria_section())
+          .add({name, c.at("name").text(), c.at("expected").text(),
+                cell_of(c.find_number("value"), "not measured"),
+                cell_of(c.find_number("ceiling_percent"), "no ceiling applies"),
+                c.at("outcome").text(), c.find_text("note")});
+  }
+}
+
+void read_monitor(const Field& root, size_t source, Collected& to) {
+  const std::vector<Field> samples = root.at("samples").items();
+  if (samples.empty()) root.at("samples").refuse("at least one sample");
+  std::string mode = samples.front().find_text("model_name");
+  if (mode.empty()) mode = "monitor";
+  for (const Trace& trace : kTraces) add_trace(trace, samples, source, mode, to);
+}
+
+}  // namespace qwench::bench::report
