@@ -125,7 +125,15 @@ void require_distinct_outputs(const ReportOptions& o) {
   }
 }
 
+void require_results(const char* command, const std::vector<std::string>& results) {
+  if (results.empty())
+    fail_usage(
+        "{}: expected result files, got none; `qwench bench -m MODEL --output FILE` makes one",
+        command);
+}
+
 int run_report(const ReportOptions& o) {
+  require_results("report", o.results);
   require_distinct_outputs(o);
   const std::vector<report::Limit> limits = report::parse_limits(o.limits);
   const report::Report r = report::build_report(report::load_documents(o.results), limits,
@@ -149,6 +157,7 @@ int run_report(const ReportOptions& o) {
 }
 
 int run_visualize(const VisualizeOptions& o) {
+  require_results("visualize", o.results);
   const report::Report r =
       report::build_report(report::load_documents(o.results), {}, "Benchmark report");
   const std::string id = o.metric == "speed" ? "benchmark_visualization" : o.metric;
@@ -183,12 +192,10 @@ void add_report_command(CLI::App& program, Action& chosen) {
   auto o = std::make_shared<ReportOptions>();
   CLI::App* command = program.add_subcommand(
       "report", "Saved results as HTML, Markdown, CSV, JSON and charts; what to choose");
-  command
-      ->add_option(
-          "RESULT,--from,--results-files", o->results,
-          "Results of bench, kernels, compare, accuracy, regress, suites, monitor (JSON),\n"
-          "or a report (JSON, HTML)")
-      ->required();
+  command->add_option(
+      "RESULT,--from,--results-files", o->results,
+      "Results of bench, kernels, compare, accuracy, regress, suites, monitor (JSON),\n"
+      "or a report (JSON, HTML)");
   add_outputs(*command, *o);
   command
       ->add_option("--limit", o->limits,
@@ -202,7 +209,7 @@ void add_report_command(CLI::App& program, Action& chosen) {
 void add_visualize_command(CLI::App& program, Action& chosen) {
   auto o = std::make_shared<VisualizeOptions>();
   CLI::App* command = program.add_subcommand("visualize", "One chart of saved results");
-  command->add_option("RESULT,--results-files", o->results, "As of `report`")->required();
+  command->add_option("RESULT,--results-files", o->results, "As of `report`");
   command
       ->add_option("--metric", o->metric, "speed, memory or quality; pareto, scaling, kernels, ...")
       ->check(

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "bench/report/gnuplot.h"
 
@@ -58,6 +59,14 @@ bool has_intervals(const Series& series) {
                      [](const Point& p) { return p.interval.has_value(); });
 }
 
+/// Where plots begin, as a part of the width: behind the longest label of all panels.
+double left_margin(const Chart& chart) {
+  size_t longest = 0;
+  for (const Panel& panel : chart.panels)
+    for (const std::string& label : panel.categories) longest = std::max(longest, label.size());
+  return std::clamp(0.03 + 0.007 * double(longest), 0.11, 0.5);
+}
+
 /// The largest value drawn, with its error bar.
 double top_of(const Panel& panel) {
   double top = 0;
@@ -100,7 +109,7 @@ std::string bar_panel(const Panel& panel, size_t p) {
           fmt::format("{} using 2:1:3:4 with xerrorbars pt 0 lc rgb '#222222' lw 1.5 notitle",
                       block_name(p, s, true)));
     for (const Point& point : series.points)
-      script += fmt::format("set label {} at {},{} left offset 0.6,0 tc rgb '#333333' font ',10'\n",
+      script += fmt::format("set label {} at {},{} left offset 0.6,0 tc rgb '#333333'\n",
                             gnuplot_quoted(display(point.y)),
                             point.interval ? std::max(point.y, point.interval->hi) : point.y,
                             point.x + offset_of(panel, s));
@@ -115,25 +124,38 @@ std::string axes(const Panel& panel) {
   return script + "set xtics nomirror autofreq\nset ytics nomirror autofreq\n";
 }
 
+/// From the first to the last x, with ticks at the values themselves where they are few.
+std::string x_axis(const Panel& panel) {
+  constexpr size_t kMostTicks = 12;
+  std::set<double> places;
+  for (const Series& s : panel.series)
+    for (const Point& p : s.points) places.insert(p.x);
+  const double low = *places.begin(), high = *places.rbegin();
+  const double pad = high > low ? 0.02 * (high - low) : 1;
+  std::string script = fmt::format("set xrange [{}:{}]\n", low - pad, high + pad);
+  if (places.size() <= kMostTicks)
+    script += fmt::format("set xtics nomirror ({})\n", fmt::join(places, ", "));
+  return script;
+}
+
 std::string line_panel(const Panel& panel, size_t p) {
-  const bool log = wants_log(panel);
-  std::string script = axes(panel) + "set xrange [*:*]\nset offsets graph 0.02, 0.02, 0, 0\n";
+  std::string script = axes(panel) + x_axis(panel);
   const double top = top_of(panel);
-  if (log) script += "set logscale y\nset format y '%.0e'\nset yrange [*:*]\n";
-  if (!log) script += fmt::format("set yrange [0:{}]\n", top > 0 ? top * 1.1 : 1);
-  std::vector<std::string> parts;
+  script += wants_log(panel) ? "set logscale y\nset format y '%.0e'\nset yrange [*:*]\n"
+                             : fmt::format("set yrange [0:{}]\n", top > 0 ? top * 1.1 : 1);
+  std::vector<std::string> bars, lines;
   for (size_t s = 0; s < panel.series.size(); ++s) {
     const Series& series = panel.series[s];
-    const double size = series.points.size() > 60 ? 0.25 : 0.7;
-    parts.push_back(fmt::format(
-        "{} using 1:2 with linespoints lc rgb '{}' lw 1.8 pt {} ps {} title {}",
-        block_name(p, s, false), colour(s), 5 + 2 * (s % 5), size, gnuplot_quoted(series.name)));
     if (has_intervals(series))
-      parts.push_back(
-          fmt::format("{} using 1:2:3:4 with yerrorbars lc rgb '{}' lw 1.2 pt 0 notitle",
-                      block_name(p, s, true), colour(s)));
+      bars.push_back(fmt::format("{} using 1:2:3:4 with yerrorbars lc rgb '{}' lw 1.2 ps 0 notitle",
+                                 block_name(p, s, true), colour(s)));
+    lines.push_back(
+        fmt::format("{} using 1:2 with linespoints lc rgb '{}' lw 1.8 pt {} ps {} title {}",
+                    block_name(p, s, false), colour(s), 5 + 2 * (s % 5),
+                    series.points.size() > 60 ? 0.25 : 0.7, gnuplot_quoted(series.name)));
   }
-  return script + plot_list(parts);
+  bars.insert(bars.end(), lines.begin(), lines.end());  // points stand on their error bars
+  return script + plot_list(bars);
 }
 
 std::string histogram_panel(const Panel& panel, size_t p) {
@@ -158,9 +180,9 @@ std::string point_labels(const Panel& panel, double right, double top) {
                std::fabs(other->x - point.x) < 0.3 * right;
       });
       const bool left = point.x > 0.55 * right;
-      script += fmt::format("set label {} at {},{} {} offset {},{} tc rgb '#222222' font ',10'\n",
+      script += fmt::format("set label {} at {},{} {} offset {},{} tc rgb '#222222'\n",
                             gnuplot_quoted(point.label), point.x, point.y, left ? "right" : "left",
-                            left ? -1.6 : 1.6, 0.6 + 1.2 * double(near));
+                            left ? -2.4 : 2.4, 0.4 + 1.3 * double(near));
       placed.push_back(&point);
     }
   return script;
@@ -184,8 +206,7 @@ std::string scatter_panel(const Panel& panel, size_t p) {
 }
 
 std::string panel_script(const Panel& panel, size_t p) {
-  std::string script =
-      fmt::format("set title {} font ',13' offset 0,-0.3\n", gnuplot_quoted(panel.title));
+  std::string script = fmt::format("set title {} offset 0,-0.4\n", gnuplot_quoted(panel.title));
   script += "set tics textcolor rgb '#222222'\n";
   if (panel.series.size() > 1)
     script += panel.kind == PanelKind::kLine
@@ -243,7 +264,8 @@ std::string chart_script(const Chart& chart, ImageFormat format) {
     const double part = height_of(chart.panels[p]);
     below -= part;
     // `reset` keeps terminal and data, but neither size nor origin.
-    script += fmt::format("reset\nset size 1,{}\nset origin 0,{}\n", part / height, below / height);
+    script += fmt::format("reset\nset size 1,{}\nset origin 0,{}\nset lmargin at screen {}\n",
+                          part / height, below / height, left_margin(chart));
     script += panel_script(chart.panels[p], p);
   }
   return script + "unset multiplot\n";

@@ -252,6 +252,20 @@ void tell_apart(Collected& all) {
   for (size_t i = 0; i < names.size(); ++i) all.measurements[i].mode = names[i];
 }
 
+/// So are configurations of one name: by model and types, the first parts of their keys.
+void tell_choices_apart(std::vector<Choice>& choices) {
+  std::vector<std::string> names;
+  for (const Choice& c : choices) {
+    const bool elsewhere = std::count_if(choices.begin(), choices.end(),
+                                         [&](const Choice& o) { return o.name == c.name; }) > 1;
+    const size_t model = c.key.find('\n'), dtype = c.key.find('\n', model + 1);
+    names.push_back(elsewhere ? fmt::format("{} ({} {})", c.name, c.key.substr(0, model),
+                                            c.key.substr(model + 1, dtype - model - 1))
+                              : c.name);
+  }
+  for (size_t i = 0; i < names.size(); ++i) choices[i].name = names[i];
+}
+
 }  // namespace
 
 Collected collect(const std::vector<Document>& documents) {
@@ -274,6 +288,7 @@ Collected collect(const std::vector<Document>& documents) {
       if (kind.command == documents[i].command) kind.read(root, i, all);
   }
   tell_apart(all);
+  tell_choices_apart(all.choices);
   return all;
 }
 

@@ -25,11 +25,12 @@ Panel throughput_panel(const std::vector<Measurement>& all, const std::string& g
   return panel;
 }
 
-Panel latency_panel(const std::vector<Measurement>& all, const std::string& unit) {
-  Panel panel{"Latency", PanelKind::kBar, "", unit, {}, {{"min", {}}, {"mean", {}}, {"max", {}}}};
+Panel latency_panel(const std::vector<Measurement>& all, const std::string& group,
+                    const std::string& unit) {
+  Panel panel{
+      "Latency: " + group, PanelKind::kBar, "", unit, {}, {{"min", {}}, {"mean", {}}, {"max", {}}}};
   for (const Measurement& m : all) {
-    // Kernels have a chart of their own.
-    if (m.quantity != Quantity::kLatency || m.unit != unit || m.group == "kernels") continue;
+    if (m.quantity != Quantity::kLatency || m.unit != unit || m.group != group) continue;
     if (panel.categories.size() >= kMostBars) break;
     const double x = double(panel.categories.size());
     panel.series[0].points.push_back({x, m.samples.min});
@@ -97,20 +98,20 @@ Panel sweep_panel(const std::vector<SweepPoint>& sweep, const std::string& phase
 
 Chart benchmark_chart(const std::vector<Measurement>& measurements) {
   Chart chart{"benchmark_visualization", "Throughput and latency", {}};
-  std::vector<std::string> groups, units;
-  const auto remember = [](std::vector<std::string>& list, const std::string& name) {
-    if (std::find(list.begin(), list.end(), name) == list.end()) list.push_back(name);
+  using Key = std::pair<std::string, std::string>;  // group, unit
+  std::vector<Key> rates, times;
+  const auto remember = [](std::vector<Key>& list, const Measurement& m) {
+    const Key key{m.group, m.unit};
+    if (std::find(list.begin(), list.end(), key) == list.end()) list.push_back(key);
   };
   for (const Measurement& m : measurements) {
-    if (m.quantity == Quantity::kThroughput) remember(groups, m.group);
-    if (m.quantity == Quantity::kLatency) remember(units, m.unit);
+    if (m.group == "kernels") continue;  // they have a chart of their own
+    if (m.quantity == Quantity::kThroughput) remember(rates, m);
+    if (m.quantity == Quantity::kLatency) remember(times, m);
   }
-  for (const std::string& group : groups)
-    chart.panels.push_back(throughput_panel(measurements, group));
-  for (const std::string& unit : units) {
-    Panel panel = latency_panel(measurements, unit);
-    if (!panel.categories.empty()) chart.panels.push_back(std::move(panel));
-  }
+  for (const Key& key : rates) chart.panels.push_back(throughput_panel(measurements, key.first));
+  for (const Key& key : times)
+    chart.panels.push_back(latency_panel(measurements, key.first, key.second));
   return chart;
 }
 

@@ -39,7 +39,7 @@ figcaption { color: var(--soft); font-size: .85rem; }
 .scroll { overflow-x: auto; margin-top: .7rem; }
 table { border-collapse: collapse; font-size: .88rem; }
 th, td { padding: .28rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-td { max-width: 34rem; overflow-wrap: anywhere; }
+td.long { min-width: 18rem; max-width: 34rem; overflow-wrap: anywhere; }
 tbody tr:nth-child(even) { background: var(--band); }
 th { white-space: nowrap; border-bottom: 2px solid var(--line); }
 th button { all: unset; cursor: pointer; font-weight: 600; }

@@ -21,6 +21,8 @@ constexpr std::string_view kUnsure[] = {"not_separated", "warning", "inconclusiv
 /// Tables that are long or seldom read start closed.
 constexpr std::string_view kClosed[] = {"ops", "configuration", "refused_kernels", "pair_ops"};
 
+constexpr size_t kLong = 60;  // characters of a cell that wraps anywhere
+
 template <size_t n>
 bool one_of(std::string_view text, const std::string_view (&list)[n]) {
   for (std::string_view item : list)
@@ -59,7 +61,8 @@ std::string cell_html(const Cell& cell, const Column& column) {
                        display(*number));
   const std::string text = display(cell);
   if (column.kind != ColumnKind::kVerdict || text.empty())
-    return fmt::format("<td>{}</td>", html_text(text));
+    return fmt::format("<td{}>{}</td>", text.size() > kLong ? " class=\"long\"" : "",
+                       html_text(text));
   return fmt::format("<td><span class=\"verdict {}\">{}</span></td>", verdict_class(text),
                      html_text(text));
 }
@@ -91,15 +94,16 @@ std::string section_html(const Section& section) {
 }
 
 std::string summary_html(const Report& report) {
-  std::string html = "<section id=\"summary\"><h2>Summary</h2>\n<div class=\"cards\">\n";
-  for (const Headline& h : report.summary)
-    html += fmt::format("<div class=\"card\"><b>{}</b> {}<span>{}</span></div>\n",
-                        html_text(display(h.value)), html_text(h.unit), html_text(h.metric));
-  html += "</div>\n";
+  std::string html = "<section id=\"summary\"><h2>Summary</h2>\n";
   if (!report.conclusions.empty()) html += "<ul class=\"conclusions\">\n";
   for (const std::string& conclusion : report.conclusions)
     html += fmt::format("<li>{}</li>\n", html_text(conclusion));
-  return html + (report.conclusions.empty() ? "" : "</ul>\n") + "</section>\n";
+  if (!report.conclusions.empty()) html += "</ul>\n";
+  html += "<div class=\"cards\">\n";
+  for (const Headline& h : report.summary)
+    html += fmt::format("<div class=\"card\"><b>{}</b> {}<span>{}</span></div>\n",
+                        html_text(display(h.value)), html_text(h.unit), html_text(h.metric));
+  return html + "</div>\n</section>\n";
 }
 
 std::string charts_html(const Report& report, const std::vector<std::string>& images,

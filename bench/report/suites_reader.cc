@@ -64,20 +64,21 @@ double seconds_of(const Field& timestamp) {
 
 /// What the monitor saw over time, as one panel each.
 struct Trace {
-  const char *key, *name, *unit;
+  const char *key, *title, *name, *unit;
   double factor;
   Quantity quantity;
   bool charted;
 };
 constexpr Trace kTraces[] = {
-    {"response_time_ns", "response time", "ms", 1e-6, Quantity::kLatency, true},
-    {"memory_usage_percent", "memory in use", "%", 1, Quantity::kOther, true},
-    {"memory_available_bytes", "memory available", "MB", 1e-6, Quantity::kMemory, false},
-    {"tokens_generated", "tokens generated", "tokens", 1, Quantity::kOther, false}};
+    {"response_time_ns", "Response time", "response time", "ms", 1e-6, Quantity::kLatency, true},
+    {"memory_usage_percent", "Memory in use", "memory in use", "%", 1, Quantity::kOther, true},
+    {"memory_available_bytes", "Memory available", "memory available", "MB", 1e-6,
+     Quantity::kMemory, false},
+    {"tokens_generated", "Tokens generated", "tokens generated", "tokens", 1, Quantity::kOther,
+     false}};
 
 /// 20 bins of one width from the least to the largest value.
-Panel histogram(const std::string& title, const std::string& unit,
-                const std::vector<double>& values) {
+Panel histogram(const Trace& trace, const std::vector<double>& values) {
   constexpr size_t kBins = 20;
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
   // Equal values have no range of their own: one bin of width 1 around them.
@@ -85,8 +86,9 @@ Panel histogram(const std::string& title, const std::string& unit,
   Series series{"samples", std::vector<Point>(kBins)};
   for (size_t i = 0; i < kBins; ++i) series.points[i].x = low + (double(i) + 0.5) * width;
   for (double v : values) ++series.points[std::min(kBins - 1, size_t((v - low) / width))].y;
-  return {title, PanelKind::kHistogram, fmt::format("{} ({})", title, unit), "samples",
-          {},    {std::move(series)}};
+  return {
+      trace.title, PanelKind::kHistogram, fmt::format("{} ({})", trace.name, trace.unit), "samples",
+      {},          {std::move(series)}};
 }
 
 void add_trace(const Trace& trace, const std::vector<Field>& samples, size_t source,
@@ -104,14 +106,14 @@ void add_trace(const Trace& trace, const std::vector<Field>& samples, size_t sou
   if (values.empty()) return;
   if (trace.charted) {
     to.chart("performance_trends", "Performance over time")
-        .panels.push_back({fmt::format("{} over time", trace.name),
+        .panels.push_back({fmt::format("{} over time", trace.title),
                            PanelKind::kLine,
                            "hours since the first sample",
                            fmt::format("{} ({})", trace.name, trace.unit),
                            {},
                            {over_time}});
     to.chart("performance_distributions", "Distributions")
-        .panels.push_back(histogram(trace.name, trace.unit, values));
+        .panels.push_back(histogram(trace, values));
   }
   to.measurements.push_back({source, mode, "monitor", trace.name, trace.unit, trace.quantity,
                              sampled(std::move(values))});

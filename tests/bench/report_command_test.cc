@@ -124,7 +124,7 @@ TEST_CASE("a full disk is an error, on a file and on stdout") {
 TEST_CASE("wrong options are usage errors") {
   if (!available()) return;
   const std::string file = report_fixture("bench-bf16.json");
-  check_usage_error("report", "RESULT");
+  check_usage_error("report", "expected result files, got none");
   check_usage_error("report " + file + " --limit colour=3", "memory, ttft");
   check_usage_error("report " + file + " --limit memroy=3GB", "did you mean memory?");
   check_usage_error("report " + file + " --csv x --json x", "a file of its own");

@@ -88,12 +88,14 @@ TEST_CASE("the fastest configuration within the limits is recommended, with what
       bench_result("small", kFast), bench_result("large", kSlow),
       accuracy_result("small", 0.2, false), accuracy_result("large", 0.001, true)};
   const std::string free = all_conclusions(report_of(results));
-  CHECK(free.find("Recommended: large q4_0") != std::string::npos);  // small fails its tolerances
+  CHECK(free.find("Recommended: candidate (large q4_0)") !=
+        std::string::npos);  // small fails its tolerances
   const Report limited = report_of(results, {"kl=0.5", "memory=4GB", "ttft=500ms"});
   CHECK(all_conclusions(limited).find("within kl=0.5, memory=4GB, ttft=500ms") !=
         std::string::npos);
   CHECK(all_conclusions(limited).find("Recommended: ") != std::string::npos);
-  CHECK(all_conclusions(report_of(results, {"kl=0.5"})).find("candidate") != std::string::npos);
+  CHECK(all_conclusions(report_of(results, {"kl=0.5"})).find("candidate (small q4_0)") !=
+        std::string::npos);
   const std::string none = all_conclusions(report_of(results, {"memory=1GB"}));
   CHECK(none.find("No recommendation") != std::string::npos);
   const Report unknown = report_of({bench_result("small", kFast)}, {"kl=0.1"});
@@ -116,8 +118,9 @@ TEST_CASE("limits are read with units, and nonsense is a usage error") {
   CHECK(parse_limits({"memory=2GiB"})[0].value == 2147483648.0);
   CHECK(parse_limits({"ttft=0.5s"})[0].value == 500);
   CHECK(parse_limits({"kl=0.01"})[0].value == 0.01);
-  for (const char* wrong : {"memory", "memory=", "memory=x", "memory=-1", "memory=4parsec",
-                            "kl=1GB", "kl=nan", "ttft=inf", "colour=3", "=3", ""})
+  for (const char* wrong :
+       {"memory", "memory=", "memory=x", "memory=-1", "memory=4parsec", "kl=1GB", "kl=nan",
+        "kl=0x1", "kl=1e999", "ttft=inf", "colour=3", "=3", ""})
     CHECK_THROWS_AS(parse_limits({wrong}), UsageError);
   CHECK_THROWS_AS(parse_limits({"kl=1", "kl=2"}), UsageError);
 }

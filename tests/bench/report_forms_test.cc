@@ -1,6 +1,7 @@
 // The forms of a report agree in every cell, hold the data that they were made from, and are inert.
 #include <doctest/doctest.h>
 
+#include <map>
 #include <regex>
 #include <set>
 

@@ -1,5 +1,7 @@
 // Results as the commands write them, for tests of the report: small, and easy to spoil.
 #pragma once
+#include <fmt/format.h>
+
 #include <string>
 #include <vector>
 
