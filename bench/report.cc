@@ -145,12 +145,14 @@ int run_report(const ReportOptions& o) {
   outputs.add(o.tables_csv, o.tables_csv.empty() ? "" : report::tables_csv(r));
   outputs.add(o.markdown, o.markdown.empty() ? "" : report::to_markdown(r));
   if (!o.html.empty()) outputs.add(o.html, html_of(r));
+  if (!o.png.empty() && r.charts.empty())
+    fail("--png {}: expected results with something to draw, got none", o.png);
   if (!o.png.empty()) add_pngs(r, o.png, o.png, outputs);
   if (!o.folder.empty()) add_folder(r, o.folder, outputs);
   for (const std::string& folder : {o.png, o.folder})
     if (!folder.empty()) make_folder(folder);
   if (!o.folder.empty()) make_folder(fs::path(o.folder) / "performance_charts");
-  const bool asked = !outputs.files.empty() || !o.png.empty();
+  const bool asked = !outputs.files.empty();
   const std::vector<std::string> saved = outputs.write();
   print(asked ? report::summary_text(r, saved) : report::to_console(r));
   return kExitOk;

@@ -113,6 +113,25 @@ void add_ops(const Field& row, const Case& c, Collected& to) {
   }
 }
 
+/// Of rows whose energy was asked for.
+void add_energy(const Field& row, const Case& c, Collected& to) {
+  const std::optional<Field> energy = row.find("energy");
+  if (!energy) return;
+  const std::string source = energy->find_text("source"), reason = energy->find_text("reason");
+  const std::string none = reason.empty() ? "not measured" : reason;
+  to.section({"energy",
+              "Energy",
+              {text_column("configuration"), text_column("case"), text_column("source"),
+               text_column("provenance"), number_column("energy", "J/token"),
+               number_column("tokens", "1/J"), number_column("mean power", "W"),
+               number_column("idle power", "W")}})
+      .add({c.mode, c.name, source.empty() ? Cell(Missing{none}) : Cell(source),
+            energy->at("provenance").text(), cell_of(energy->find_number("joules_per_token"), none),
+            cell_of(energy->find_number("tokens_per_joule"), none),
+            cell_of(energy->find_number("watts_mean"), none),
+            cell_of(energy->find_number("idle_watts"), none)});
+}
+
 void add_first_token(const Field& row, const Case& c, size_t source, Collected& to) {
   const std::optional<Field> values = row.find("ttft_ns_values");
   if (!values) return;
@@ -166,6 +185,7 @@ void read_bench(const Field& root, size_t source, Collected& to) {
     add_memory(row, c, to);
     add_choice(row, c, speed, to);
     add_ops(row, c, to);
+    add_energy(row, c, to);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "bench/environment.h"
 #include "bench/report/derived.h"
@@ -16,12 +17,13 @@ constexpr std::string_view kFirst[] = {"sources", "environment", "models",   "sp
                                        "quality", "throughput",  "speedup",  "pairs",   "targets",
                                        "batch",   "choices",     "criteria", "metrics", "variance"};
 
-Section sources_section(const std::vector<Source>& sources) {
+Section sources_section(const Collected& all) {
   Section section{"sources",
                   "Results",
                   {text_column("file"), text_column("command"), text_column("program"),
                    text_column("machine"), text_column("time")}};
-  for (const Source& s : sources) {
+  section.notes = all.notes;
+  for (const Source& s : all.sources) {
     const auto cell = [](const std::string& text) {
       return text.empty() ? Cell(Missing{"the file does not say"}) : Cell(text);
     };
@@ -55,7 +57,7 @@ void add_sections(Collected& all, const std::vector<Limit>& limits, Report& repo
     if (!section.rows.empty() || !section.notes.empty())
       report.sections.push_back(std::move(section));
   };
-  add(sources_section(all.sources));
+  add(sources_section(all));
   drop_repeated_rows(all.models);
   for (Section* section : {&all.models, &all.speed, &all.memory, &all.quality})
     if (!section->rows.empty()) report.sections.push_back(*section);
@@ -75,8 +77,16 @@ void add_charts(Collected& all, Report& report) {
   std::vector<Chart> charts = {benchmark_chart(all.measurements), pareto_chart(all.choices),
                                memory_chart(all.memory), sweep_chart(all.sweep)};
   for (Chart& chart : all.charts) charts.push_back(std::move(chart));
+  const auto overflowed = [](const Point& p) {
+    const double ends = p.interval ? p.interval->lo + p.interval->hi : 0;
+    return !std::isfinite(p.x) || !std::isfinite(p.y) || !std::isfinite(ends);
+  };
   for (Chart& chart : charts) {
     auto& panels = chart.panels;
+    for (Panel& panel : panels)
+      for (Series& s : panel.series)
+        s.points.erase(std::remove_if(s.points.begin(), s.points.end(), overflowed),
+                       s.points.end());
     panels.erase(std::remove_if(panels.begin(), panels.end(),
                                 [](const Panel& panel) {
                                   return std::all_of(

@@ -38,6 +38,7 @@ Sampled read_sampled(const Field& summary) {
   if (!(s.min <= s.median && s.median <= s.max))
     summary.at("median").refuse("min <= median <= max");
   s.ci95 = find_interval(summary, "ci95");
+  s.p95 = summary.find_number("p95"), s.p99 = summary.find_number("p99");
   if (const auto flag = summary.find("unstable")) s.unstable = flag->flag();
   if (const auto values = summary.find("values"))
     for (const Field& value : values->items()) s.values.push_back(value.number());
@@ -51,6 +52,10 @@ Sampled sampled(std::vector<double> values) {
   s.median = summary.median, s.min = summary.min, s.max = summary.max;
   s.mean = mean(values), s.std = standard_deviation(values);
   s.ci95 = median_interval(values), s.unstable = unstable(values);
+  std::vector<double> sorted = values;
+  std::sort(sorted.begin(), sorted.end());
+  for (const auto& [fraction, percentile] : {std::pair{0.95, &s.p95}, {0.99, &s.p99}})
+    if (s.n >= samples_for_percentile(fraction)) *percentile = quantile(sorted, fraction);
   s.values = std::move(values);
   return s;
 }
@@ -58,6 +63,8 @@ Sampled sampled(std::vector<double> values) {
 Sampled scaled(Sampled s, double factor) {
   for (double* x : {&s.median, &s.mean, &s.std, &s.min, &s.max}) *x *= factor;
   for (double& v : s.values) v *= factor;
+  for (std::optional<double>* p : {&s.p95, &s.p99})
+    if (*p) **p *= factor;
   if (s.ci95) s.ci95 = Interval{s.ci95->lo * factor, s.ci95->hi * factor};
   return s;
 }
@@ -284,6 +291,9 @@ Collected collect(const std::vector<Document>& documents) {
   for (size_t i = 0; i < documents.size(); ++i) {
     const Field root(documents[i].json, documents[i].file);
     add_configuration(root, all);
+    if (const auto interrupted = root.find("interrupted"); interrupted && interrupted->flag())
+      all.notes.push_back(all.sources[i].file +
+                          ": interrupted, holds what was finished until then");
     for (const Kind& kind : kReaders)
       if (kind.command == documents[i].command) kind.read(root, i, all);
   }

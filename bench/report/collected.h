@@ -15,7 +15,8 @@ namespace qwench::bench::report {
 struct Sampled {
   int64_t n = 0;
   double median = 0, mean = 0, std = 0, min = 0, max = 0;
-  std::optional<Interval> ci95;  // of the median
+  std::optional<Interval> ci95;    // of the median
+  std::optional<double> p95, p99;  // none with too few samples for them
   bool unstable = false;
   std::vector<double> values;  // may be empty: a file need not keep them
 };
@@ -55,6 +56,7 @@ struct Choice {
 
 struct Collected {
   std::vector<Source> sources;
+  std::vector<std::string> notes;  // on the sources: what was interrupted
   std::vector<Measurement> measurements;
   std::vector<SweepPoint> sweep;
   std::vector<Choice> choices;

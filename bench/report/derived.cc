@@ -55,7 +55,8 @@ Section metrics_section(const std::vector<Measurement>& measurements) {
       {text_column("Mode"), text_column("Metric"), text_column("Unit"), text_column("Kind"),
        number_column("Mean"), number_column("Std"), number_column("Min"), number_column("Max"),
        number_column("Median"), number_column("Num Runs"), number_column("lower", "95 %"),
-       number_column("upper", "95 %"), verdict_column("Stability")}};
+       number_column("upper", "95 %"), number_column("P95"), number_column("P99"),
+       verdict_column("Stability")}};
   for (const Measurement& m : measurements) {
     const Sampled& s = m.samples;
     const auto end = [&](double Interval::*which) {
@@ -64,6 +65,8 @@ Section metrics_section(const std::vector<Measurement>& measurements) {
     section.add({m.mode, m.metric, m.unit, name_of(m.quantity), s.mean,
                  s.n > 1 ? Cell(s.std) : Cell(Missing{"one run"}), s.min, s.max, s.median,
                  double(s.n), end(&Interval::lo), end(&Interval::hi),
+                 cell_of(s.p95, fmt::format("takes {} runs", samples_for_percentile(0.95))),
+                 cell_of(s.p99, fmt::format("takes {} runs", samples_for_percentile(0.99))),
                  s.unstable ? "unstable" : "stable"});
   }
   if (!section.rows.empty())

@@ -30,11 +30,17 @@ Unit unit_of(const std::string& name) {
   return {name, name, 1, Quantity::kOther};
 }
 
+Section missing_section() {
+  return {"not_measured",
+          "Not measured",
+          {text_column("suite"), text_column("figure"), text_column("why")}};
+}
+
 Section criteria_section() {
   return {"criteria",
           "Criteria",
           {text_column("suite"), text_column("criterion"), text_column("expected"),
-           number_column("value"), number_column("target of the ceiling", "%"),
+           number_column("value"), text_column("unit"), number_column("target of the ceiling", "%"),
            verdict_column("verdict"), text_column("note")}};
 }
 
@@ -42,10 +48,8 @@ void add_figure(const Field& figure, const std::string& suite, size_t source, Co
   const std::string name = figure.at("name").text(), unit_name = figure.at("unit").text();
   const std::optional<Field> summary = figure.find("summary");
   if (!summary) {
-    to.section({"not_measured",
-                "Not measured",
-                {text_column("suite"), text_column("figure"), text_column("why")}})
-        .add({suite, name, figure.at("missing").text()});
+    const std::string why = figure.find_text("missing");
+    to.section(missing_section()).add({suite, name, why.empty() ? "the file does not say" : why});
     return;
   }
   const Unit unit = unit_of(unit_name);
@@ -123,12 +127,13 @@ void add_trace(const Trace& trace, const std::vector<Field>& samples, size_t sou
 
 void read_suites(const Field& root, size_t source, Collected& to) {
   for (const Field& suite : root.at("suites").items()) {
-    const std::string name = suite.at("suite").text();
+    const std::string name = suite.at("suite").text(), error = suite.find_text("error");
+    if (!error.empty()) to.section(missing_section()).add({name, "all", error});
     for (const Field& figure : suite.at("figures").items()) add_figure(figure, name, source, to);
     for (const Field& c : suite.at("criteria").items())
       to.section(criteria_section())
           .add({name, c.at("name").text(), c.at("expected").text(),
-                cell_of(c.find_number("value"), "not measured"),
+                cell_of(c.find_number("value"), "not measured"), c.find_text("unit"),
                 cell_of(c.find_number("ceiling_percent"), "no ceiling applies"),
                 c.at("outcome").text(), c.find_text("note")});
   }
@@ -139,6 +144,9 @@ void read_monitor(const Field& root, size_t source, Collected& to) {
   if (samples.empty()) root.at("samples").refuse("at least one sample");
   std::string mode = samples.front().find_text("model_name");
   if (mode.empty()) mode = "monitor";
+  for (const Field& sample : samples)
+    if (const std::string error = sample.find_text("error"); !error.empty())
+      to.section(missing_section()).add({mode, sample.at("timestamp").text(), error});
   for (const Trace& trace : kTraces) add_trace(trace, samples, source, mode, to);
 }
 

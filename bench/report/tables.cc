@@ -12,6 +12,9 @@ namespace qwench::bench::report {
 
 void Section::add(std::vector<Cell> cells) {
   QWENCH_CHECK(cells.size() == columns.size());
+  for (Cell& cell : cells)
+    if (const auto* number = std::get_if<double>(&cell); number && !std::isfinite(*number))
+      cell = Missing{"too large a number"};
   rows.push_back(std::move(cells));
 }
 

@@ -36,7 +36,7 @@ struct Section {
   std::vector<std::vector<Cell>> rows = {};
   std::vector<std::string> notes = {};
 
-  /// Contract: as many cells as columns.
+  /// Contract: as many cells as columns. Numbers that overflowed become missing.
   void add(std::vector<Cell> cells);
 };
 

@@ -1,6 +1,8 @@
 // What a report concludes: rankings, speedups, alarms, histories, and which configuration to take.
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "bench/report/writers.h"
 #include "engine/check.h"
 #include "tests/bench/report_results.h"
@@ -160,9 +162,41 @@ TEST_CASE("figures and criteria of suites keep their units, outcomes and reasons
   CHECK(cell(report, "metrics", 0, 2) == "ms");
   CHECK(cell(report, "metrics", 0, 4) == "3");
   CHECK(cell(report, "not_measured", 0, 2) == "no counter");
-  CHECK(cell(report, "criteria", 0, 5) == "pass");
+  CHECK(cell(report, "criteria", 0, 6) == "pass");
   CHECK(cell(report, "criteria", 1, 3) == "-");
-  CHECK(cell(report, "criteria", 1, 5) == "unreachable here");
+  CHECK(cell(report, "criteria", 1, 6) == "unreachable here");
+}
+
+TEST_CASE("a percentile is there only where there are samples for it") {
+  const Report few = report_of({test::monitor_result(40)}),
+               many = report_of({test::monitor_result(60)});
+  CHECK(cell(few, "metrics", 0, 12) == "-");
+  CHECK(cell(many, "metrics", 0, 12) != "-");
+  CHECK(cell(many, "metrics", 0, 13) == "-");  // P99 takes 299
+}
+
+TEST_CASE("what was interrupted, failed or overflowed is said, never shown as a figure") {
+  OrderedJson result = bench_result("m", kSlow);
+  result["interrupted"] = true;
+  result["rows"][1]["energy"] = {
+      {"source", nullptr}, {"provenance", "unavailable"}, {"reason", "no meter"}};
+  result["rows"][1]["wall_ns"] = 1e308, result["rows"][1]["percent_of_roofline"] = 1e308;
+  OrderedJson row = result["rows"][1]["tokens_per_second"];
+  for (const char* key : {"mean", "median", "min", "max"}) row[key] = 1e308;
+  row["std"] = 0, row.erase("ci95"), row.erase("values");
+  result["rows"][1]["tokens_per_second"] = row, result["rows"][1]["batch"] = 4;
+  OrderedJson history = test::monitor_result(3);
+  history["samples"].push_back({{"timestamp", "2026-01-02T00:00:00Z"}, {"error", "no memory"}});
+  const Report report = report_of({result, history});
+  CHECK(report.find("sources")->notes.at(0).find("interrupted") != std::string::npos);
+  CHECK(cell(report, "not_measured", 0, 2) == "no memory");
+  CHECK(cell(report, "energy", 0, 4) == "-");
+  CHECK(std::get<Missing>(report.find("energy")->rows[0][4]).reason == "no meter");
+  for (const Section& section : report.sections)
+    for (const std::vector<Cell>& cells : section.rows)
+      for (const Cell& c : cells)
+        if (const auto* number = std::get_if<double>(&c)) CHECK(std::isfinite(*number));
+  CHECK(tables_csv(report).find(",inf,") == std::string::npos);
 }
 
 TEST_CASE("results of two machines are said to be that") {
