@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 struct ReportOptions {
   std::vector<std::string> results, limits;
   std::string title = "Benchmark report";
-  std::string html, csv, summary_csv, tables_csv, json, markdown, png, folder;
+  std::string html, csv, summary_csv, tables_csv, json, markdown, png, folder, github;
 };
 
 struct VisualizeOptions {
@@ -117,7 +117,7 @@ void add_folder(const report::Report& r, const fs::path& folder, Outputs& output
 void require_distinct_outputs(const ReportOptions& o) {
   std::vector<std::string> paths;
   for (const std::string* path :
-       {&o.html, &o.csv, &o.summary_csv, &o.tables_csv, &o.json, &o.markdown}) {
+       {&o.html, &o.csv, &o.summary_csv, &o.tables_csv, &o.json, &o.markdown, &o.github}) {
     if (path->empty()) continue;
     if (std::find(paths.begin(), paths.end(), *path) != paths.end())
       fail_usage("report: expected a file of its own for every form, got {} twice", *path);
@@ -144,6 +144,7 @@ int run_report(const ReportOptions& o) {
   outputs.add(o.summary_csv, o.summary_csv.empty() ? "" : report::summary_csv(r));
   outputs.add(o.tables_csv, o.tables_csv.empty() ? "" : report::tables_csv(r));
   outputs.add(o.markdown, o.markdown.empty() ? "" : report::to_markdown(r));
+  if (!o.github.empty()) outputs.add(o.github, to_text(report::github_action_json(r)));
   if (!o.html.empty()) outputs.add(o.html, html_of(r));
   if (!o.png.empty() && r.charts.empty())
     fail("--png {}: expected results with something to draw, got none", o.png);
@@ -182,6 +183,8 @@ void add_outputs(CLI::App& command, ReportOptions& o) {
   command.add_option("--summary-csv", o.summary_csv, "Metric,Value");
   command.add_option("--tables-csv", o.tables_csv,
                      "Every cell: section,row,column,unit,value,missing");
+  command.add_option("--github-action", o.github,
+                     "Throughputs as github-action-benchmark reads them (customBiggerIsBetter)");
   command.add_option("--png", o.png, "Folder for the charts, 300 dpi (needs gnuplot)");
   command.add_option("--output", o.folder,
                      "Folder for all forms: benchmark_results.json, benchmark_summary.csv,\n"

@@ -144,4 +144,21 @@ OrderedJson to_json(const Report& report) {
           {"documents", OrderedJson(report.documents)}};
 }
 
+OrderedJson github_action_json(const Report& report) {
+  OrderedJson list = OrderedJson::array();
+  const Section* metrics = report.find("metrics");
+  if (!metrics) return list;
+  for (const std::vector<Cell>& row : metrics->rows) {
+    if (display(row[kMetricKind]) != "throughput") continue;
+    OrderedJson entry = {{"name", display(row[kMetricMode]) + ", " + display(row[kMetricName])},
+                         {"unit", display(row[kMetricUnit])},
+                         {"value", value_of(row[kMetricMedian])}};
+    if (std::holds_alternative<double>(row[kMetricStd]))
+      entry["range"] = "± " + display(row[kMetricStd]);
+    entry["extra"] = display(row[kMetricRuns]) + " runs";
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
 }  // namespace qwench::bench::report

@@ -11,6 +11,10 @@ namespace qwench::bench::report {
 /// As schema.json describes; with the results themselves, so that it can be read back.
 OrderedJson to_json(const Report& report);
 
+/// [{"name", "unit", "value", "range", "extra"}] of all throughputs: what github-action-benchmark reads as
+/// `customBiggerIsBetter`.
+OrderedJson github_action_json(const Report& report);
+
 /// Mode,Metric,Mean,Std,Min,Max,Median,Num Runs; the metric with its unit.
 std::string metrics_csv(const Report& report);
 /// Metric,Value.

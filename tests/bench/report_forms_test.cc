@@ -228,6 +228,16 @@ TEST_CASE("the JSON is as schema.json says, whatever it is made of") {
   CHECK(violation(spoiled, schema, schema, "report") != "");
 }
 
+TEST_CASE("the export for github-action-benchmark has every throughput, as a median") {
+  const OrderedJson list = github_action_json(
+      test::report_of({bench_result("m", {90, 100, 115}), test::suites_result()}));
+  REQUIRE(list.size() == 2);
+  CHECK(list[1]["name"] == "m q4_0, decode 8 tokens");
+  CHECK(list[1]["unit"] == "tokens/s");
+  CHECK(list[1]["value"] == 100.0);
+  CHECK(list[1]["extra"] == "3 runs");
+}
+
 TEST_CASE("an HTML report is also its data: read back, it makes the same report") {
   const test::ScratchFolder scratch;
   const Report first = fixture_report();
