@@ -49,7 +49,7 @@ Case read_case(const Field& row, const std::string& policy, bool name_threads) {
 std::pair<double, double> memory_of(const Field& row) {
   double weights = 0, others = 0;
   for (const auto& [kind, counters] : row.at("memory").members())
-    (kind == "weights" ? weights : others) += counters.at("peak").number();
+    (kind == "weights" ? weights : others) += counters.at("peak").bytes();
   return {weights, others};
 }
 

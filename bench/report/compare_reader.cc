@@ -67,7 +67,7 @@ Named read_named(const Field& c) {
 void add_memory(const Field& c, const Named& named, Choice& choice, Collected& to) {
   double weights = 0, others = 0;
   for (const auto& [kind, bytes] : c.at("memory").members())
-    (kind == "weights" ? weights : others) += bytes.number();
+    (kind == "weights" ? weights : others) += bytes.bytes();
   to.memory.add({named.name, weights / 1e9, others / 1e9, (weights + others) / 1e9});
   choice.weight_bytes = weights;
   choice.memory_bytes = std::max(choice.memory_bytes.value_or(0), weights + others);

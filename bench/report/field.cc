@@ -72,6 +72,12 @@ double Field::number() const {
   return x;
 }
 
+double Field::bytes() const {
+  const double x = number();
+  if (!(x >= 0 && x <= 1e18)) refuse("a number of bytes");
+  return x;
+}
+
 int64_t Field::integer() const {
   if (!value_->is_number_integer() ||
       (value_->is_number_unsigned() && value_->get<uint64_t>() > uint64_t(INT64_MAX)))

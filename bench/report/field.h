@@ -23,6 +23,7 @@ class Field {
   std::vector<std::pair<std::string, Field>> members() const;
 
   double number() const;  // finite, as JSON's are
+  double bytes() const;   // 0 to 1e18
   int64_t integer() const;
   bool flag() const;
   /// Without control characters, at most 500 bytes: it goes to terminals, pages and plots.
