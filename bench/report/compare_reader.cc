@@ -59,9 +59,21 @@ struct Named {
   std::string key() const { return configuration_key(model, dtype, kv, policy); }
 };
 
-Named read_named(const Field& c) {
-  return {c.at("name").text(), c.at("model").text(), c.at("dtype").text(), c.at("kv_dtype").text(),
+/// A build that is compared with another says only where it is: it is its own configuration.
+Named read_named(const Field& c, const Field& config) {
+  const std::string name = c.at("name").text();
+  if (const std::string program = c.find_text("program"); !program.empty())
+    return {name, config.at("model").text(), "", "", program};
+  return {name, c.at("model").text(), c.at("dtype").text(), c.at("kv_dtype").text(),
           c.at("kernel_policy").text()};
+}
+
+void add_model(const Field& c, const Named& named, Collected& to) {
+  const auto cell = [](const std::string& text) {
+    return text.empty() ? Cell(Missing{"the file does not say"}) : Cell(text);
+  };
+  to.models.add({named.name, named.model, cell(""), cell(""), cell(named.dtype), cell(named.kv),
+                 cell(c.find_text("backend")), named.policy});
 }
 
 void add_memory(const Field& c, const Named& named, Choice& choice, Collected& to) {
@@ -75,26 +87,27 @@ void add_memory(const Field& c, const Named& named, Choice& choice, Collected& t
 
 void add_configuration(const Field& c, const Field& root, size_t source, bool first,
                        Collected& to) {
-  const Named named = read_named(c);
+  const Field config = root.at("config");
+  const Named named = read_named(c, config);
   Choice& choice = to.choice(named.key(), named.name);
-  to.models.add({named.name, named.model, Missing{"the file does not say"},
-                 Missing{"the file does not say"}, named.dtype, named.kv, c.at("backend").text(),
-                 named.policy});
+  add_model(c, named, to);
   for (const char* phase : kPhases) {
     const std::optional<Field> speed = c.find(std::string(phase) + "_tokens_per_second");
     if (!speed) continue;
     const Sampled samples = read_sampled(*speed);
-    const Field config = root.at("config");
     const std::string name = fmt::format("{} {} tokens in turns", phase,
                                          config.at(std::string(phase) + "_tokens").integer());
     to.measurements.push_back(
         {source, named.name, phase, name, "tokens/s", Quantity::kThroughput, samples});
+    // Of one sequence: a step of a batch gives each of them a token.
+    const bool steps = std::string_view(phase) == "decode";
+    const double ms = 1e3 * (steps ? config.find_number("batch").value_or(1) : 1);
     to.speed.add({named.name, name, samples.median,
-                  samples.median > 0 ? Cell(1e3 / samples.median) : Cell(Missing{"no tokens"}),
+                  samples.median > 0 ? Cell(ms / samples.median) : Cell(Missing{"no tokens"}),
                   Missing{"turns have no one total"}, Missing{"compare measures no roofline"}});
-    (std::string_view(phase) == "decode" ? choice.decode : choice.prefill) = samples.median;
+    (steps ? choice.decode : choice.prefill) = samples.median;
   }
-  add_memory(c, named, choice, to);
+  if (c.find("memory")) add_memory(c, named, choice, to);
   choice.reference = choice.reference || first;
   const Field logits = c.at("logits");
   if (const auto kl = logits.find_number("mean_kl"); kl && !choice.kl) choice.kl = *kl;

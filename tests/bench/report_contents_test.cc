@@ -199,6 +199,24 @@ TEST_CASE("what was interrupted, failed or overflowed is said, never shown as a 
   CHECK(tables_csv(report).find(",inf,") == std::string::npos);
 }
 
+TEST_CASE("builds of the program that were compared are modes of their own") {
+  const OrderedJson speed = to_json(summarize(kSlow));
+  OrderedJson result = {{"schema_version", 1}, {"command", "compare"}};
+  result["config"] = {{"model", "m"}, {"decode_tokens", 8}};
+  result["pairs"] = OrderedJson::array(), result["configurations"] = OrderedJson::array();
+  for (const char* name : {"old", "new"})
+    result["configurations"].push_back({{"name", name},
+                                        {"program", std::string("/builds/") + name},
+                                        {"memory_bytes", nullptr},
+                                        {"decode_tokens_per_second", speed},
+                                        {"logits", {{"tokens", 0}, {"mean_kl", nullptr}}}});
+  const Report report = report_of({result});
+  CHECK(cell(report, "models", 1, 7) == "/builds/new");
+  CHECK(cell(report, "models", 1, 4) == "-");
+  CHECK(cell(report, "throughput", 1, 5) == "not_separated");
+  CHECK(report.find("memory") == nullptr);
+}
+
 TEST_CASE("results of two machines are said to be that") {
   const Report report = report_of({bench_result("a", kSlow), bench_result("b", kSlow)});
   const Section& environment = *report.find("environment");
