@@ -1,11 +1,7 @@
 // `qwench report RESULT...`: saved results as tables and charts in the form that is asked for. And
 // `qwench visualize`: one chart of them.
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 
 #include "bench/commands.h"
@@ -33,26 +29,6 @@ struct VisualizeOptions {
   std::string metric = "speed", output;
 };
 
-/// A file as a whole or not at all; what is no file (a pipe, a device) is written to as it is.
-void write_output(const std::string& path, const std::string& bytes) {
-  std::error_code ignored;
-  const fs::file_status status = fs::status(path, ignored);
-  if (fs::is_directory(status)) fail("{}: expected a file to write, got a folder", path);
-  if (!fs::exists(status) || fs::is_regular_file(status)) return write_text_file(path, bytes);
-  const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  if (file < 0) fail("{}: cannot be opened: {}", path, std::strerror(errno));
-  int problem = 0;
-  for (size_t done = 0; done < bytes.size() && !problem;) {
-    const ssize_t put = ::write(file, bytes.data() + done, bytes.size() - done);
-    if (put >= 0)
-      done += size_t(put);
-    else if (errno != EINTR)
-      problem = errno;
-  }
-  if (::close(file) != 0 && !problem) problem = errno;
-  if (problem) fail("{}: writing: {}", path, std::strerror(problem));
-}
-
 void make_folder(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
@@ -69,7 +45,7 @@ struct Outputs {
   std::vector<std::string> write() const {
     std::vector<std::string> names;
     for (const auto& [path, bytes] : files) {
-      write_output(path, bytes);
+      write_text_file(path, bytes);
       names.push_back(path);
     }
     return names;
@@ -169,8 +145,8 @@ int run_visualize(const VisualizeOptions& o) {
     fail("--metric {}: expected results that measure it, got none among {} files", o.metric,
          o.results.size());
   const bool svg = fs::path(o.output).extension() == ".svg";
-  write_output(o.output, report::draw_chart(
-                             *chart, svg ? report::ImageFormat::kSvg : report::ImageFormat::kPng));
+  write_text_file(o.output, report::draw_chart(*chart, svg ? report::ImageFormat::kSvg
+                                                           : report::ImageFormat::kPng));
   print(fmt::format("saved: {}\n", o.output));
   return kExitOk;
 }

@@ -133,8 +133,19 @@ std::string read_file(const std::string& path, int64_t max_bytes) {
   return bytes;
 }
 
-FileWriter::FileWriter(const std::string& path)
-    : path_(path), temporary_(fmt::format("{}.part-{}", path, ::getpid())) {
+FileWriter::FileWriter(const std::string& path) : path_(path) {
+  struct stat status {};
+  const bool there = ::stat(path.c_str(), &status) == 0;
+  if (there && S_ISDIR(status.st_mode)) fail("{}: expected a file to write, got a folder", path);
+  // A rename would put a file in the place of the device; /dev/stdout may lead to a regular file.
+  const bool device = there && (!S_ISREG(status.st_mode) || path.rfind("/dev/", 0) == 0 ||
+                                path.rfind("/proc/", 0) == 0);
+  if (device) {
+    descriptor_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    if (descriptor_ < 0) fail("{}: cannot be opened: {}", path, std::strerror(errno));
+    return;
+  }
+  temporary_ = fmt::format("{}.part-{}", path, ::getpid());
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail("{}: cannot be created: {}", temporary_, std::strerror(errno));
 }
@@ -157,6 +168,7 @@ void FileWriter::write(const void* from, int64_t bytes) {
 void FileWriter::close() {
   if (::close(std::exchange(descriptor_, -1)) != 0)  // a full disk may show only here
     fail("{}: writing: {}", path_, std::strerror(errno));
+  if (temporary_.empty()) return;
   if (::rename(temporary_.c_str(), path_.c_str()) != 0)
     fail("{}: cannot be renamed to {}: {}", temporary_, path_, std::strerror(errno));
   temporary_.clear();

@@ -73,7 +73,8 @@ void pread_fully(int descriptor, int64_t offset, int64_t bytes, void* to, const 
                  Pread pread);
 
 /// Writes to a temporary file beside `path` and renames it into place when `close()` succeeds, so
-/// that a full disk or an interrupt never leaves half a file under the real name.
+/// that a full disk or an interrupt never leaves half a file under the real name. What is no file (a
+/// device, a pipe) is written to as it is.
 class FileWriter {
  public:
   explicit FileWriter(const std::string& path);

@@ -163,6 +163,19 @@ TEST_CASE("a file appears under its name only when it is whole") {
   CHECK_REFUSED(FileWriter(folder.file("no/such/folder")), "cannot be created");
 }
 
+TEST_CASE("a device is written to and stays one") {
+  if (access("/dev/full", W_OK) != 0) return;
+  FileWriter full("/dev/full");
+  CHECK_REFUSED(full.write("x", 1), "No space left");
+  FileWriter null("/dev/null");
+  null.write("x", 1);
+  null.close();
+  for (const char* device : {"/dev/full", "/dev/null"})
+    CHECK(std::filesystem::is_character_file(device));
+  const ScratchFolder folder;
+  CHECK_REFUSED(FileWriter(folder.path()), "got a folder");
+}
+
 TEST_CASE("a full disk is an Error (F06)") {
   if (access("/dev/full", W_OK) != 0) return;
   const ScratchFolder folder;
