@@ -91,8 +91,7 @@ std::string report_text(const OrderedJson& environment, const OrderedJson& backe
        environment["tool"]["sentencepiece"] == true
            ? "built in"
            : "not built (install libsentencepiece-dev and build again); Qwen does not need it"});
-  facts.add({"energy", energy});
-  std::string text = facts.to_string() + "\n" + probes_text(roofline);
+  std::string text = facts.to_string() + "\n" + probes_text(roofline) + "energy: " + energy + "\n";
   text += "\n" + checks_text(preflight());
   for (const std::string& warning : warnings(environment)) text += "warning: " + warning + "\n";
   return text;
