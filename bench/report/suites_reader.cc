@@ -95,24 +95,37 @@ Panel histogram(const Trace& trace, const std::vector<double>& values) {
       {},          {std::move(series)}};
 }
 
+/// A time axis is in the largest unit of which the samples span two.
+struct TimeUnit {
+  std::string_view name;
+  double seconds;
+};
+TimeUnit time_unit(double span_seconds) {
+  if (span_seconds >= 2 * 86400) return {"days", 86400};
+  if (span_seconds >= 2 * 3600) return {"hours", 3600};
+  if (span_seconds >= 2 * 60) return {"minutes", 60};
+  return {"seconds", 1};
+}
+
 void add_trace(const Trace& trace, const std::vector<Field>& samples, size_t source,
                const std::string& mode, Collected& to) {
   std::vector<double> values;
   Series over_time{mode, {}};
   const double start = seconds_of(samples.front().at("timestamp"));
+  const TimeUnit unit = time_unit(seconds_of(samples.back().at("timestamp")) - start);
   for (const Field& sample : samples) {
     const std::optional<double> value = sample.find_number(trace.key);
     if (!value) continue;
     values.push_back(*value * trace.factor);
     over_time.points.push_back(
-        {(seconds_of(sample.at("timestamp")) - start) / 3600, values.back()});
+        {(seconds_of(sample.at("timestamp")) - start) / unit.seconds, values.back()});
   }
   if (values.empty()) return;
   if (trace.charted) {
     to.chart("performance_trends", "Performance over time")
         .panels.push_back({fmt::format("{} over time", trace.title),
                            PanelKind::kLine,
-                           "hours since the first sample",
+                           fmt::format("{} since the first sample", unit.name),
                            fmt::format("{} ({})", trace.name, trace.unit),
                            {},
                            {over_time}});
