@@ -13,6 +13,7 @@ std::string in_unit(double value, const std::string& unit) {
   if (unit == "count" || unit == "sequences") return fmt::format("{:.0f}", value);
   if (unit == "bytes")
     return value < 0 ? "-" + format_bytes(int64_t(-value)) : format_bytes(int64_t(value));
+  if (unit == "B/s") return format_number(value / 1e9) + " GB/s";
   return format_number(value);
 }
 
