@@ -40,8 +40,11 @@ void SuiteFindings::judge(Criterion c, bool met) {
   const bool out_of_reach = c.ceiling_percent && *c.ceiling_percent > 100;
   if (c.value)
     c.outcome = met ? Outcome::kPass : out_of_reach ? Outcome::kUnreachable : Outcome::kFail;
-  for (const Figure& f : result.figures)
-    if (f.name == c.name && !f.summary) c.note = f.missing;
+  for (const Figure& f : result.figures) {
+    if (f.name != c.name) continue;
+    c.unit = f.unit;
+    if (!f.summary) c.note = f.missing;
+  }
   result.criteria.push_back(std::move(c));
 }
 
