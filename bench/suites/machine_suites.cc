@@ -51,14 +51,16 @@ Suite suitability_suite() {
 }
 
 Suite document_pipeline_suite() {
-  return {"document_pipeline", "system", "Classifying, summarising, extracting, writing code",
+  return {"document_pipeline", "system,scenario",
+          "Classifying, summarising, extracting, writing code",
           "Synthetic documents from a seed, one at a time, greedy, a fixed number of tokens; up"
           " to 20 of each pile or two seconds are measured, the pile is extrapolated.",
           document_pipeline};
 }
 
 Suite retrieval_suite() {
-  return {"retrieval", "system", "Embedding, vector search, and answers with what was found",
+  return {"retrieval", "system,scenario",
+          "Embedding, vector search, and answers with what was found",
           "Mean-pooled hidden states of up to 64 chunks among 1000 vectors, brute-force search,"
           " answers with 2 and with 8 chunks of context; embedding 1000 chunks is extrapolated.",
           retrieval};
