@@ -218,7 +218,8 @@ TEST_CASE("kernels times a plug-in's kernel in a row like any other, and not a w
   }
   const Outcome wrong = run("kernels --op add --plugin " + kFolder + "wrong.so" + sizes);
   CHECK(wrong.code == 3);
-  for (const Json& row : parse_json(wrong.out, "stdout")["rows"]) {
+  const Json result = parse_json(wrong.out, "stdout");
+  for (const Json& row : result["rows"]) {
     CHECK(row["correct"] == (row["kernel"] == "reference"));
     CHECK(row.contains("ns") == (row["kernel"] == "reference"));
   }
