@@ -1,4 +1,4 @@
-// A line is one write and one sync.
+// Where a write stops short, the file ends where it did.
 #include "bench/append_log.h"
 
 #include <fcntl.h>
@@ -38,35 +38,39 @@ std::vector<Json> read_append_log(const std::string& path) {
   return documents;
 }
 
+void append_line(int descriptor, std::string_view line, const std::string& path) {
+  const off_t end = ::lseek(descriptor, 0, SEEK_END);
+  size_t written = 0;
+  int error = end < 0 && errno != ESPIPE ? errno : 0;
+  while (!error && written < line.size()) {
+    const ssize_t n = ::write(descriptor, line.data() + written, line.size() - written);
+    if (n > 0) written += size_t(n);
+    if (n < 0 && errno != EINTR) error = errno;
+    if (n == 0) error = ENOSPC;
+  }
+  // A pipe or /dev/stdout has nothing to sync.
+  if (!error && ::fsync(descriptor) != 0 && errno != EINVAL && errno != EROFS) error = errno;
+  if (!error) return;
+  if (written && end >= 0 && ::ftruncate(descriptor, end) != 0) note(path + ": its last line is incomplete");
+  fail("{}: expected to append {} bytes, got: {}", path, line.size(), std::strerror(error));
+}
+
 AppendLog::AppendLog(const std::string& path) : path_(path) {
   descriptor_ = open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor_ < 0)
     fail("{}: expected a file to append to, got: {}", path, std::strerror(errno));
   const off_t size = lseek(descriptor_, 0, SEEK_END);
   char last = '\n';
-  if (size > 0 && pread(descriptor_, &last, 1, size - 1) == 1 && last != '\n') write("\n");
+  if (size > 0 && pread(descriptor_, &last, 1, size - 1) == 1 && last != '\n')
+    append_line(descriptor_, "\n", path);
 }
 
 AppendLog::~AppendLog() {
   if (descriptor_ >= 0) close(descriptor_);
 }
 
-void AppendLog::write(std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(descriptor_, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0)
-      fail("{}: expected to append a line, got: {}; the lines before it are whole", path_,
-           std::strerror(errno));
-    text.remove_prefix(size_t(written));
-  }
-}
-
 void AppendLog::append(const OrderedJson& document) {
-  write(to_line(document));
-  // A pipe or /dev/stdout has nothing to sync.
-  if (fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS)
-    fail("{}: expected to sync the file, got: {}", path_, std::strerror(errno));
+  append_line(descriptor_, to_line(document), path_);
 }
 
 }  // namespace qwench::bench

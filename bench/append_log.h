@@ -2,6 +2,7 @@
 // disk and a power cut.
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/json.h"
@@ -11,6 +12,10 @@ namespace qwench::bench {
 /// The documents of the file; none where there is no file. A line that is no JSON, such as the last one of
 /// a program that was killed, is named on stderr and left out. Error where the file cannot be read.
 std::vector<Json> read_append_log(const std::string& path);
+
+/// Writes the line at the end of the file of a descriptor and syncs it. Error naming `path` when that fails;
+/// what was written of the line is taken back.
+void append_line(int descriptor, std::string_view line, const std::string& path);
 
 class AppendLog {
  public:
@@ -24,8 +29,6 @@ class AppendLog {
   void append(const OrderedJson& document);
 
  private:
-  void write(std::string_view text);
-
   std::string path_;
   int descriptor_ = -1;
 };

@@ -42,14 +42,6 @@ OrderedJson roofline_list(const std::vector<BenchRow>& rows) {
   return list;
 }
 
-/// A text cell: quoted where a comma, quote or line break would end it early.
-std::string csv_cell(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
-}
-
 }  // namespace
 
 double percent_of_roofline(const BenchRow& row) {

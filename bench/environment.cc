@@ -11,7 +11,9 @@
 #include <fstream>
 #include <vector>
 
+#include "bench/output.h"
 #include "bench/table.h"
+#include "bench/utc.h"
 #include "cpu/cpu_info.h"
 
 #ifndef QWENCH_VERSION
@@ -35,17 +37,6 @@ namespace {
 
 std::vector<std::string> command_line;
 std::string started;
-
-std::string first_line(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-OrderedJson text_or_null(const std::string& text) {
-  return text.empty() ? OrderedJson(nullptr) : OrderedJson(text);
-}
 
 std::string os_name() {
   std::ifstream file("/etc/os-release");
@@ -141,6 +132,14 @@ void remember_command_line(int argc, const char* const* argv) {
   if (!command_line.empty()) command_line[0] = "qwench";
 }
 
+std::string first_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  line.erase(line.find_last_not_of(" \t\r\n") + 1);
+  return line;
+}
+
 std::string version_text() {
   return fmt::format("{} (commit {}, {})", QWENCH_VERSION, QWENCH_GIT_HASH, QWENCH_BUILD_TYPE);
 }
@@ -172,13 +171,7 @@ std::string isa_text() {
   return text.empty() ? "scalar" : text;
 }
 
-std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
-}
+std::string utc_now() { return utc_text(unix_now_ns()); }
 
 OrderedJson environment_block() {
   const cpu::CpuInfo& info = cpu::cpu_info();

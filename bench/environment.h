@@ -23,6 +23,10 @@ std::string model_name(const std::string& path);
 /// none.
 std::string isa_text();
 
+/// The first line of a file such as those in /proc and /sys, without blanks at its end; "" where it
+/// cannot be read.
+std::string first_line(const std::string& path);
+
 /// UTC, "2026-01-31T12:00:00Z".
 std::string utc_now();
 

@@ -151,6 +151,16 @@ SessionOptions session_options(const ModelOptions& options, int64_t n_seq, int64
   return session;
 }
 
+SessionOptions generation_session(const ModelOptions& o, int64_t n_prompt, int64_t max_new) {
+  const int64_t needed = n_prompt + max_new;
+  if (o.capacity && o.capacity < needed)
+    fail_usage("--ctx: expected at least {} ({} prompt tokens and -n {}), got {}", needed, n_prompt,
+               max_new, o.capacity);
+  SessionOptions session = session_options(o, 1, std::max(needed, o.capacity));
+  session.prefill_chunk = std::min(session.prefill_chunk, n_prompt);
+  return session;
+}
+
 LoadedModel load_model(const ModelOptions& options, const Checkpoint& checkpoint,
                        std::unique_ptr<Backend> backend, const SessionOptions& session) {
   const ModelConfig& config = checkpoint.config();

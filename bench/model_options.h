@@ -67,6 +67,9 @@ void check_token_ids(const std::vector<int32_t>& ids, int64_t vocab);
 /// Session options for `capacity` positions of each of `n_seq` sequences.
 SessionOptions session_options(const ModelOptions& options, int64_t n_seq, int64_t capacity);
 
+/// Options of a session that answers one prompt. UsageError where --ctx has less room.
+SessionOptions generation_session(const ModelOptions& options, int64_t n_prompt, int64_t max_new);
+
 /// A model in memory. Not moved once a Session refers to `model`.
 struct LoadedModel {
   std::unique_ptr<Backend> backend;  // before `model`: outlives its buffers

@@ -32,6 +32,13 @@ std::string to_line(const OrderedJson& document) {
   return document.dump(-1, ' ', true, OrderedJson::error_handler_t::replace) + "\n";
 }
 
+std::string csv_cell(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
 void write_text_file(const std::string& path, std::string_view text) {
   FileWriter file(path);
   file.write(text.data(), int64_t(text.size()));
@@ -40,6 +47,10 @@ void write_text_file(const std::string& path, std::string_view text) {
 
 OrderedJson number_or_null(double value, bool known) {
   return known ? OrderedJson(value) : OrderedJson(nullptr);
+}
+
+OrderedJson text_or_null(const std::string& text) {
+  return text.empty() ? OrderedJson(nullptr) : OrderedJson(text);
 }
 
 OrderedJson finite_or_null(double value) { return number_or_null(value, std::isfinite(value)); }

@@ -17,11 +17,15 @@ std::string to_text(const OrderedJson& document);
 /// One line, non-ASCII escaped: readers that also split at U+2028 or U+0085 see one line too.
 std::string to_line(const OrderedJson& document);
 
+/// A cell of CSV: quoted where a comma, quote or line break would end it early.
+std::string csv_cell(const std::string& text);
+
 /// Replaces the file as a whole; Error naming it when that fails.
 void write_text_file(const std::string& path, std::string_view text);
 
 /// A value that may be missing: null in JSON, never 0.
 OrderedJson number_or_null(double value, bool known);
+OrderedJson text_or_null(const std::string& text);  // "" is missing
 /// NaN and Inf, which JSON cannot hold, are missing.
 OrderedJson finite_or_null(double value);
 

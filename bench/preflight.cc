@@ -9,6 +9,7 @@
 #include <optional>
 #include <sstream>
 
+#include "bench/environment.h"
 #include "bench/table.h"
 #include "cpu/cgroup.h"
 #include "cpu/cpu_info.h"
@@ -20,14 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr int64_t kGb = 1'000'000'000;
-
-std::string first_line(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  line.erase(line.find_last_not_of(" \t\r\n") + 1);
-  return line;
-}
 
 Check unknown(std::string name, std::string expected) {
   return {std::move(name), "not readable here", std::move(expected), Fitness::kUnknown, ""};

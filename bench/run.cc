@@ -57,12 +57,7 @@ void check_options(const RunOptions& o) {
 }
 
 SessionOptions plan_session(const RunOptions& o, int64_t n_prompt) {
-  const int64_t needed = n_prompt + o.max_new;
-  if (o.model.capacity && o.model.capacity < needed)
-    fail_usage("--ctx: expected at least {} ({} prompt tokens and -n {}), got {}", needed, n_prompt,
-               o.max_new, o.model.capacity);
-  SessionOptions session = session_options(o.model, 1, std::max(needed, o.model.capacity));
-  session.prefill_chunk = std::min(session.prefill_chunk, n_prompt);
+  SessionOptions session = generation_session(o.model, n_prompt, o.max_new);
   if (!o.logits.empty()) session.logit_rows = session.prefill_chunk;
   return session;
 }

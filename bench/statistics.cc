@@ -71,6 +71,21 @@ double resampled_median(const std::vector<double>& values, std::mt19937_64& rand
   return median(std::move(drawn));
 }
 
+std::optional<Interval> two_sample_interval(const std::vector<double>& first,
+                                            const std::vector<double>& last, size_t least,
+                                            const std::function<double(double, double)>& f) {
+  constexpr size_t kResamples = 2000;
+  if (first.size() < least || last.size() < least) return std::nullopt;
+  std::mt19937_64 random(1);
+  std::vector<double> values(kResamples);
+  for (double& value : values) {
+    const double before = resampled_median(first, random);
+    value = f(before, resampled_median(last, random));
+  }
+  std::sort(values.begin(), values.end());
+  return Interval{quantile(values, 0.025), quantile(values, 0.975)};
+}
+
 double coins_at_most(int64_t n, int64_t k) {
   double log_choose = 0;  // of choosing 0
   double tail = 0;

@@ -1,6 +1,7 @@
 // Summaries of repeated measurements. Every sample is kept; nothing is discarded as an outlier.
 #pragma once
 #include <array>
+#include <functional>
 #include <optional>
 #include <random>
 #include <vector>
@@ -40,6 +41,12 @@ double median_deviation(const std::vector<double>& values);
 
 /// The median of as many values drawn with replacement: one step of a bootstrap. Contract: not empty.
 double resampled_median(const std::vector<double>& values, std::mt19937_64& random);
+
+/// 95 % percentile bootstrap of f(median of `first`, median of `last`) from a fixed seed. Nothing where
+/// one of them has fewer than `least` values.
+std::optional<Interval> two_sample_interval(const std::vector<double>& first,
+                                            const std::vector<double>& last, size_t least,
+                                            const std::function<double(double, double)>& f);
 
 /// P(at most k of n fair coins show heads), summed in logarithms, so that ten thousand are no special
 /// case.

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "bench/append_log.h"
 #include "bench/output.h"
 #include "bench/utc.h"
 #include "engine/check.h"
@@ -36,23 +37,6 @@ int open_to_append(const std::string& path) {
   ::close(descriptor);
   if (!regular) fail("--history {}: expected a regular file", path);
   fail("--history {}: another monitor is writing it; give each a file of its own", path);
-}
-
-/// Where the write stops short, the file ends where it did. Error.
-void write_line(int descriptor, const std::string& line, const std::string& path) {
-  const off_t end = ::lseek(descriptor, 0, SEEK_END);
-  size_t written = 0;
-  int error = end < 0 ? errno : 0;
-  while (!error && written < line.size()) {
-    const ssize_t n = ::write(descriptor, line.data() + written, line.size() - written);
-    if (n > 0) written += size_t(n);
-    if (n < 0 && errno != EINTR) error = errno;
-    if (n == 0) error = ENOSPC;
-  }
-  if (!error && ::fsync(descriptor) != 0 && errno != EINVAL) error = errno;
-  if (!error) return;
-  if (end >= 0 && ::ftruncate(descriptor, end) != 0) note(path + ": its last line is incomplete");
-  fail("{}: expected to append {} bytes, got: {}", path, line.size(), std::strerror(error));
 }
 
 OrderedJson number_of(const Json& object, const char* key, const std::string& where) {
@@ -152,7 +136,7 @@ void History::set_aside(const std::string& torn, int64_t offset) {
     fail("{}: expected a file to keep the torn last line of {} in, got: {}", aside, path_,
          std::strerror(errno));
   try {
-    write_line(descriptor, torn + "\n", aside);
+    append_line(descriptor, torn + "\n", aside);
   } catch (...) {
     ::close(descriptor);
     throw;
@@ -166,7 +150,7 @@ void History::set_aside(const std::string& torn, int64_t offset) {
 
 void History::append(const HistoryEntry& entry) {
   entries_.push_back(entry);
-  write_line(descriptor_, to_line(to_json(entry)), path_);
+  append_line(descriptor_, to_line(to_json(entry)), path_);
 }
 
 }  // namespace qwench::bench

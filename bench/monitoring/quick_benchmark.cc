@@ -34,16 +34,6 @@ std::vector<int32_t> prompt_of(const QuickOptions& o, const Checkpoint& checkpoi
   return ids;
 }
 
-SessionOptions plan_session(const QuickOptions& o, int64_t n_prompt) {
-  const int64_t needed = n_prompt + o.tokens;
-  if (o.model.capacity && o.model.capacity < needed)
-    fail_usage("--ctx: expected at least {} ({} prompt tokens and -n {}), got {}", needed, n_prompt,
-               o.tokens, o.model.capacity);
-  SessionOptions session = session_options(o.model, 1, std::max(needed, o.model.capacity));
-  session.prefill_chunk = std::min(session.prefill_chunk, n_prompt);
-  return session;
-}
-
 void read_memory(MonitorSample& sample) {
   const int64_t available = cpu::available_memory_bytes(), ram = cpu::cpu_info().ram_bytes;
   if (available > 0) sample.memory_available_bytes = available;
@@ -57,7 +47,7 @@ QuickBenchmark::QuickBenchmark(const QuickOptions& o)
     : tokens_(o.tokens),
       checkpoint_(open_model(o.model)),
       prompt_(prompt_of(o, *checkpoint_)),
-      plan_(plan_session(o, prompt_tokens())),
+      plan_(generation_session(o.model, prompt_tokens(), o.tokens)),
       loaded_(load_model(o.model, *checkpoint_, make_backend(o.model, o.model.threads), plan_)),
       session_(loaded_.model, plan_) {
   generate(expected_);

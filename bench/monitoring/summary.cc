@@ -44,16 +44,8 @@ std::vector<double> values_of(const std::vector<TimedValue>& timed) {
 
 std::optional<Interval> ratio_interval(const std::vector<double>& first,
                                        const std::vector<double>& last) {
-  constexpr size_t kLeast = 5, kResamples = 2000;
-  if (first.size() < kLeast || last.size() < kLeast) return std::nullopt;
-  std::mt19937_64 random(1);
-  std::vector<double> ratios(kResamples);
-  for (double& ratio : ratios) {
-    const double before = resampled_median(first, random);
-    ratio = resampled_median(last, random) / before;
-  }
-  std::sort(ratios.begin(), ratios.end());
-  return Interval{quantile(ratios, 0.025), quantile(ratios, 0.975)};
+  return two_sample_interval(first, last, 5,
+                             [](double before, double after) { return after / before; });
 }
 
 std::vector<TimedValue> response_times(const MonitorSummary& summary) {

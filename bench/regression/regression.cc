@@ -71,16 +71,9 @@ double worse(double baseline, double current, bool more_is_better) {
 
 std::optional<Interval> change_interval(const std::vector<double>& baseline,
                                         const std::vector<double>& current, bool more_is_better) {
-  constexpr size_t kLeast = 3, kResamples = 2000;
-  if (baseline.size() < kLeast || current.size() < kLeast) return std::nullopt;
-  std::mt19937_64 random(1);
-  std::vector<double> changes(kResamples);
-  for (double& change : changes) {
-    const double b = resampled_median(baseline, random);
-    change = worse(b, resampled_median(current, random), more_is_better);
-  }
-  std::sort(changes.begin(), changes.end());
-  return Interval{quantile(changes, 0.025), quantile(changes, 0.975)};
+  return two_sample_interval(baseline, current, 3, [&](double before, double after) {
+    return worse(before, after, more_is_better);
+  });
 }
 
 /// How far a ceiling of the machine moved between two results; 0 where one of them does not say.

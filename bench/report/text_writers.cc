@@ -1,6 +1,7 @@
 // CSV (RFC 4180), Markdown and the console.
 #include <fmt/format.h>
 
+#include "bench/output.h"
 #include "bench/report/derived.h"
 #include "bench/report/writers.h"
 #include "bench/table.h"
@@ -9,16 +10,12 @@ namespace qwench::bench::report {
 
 namespace {
 
-/// Quoted where a comma, quote or line break would end it early. Text that a spreadsheet would take for
-/// a formula gets an apostrophe.
+/// Text that a spreadsheet would take for a formula gets an apostrophe.
 std::string csv_text(const std::string& text) {
   std::string cell = text;
   if (!cell.empty() && std::string_view("=+-@").find(cell[0]) != std::string_view::npos)
     cell.insert(0, 1, '\'');
-  if (cell.find_first_of(",\"\r\n") == std::string::npos) return cell;
-  std::string quoted = "\"";
-  for (char c : cell) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
+  return bench::csv_cell(cell);
 }
 
 std::string csv_cell(const Cell& cell) {

@@ -1,12 +1,9 @@
 // Appending is one write of one line, so that what can be torn is the last line only.
 #include "bench/suites/journal.h"
 
-#include <unistd.h>
-
-#include <cstdio>
 #include <filesystem>
-#include <memory>
 
+#include "bench/append_log.h"
 #include "bench/output.h"
 #include "bench/suites/report.h"
 #include "engine/check.h"
@@ -79,13 +76,8 @@ const OrderedJson* Journal::find(const std::string& suite) const {
 }
 
 void Journal::append(const OrderedJson& suite) {
-  const std::string line = to_line(
+  AppendLog(path_).append(
       {{"schema_version", kSuitesSchemaVersion}, {"config_hash", config_hash_}, {"result", suite}});
-  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path_.c_str(), "a"), std::fclose);
-  if (!file || std::fwrite(line.data(), 1, line.size(), file.get()) != line.size() ||
-      std::fflush(file.get()) != 0 || fsync(fileno(file.get())) != 0)
-    fail("{}: expected to append {} bytes, got an error (full disk, or no permission)", path_,
-         line.size());
 }
 
 }  // namespace qwench::bench

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "engine/quantize/content_hash.h"
+#include "bench/accuracy/reference_file.h"
 
 namespace qwench::bench {
 
@@ -80,9 +80,7 @@ std::optional<double> median_of(const std::vector<double>& values) {
 }
 
 std::string output_hash(const std::vector<int32_t>& ids) {
-  ContentHash hash;
-  hash.add(ids.data(), int64_t(ids.size() * sizeof(int32_t)));
-  return fmt::format("{:016x}", hash.value());
+  return fmt::format("{:016x}", hash_tokens(ids));
 }
 
 }  // namespace qwench::bench

@@ -20,6 +20,7 @@
 #include <random>
 #include <set>
 
+#include "bench/environment.h"
 #include "bench/output.h"
 #include "engine/check.h"
 #include "engine/checkpoint/checkpoint.h"
@@ -95,19 +96,7 @@ Mount mount_of(const std::string& path) {
   endmntent(table);
   return best;
 }
-
-std::string first_line(const fs::path& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  line.erase(line.find_last_not_of(" \t\r\n") + 1);
-  return line;
-}
 #endif
-
-OrderedJson text_or_null(const std::string& text) {
-  return text.empty() ? OrderedJson(nullptr) : OrderedJson(text);
-}
 
 }  // namespace
 
