@@ -1,5 +1,7 @@
 // `qwench accuracy`: proves that a configuration still computes what the reference computes. Each
 // section (text, tasks, gradients, golden folders) adds its part to one report and one exit code.
+#include <CLI/CLI.hpp>
+
 #include "bench/accuracy/golden.h"
 #include "bench/accuracy/plan.h"
 #include "bench/accuracy/text_run.h"

@@ -1,4 +1,5 @@
 // `qwench bench`: prefill and decode speed over lists of threads, batch sizes and depths.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "bench/bench_options.h"

@@ -2,6 +2,7 @@
 // is read.
 #include "bench/bench_options.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 

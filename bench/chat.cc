@@ -1,5 +1,6 @@
 // `qwench chat`: a conversation on stdin and stdout. The prompt of every turn is rendered anew;
 // what it shares with the keys and values already there is not computed again.
+#include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "bench/commands.h"

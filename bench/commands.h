@@ -1,8 +1,11 @@
 // The subcommands of the program, one file each. Adding one declares its options; when the command
 // line names it, `chosen` becomes what main runs after parsing.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <functional>
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace qwench::bench {
 

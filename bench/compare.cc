@@ -1,4 +1,5 @@
 // `qwench compare A B [C...]`: is one configuration faster than another? In turns.
+#include <CLI/CLI.hpp>
 #include <filesystem>
 
 #include "bench/commands.h"

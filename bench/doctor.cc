@@ -1,4 +1,6 @@
 // `qwench doctor`: what this machine and this build can do, what is missing, and how to get it.
+#include <CLI/CLI.hpp>
+
 #include "bench/commands.h"
 #include "bench/energy/find_sources.h"
 #include "bench/environment.h"

@@ -2,7 +2,7 @@
 #include "bench/duration_option.h"
 
 #include <fmt/format.h>
-
+#include <CLI/CLI.hpp>
 #include <map>
 
 namespace qwench::bench {

@@ -1,8 +1,12 @@
 // An option that is a time with its unit: "500ms", "90s", "30m", "2h".
 #pragma once
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
 
 namespace qwench::bench {
 

@@ -1,4 +1,5 @@
 // `qwench export`: a result of `bench` for tools that know nothing of qwench.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "bench/commands.h"

@@ -1,5 +1,7 @@
 // `qwench inspect`: what a checkpoint holds and what running it would take, without reading
 // weights.
+#include <CLI/CLI.hpp>
+
 #include "bench/commands.h"
 #include "bench/environment.h"
 #include "bench/exit_code.h"

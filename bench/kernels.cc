@@ -1,4 +1,5 @@
 // `qwench kernels`: every kernel of an op beside a baseline, speed and accuracy in one row.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "bench/bench_report.h"

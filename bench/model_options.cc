@@ -1,6 +1,8 @@
 // Everything that can be wrong is found before weights are read: options, names, ids, memory.
 #include "bench/model_options.h"
 
+#include <CLI/CLI.hpp>
+
 #include "bench/output.h"
 #include "bench/suggest.h"
 #include "bench/table.h"

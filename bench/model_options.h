@@ -1,13 +1,16 @@
 // The options that every command with a model shares, and what they lead to: a checkpoint whose
 // headers are read, then, once everything is known to fit, a backend that holds its weights.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/session.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace qwench::bench {
 

@@ -1,4 +1,6 @@
 // `qwench models`: the shape cards that -m takes where there is no folder.
+#include <CLI/CLI.hpp>
+
 #include "bench/commands.h"
 #include "bench/exit_code.h"
 #include "bench/output.h"

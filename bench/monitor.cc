@@ -1,4 +1,6 @@
 // `qwench monitor`: a quick benchmark every interval, kept in a history, and what its last day says.
+#include <CLI/CLI.hpp>
+
 #include "bench/commands.h"
 #include "bench/default_model.h"
 #include "bench/duration_option.h"

@@ -1,4 +1,6 @@
 // `qwench quantize`: a model's weights in fewer bits, as a GGUF file or a folder, and what that cost.
+#include <CLI/CLI.hpp>
+
 #include "bench/commands.h"
 #include "bench/exit_code.h"
 #include "bench/interrupt.h"

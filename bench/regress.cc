@@ -1,5 +1,6 @@
 // `qwench regress --baseline FILE`: measures again what a saved result was made with and says whether it
 // got worse; the exit code is for CI and for git bisect.
+#include <CLI/CLI.hpp>
 #include <filesystem>
 
 #include "bench/bench_options.h"

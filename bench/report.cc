@@ -1,6 +1,7 @@
 // `qwench report RESULT...`: saved results as tables and charts in the form that is asked for. And
 // `qwench visualize`: one chart of them.
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 

@@ -1,5 +1,6 @@
 // `qwench run`: one prompt (ids, text or a conversation), its logits, its continuation, its
 // figures.
+#include <CLI/CLI.hpp>
 #include <optional>
 
 #include "bench/commands.h"

@@ -1,4 +1,6 @@
 // `qwench score`: text metrics of predictions that are there already; no model is involved.
+#include <CLI/CLI.hpp>
+
 #include "bench/commands.h"
 #include "bench/environment.h"
 #include "bench/exit_code.h"

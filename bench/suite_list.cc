@@ -1,4 +1,6 @@
 // `qwench list` and `qwench describe`: what there is to measure, with what, and on what.
+#include <CLI/CLI.hpp>
+
 #include "bench/commands.h"
 #include "bench/environment.h"
 #include "bench/exit_code.h"

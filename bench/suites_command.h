@@ -1,11 +1,14 @@
 // The suites of `qwench bench --benchmark-type`: which to run, on what, and where the results go.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
 #include "bench/bench_options.h"
 #include "bench/suites/suite.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace qwench::bench {
 

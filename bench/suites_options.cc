@@ -1,4 +1,5 @@
 // Names are checked before anything is opened, so that a misspelt one costs nothing.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "bench/list_option.h"

@@ -2,6 +2,7 @@
 // "off".
 #include "bench/text_options.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
 namespace qwench::bench {

@@ -1,7 +1,6 @@
 // The text side of `run` and `chat`: tokenizer, stop ids, and the sampling options over the
 // defaults of generation_config.json.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +10,10 @@
 #include "engine/text/chat.h"
 #include "engine/text/sampler.h"
 #include "engine/text/tokenizer.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace qwench::bench {
 

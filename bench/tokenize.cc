@@ -1,4 +1,5 @@
 // `qwench tokenize`: text to ids and back, for people and, as JSON lines, for scripts.
+#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
 #include <iterator>

@@ -1,4 +1,5 @@
 // `qwench tune`: which released model, and which weight type, meets a person's limits on this machine.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 

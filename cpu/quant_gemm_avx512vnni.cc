@@ -15,8 +15,8 @@ constexpr int kVectors = kPanelRows / 16, kRowsAtOnce = 6;
 
 /// Unsigned bytes, 16 rows x 4 k a vector, ordered as they are read.
 struct Piece {
-  uint8_t weights[kBlocks][kBlockVectors][kVectors][64];
-  float scales[kBlocks][kVectors][16];
+  uint8_t weights[kBlocks][kBlockVectors][4 * kPanelRows];
+  float scales[kBlocks][kPanelRows];
 };
 static_assert(sizeof(Piece) <= kUnpackedBytes, "too small");
 
@@ -29,8 +29,8 @@ void unpack(const char* panel, int64_t n_blocks, int64_t first, int64_t n, int z
                         [&](int64_t b, int g, const __m256i(&w)[kBlockVectors], __m256 scales)
                             QWENCH_INLINE {
                               for (int j = 0; j < kBlockVectors; ++j)
-                                store(to.weights[b][j][0] + 32 * g, _mm256_add_epi8(w[j], zero));
-                              _mm256_storeu_ps(to.scales[b][0] + 8 * g, scales);
+                                store(to.weights[b][j] + 32 * g, _mm256_add_epi8(w[j], zero));
+                              _mm256_storeu_ps(to.scales[b] + 8 * g, scales);
                             });
 }
 
@@ -66,7 +66,7 @@ __attribute__((noinline)) void tile(const Piece& piece, const PieceRows x, int64
     });
     unroll<kBlockVectors>([&](auto j) QWENCH_INLINE {
       __m512i w[kVectors];
-      unroll<kVectors>([&](auto v) QWENCH_INLINE { w[v] = load512(piece.weights[b][j][v]); });
+      unroll<kVectors>([&](auto v) QWENCH_INLINE { w[v] = load512(piece.weights[b][j] + 64 * v); });
       unroll<kRows>([&](auto r) QWENCH_INLINE {
         const __m512i a = broadcast4_512(x.integers(r, b) + 4 * j);
         unroll<kVectors>(
@@ -75,7 +75,7 @@ __attribute__((noinline)) void tile(const Piece& piece, const PieceRows x, int64
     });
     ahead.prefetch(b);
     unroll<kVectors>([&](auto v) QWENCH_INLINE {
-      const __m512 scales = _mm512_loadu_ps(piece.scales[b][v]);
+      const __m512 scales = _mm512_loadu_ps(piece.scales[b] + 16 * v);
       unroll<kRows>([&](auto r)
                         QWENCH_INLINE { accumulate512(x, r, b, scales, dot[v][r], f[v][r]); });
     });

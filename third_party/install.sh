@@ -18,7 +18,7 @@ required=(ca-certificates git g++ cmake ninja-build pkg-config
           libeigen3-dev doctest-dev nlohmann-json3-dev libcli11-dev libfmt-dev libutf8proc-dev)
 # Worth having, built without where a distribution lacks them.
 optional=(ccache libsentencepiece-dev gnuplot-nox)
-dev=(clang libclang-rt-dev clang-format-14 sentencepiece)
+dev=(clang libclang-rt-dev libomp-dev clang-format-14 sentencepiece)
 
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then

@@ -2,6 +2,7 @@
 #include "bench/comparison/guide_sets.h"
 
 #include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
 
 #include "bench/output.h"
 #include "bench/suggest.h"

@@ -1,6 +1,8 @@
 // An external meter wins: who names its log wants its figures.
 #include "bench/energy/energy_options.h"
 
+#include <CLI/CLI.hpp>
+
 #include "bench/duration_option.h"
 #include "bench/energy/meter_file.h"
 

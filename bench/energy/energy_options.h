@@ -1,9 +1,12 @@
 // The options of the commands that measure energy.
 #pragma once
-#include <CLI/CLI.hpp>
 
 #include "bench/energy/energy_meter.h"
 #include "bench/energy/find_sources.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace qwench::bench {
 

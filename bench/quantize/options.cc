@@ -1,6 +1,7 @@
 // Text is cut into sequences of 512 tokens: long enough for attention to have something to look at.
 #include "bench/quantize/options.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 

@@ -1,13 +1,16 @@
 // What `qwench quantize` is asked to do, read from the command line and checked against the model
 // before anything is written.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "bench/model_options.h"
 #include "engine/quantize/type_rules.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace qwench::bench {
 

@@ -1,6 +1,7 @@
 // Files are opened in the order of the options; those that ship with the model come last, by name.
 #include "bench/tasks/task_section.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 

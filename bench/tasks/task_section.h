@@ -1,7 +1,6 @@
 // The tasks of `qwench accuracy`: which files, checked before any model is loaded, run on one model
 // after the other, and their part of the report.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -12,6 +11,10 @@
 #include "bench/text_metrics/custom_metric.h"
 #include "bench/text_options.h"
 #include "engine/json.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace qwench::bench {
 

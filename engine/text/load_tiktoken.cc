@@ -64,7 +64,7 @@ bool decode_base64(std::string_view text, std::string& bytes) {
     for (const int shift : {16, 8, 0}) bytes += char(group >> shift & 0xFF);
     group = 0;
   }
-  bytes.resize(bytes.size() - padding);
+  bytes.erase(bytes.size() - padding);
   return true;
 }
 

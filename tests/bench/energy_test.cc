@@ -330,7 +330,8 @@ TEST_CASE("a log that is none is refused with file and line") {
       {"1,2\n2,1e300\n", "W: expected"},
       {"2,2\n1,2\n", "later times"}};
   for (const auto& [text, said] : wrong) {
-    INFO(text);
+    const char* log = text;
+    INFO(log);
     try {
       parse_meter_log(text, "log");
       FAIL("not refused");

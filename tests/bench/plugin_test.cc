@@ -1,5 +1,6 @@
 // Kernels from shared libraries: loaded, listed, timed, run, and refused when anything is wrong.
 #include <doctest/doctest.h>
+#include <CLI/CLI.hpp>
 
 #include <map>
 #include <set>

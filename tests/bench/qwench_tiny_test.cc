@@ -67,7 +67,8 @@ TEST_CASE("multiple choice, endings and retrieval score as transformers scores t
       {"mmlu", "multiple_choice"}, {"hellaswag", "endings"}, {"retrieval", "retrieval"}};
   for (const auto& [ours, name] : tasks)
     for (const auto& [group, expected] : theirs[name].items()) {
-      INFO(name << " " << group);
+      const std::string row = std::string(name) + " " + group;
+      INFO(row);
       const Json found = groups_of(json, ours)[group];
       const double n = expected["n"];
       CHECK(found["n"] == expected["n"]);  // one answer may fall the other way by rounding

@@ -16,7 +16,9 @@ check_pie_supported(LANGUAGES CXX)
 find_program(QWENCH_CCACHE ccache)
 mark_as_advanced(QWENCH_CCACHE)
 if(QWENCH_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${QWENCH_CCACHE}")
+  # Without these two ccache does not keep what is compiled with a precompiled header.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros "${QWENCH_CCACHE}")
 endif()
 
 # One rounding per operation: a * b + c is fused only where a kernel says so.
@@ -28,9 +30,6 @@ if(QWENCH_SANITIZE)
   add_compile_options(-fsanitize=${QWENCH_SANITIZE} -fno-sanitize-recover=all
                       -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS)
   add_link_options(-fsanitize=${QWENCH_SANITIZE})
-endif()
-if(QWENCH_FUZZ)
-  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
 # Hardening of a release build, for everything that reads what comes from outside. The kernels in
