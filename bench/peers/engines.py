@@ -102,7 +102,8 @@ def _qwench_command(program, case, model):
     lengths = ["-p", case.n_tokens, "-n", 0] if case.phase == "prefill" else ["-p", 0, "-n",
                                                                               case.n_tokens]
     command = [program.path, "bench", "-m", model, "-t", case.threads, *lengths, "-b", case.batch,
-               "--runs", 1, "--warmup", 1, "--json", *_isa(case), *_rounded(case)]
+               "--runs", 1, "--warmup", 1, "--json", *_isa(case), *_rounded(case),
+               *_kv_dtype(case)]
     return [str(word) for word in command]
 
 
@@ -127,13 +128,17 @@ def _rounded(case):
     return [word for op in ops for word in ("--kernel", f"{op}={kernel}")]
 
 
+def _kv_dtype(case):
+    return ["--kv-dtype", "f16"] if case.type.endswith("-kv16") else []
+
+
 def memory_command(program, case, model):
     """qwench's memory is that of `qwench run` over the same tokens: `bench` also holds the buffers
     of its bandwidth probe, which no user of the model pays for."""
     n_prompt, n_new = (case.n_tokens, 1) if case.phase == "prefill" else (1, case.n_tokens)
     command = [program.path, "run", "-m", model, "-t", case.threads, "--greedy", "--ignore-eos",
                "--json", "--tokens", ",".join(["7"] * n_prompt), "-n", n_new, *_isa(case),
-               *_rounded(case)]
+               *_rounded(case), *_kv_dtype(case)]
     return [str(word) for word in command]
 
 
@@ -181,7 +186,7 @@ def kv_command(program, case, model):
     """Asks what the keys and values of one sequence take, which `run` holds once and a batch of
     eight eight times."""
     return [str(word) for word in (program.path, "inspect", "-m", model, "--ctx", case.n_tokens,
-                                   "--json")]
+                                   "--json", *_kv_dtype(case))]
 
 
 def parse_kv_bytes(text):

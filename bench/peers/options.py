@@ -41,7 +41,8 @@ def parse_options(arguments):
              "ik, and ends in avx2 where the build has no more than that (repeatable)")
     add("--models", type=names, default="qwen2.5-0.5b,qwen3-0.6b,qwen3-1.7b", help="shape cards")
     add("--types", type=names, default=",".join(TYPES),
-        help="weight types; also q8_0-7bit with --isa avx2 and bf16-dot with --isa native")
+        help="weight types; also q8_0-7bit with --isa avx2, bf16-dot with --isa native, and "
+             "TYPE-kv16: keys and values of qwench in f16, as the peers have them")
     add("--threads", type=lengths, default="1,2", help="thread counts")
     add("--prefill", type=lengths, default="512,2048", help="prompt lengths; 0: none")
     add("--decode", type=lengths, default="128", help="decode lengths; 0: none")
@@ -59,7 +60,7 @@ def parse_options(arguments):
         if not getattr(options, name):
             raise UsageError(f"--{name}: expected at least one")
     for name in options.types:
-        known = (*TYPES, ROUNDED[options.isa])
+        known = (*TYPES, *(f"{kind}-kv16" for kind in TYPES), ROUNDED[options.isa])
         if name not in known:
             raise UsageError(f"--types: expected some of {','.join(known)}, got {name!r}")
     if options.rounds < 1:

@@ -17,7 +17,8 @@ class Case:
     """One row of the table: everything that the engines have in common."""
     isa: str        # "avx2" or "native"
     model: str      # name of a shape card
-    type: str       # of the weights; "q8_0-7bit", "bf16-dot": with activations rounded more
+    type: str       # of the weights; "q8_0-7bit", "bf16-dot": with activations rounded more;
+                    # "q4_0-kv16": with keys and values in f16
     threads: int
     phase: str      # "prefill" or "decode"
     n_tokens: int   # of every sequence
