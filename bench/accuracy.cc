@@ -6,12 +6,12 @@
 #include "bench/accuracy/plan.h"
 #include "bench/accuracy/text_run.h"
 #include "bench/commands.h"
-#include "bench/environment.h"
-#include "bench/exit_code.h"
 #include "bench/gradients/gradient_section.h"
-#include "bench/interrupt.h"
-#include "bench/kernel_command.h"
-#include "bench/output.h"
+#include "bench/kernels/kernel_command.h"
+#include "bench/support/environment.h"
+#include "bench/support/exit_code.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/output.h"
 
 namespace qwench::bench {
 

@@ -2,18 +2,18 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "bench/bench_options.h"
-#include "bench/bench_plan.h"
-#include "bench/bench_report.h"
-#include "bench/bench_samples.h"
 #include "bench/commands.h"
-#include "bench/environment.h"
-#include "bench/exit_code.h"
-#include "bench/interrupt.h"
-#include "bench/kernel_command.h"
-#include "bench/output.h"
+#include "bench/kernels/kernel_command.h"
 #include "bench/roofline.h"
-#include "bench/suites_command.h"
+#include "bench/suites/suites_command.h"
+#include "bench/support/environment.h"
+#include "bench/support/exit_code.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/output.h"
+#include "bench/sweep/options.h"
+#include "bench/sweep/plan.h"
+#include "bench/sweep/report.h"
+#include "bench/sweep/samples.h"
 #include "bench/trace_file.h"
 #include "cpu/cpu_info.h"
 

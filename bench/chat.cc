@@ -4,12 +4,12 @@
 #include <iostream>
 
 #include "bench/commands.h"
-#include "bench/default_model.h"
-#include "bench/exit_code.h"
 #include "bench/generate.h"
-#include "bench/interrupt.h"
-#include "bench/kernel_command.h"
-#include "bench/output.h"
+#include "bench/kernels/kernel_command.h"
+#include "bench/model/default_model.h"
+#include "bench/support/exit_code.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/output.h"
 
 namespace qwench::bench {
 

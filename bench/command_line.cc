@@ -6,10 +6,10 @@
 #include <new>
 
 #include "bench/commands.h"
-#include "bench/environment.h"
-#include "bench/exit_code.h"
-#include "bench/output.h"
-#include "bench/suggest.h"
+#include "bench/support/environment.h"
+#include "bench/support/exit_code.h"
+#include "bench/support/output.h"
+#include "bench/support/suggest.h"
 #include "engine/check.h"
 
 namespace qwench::bench {

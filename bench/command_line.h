@@ -3,7 +3,7 @@
 
 namespace qwench::bench {
 
-/// Runs the program. Results go to stdout, messages to stderr; returns the exit code (exit_code.h).
+/// Runs the program. Results go to stdout, messages to stderr; returns the exit code (support/exit_code.h).
 int run_program(int argc, const char* const* argv);
 
 }  // namespace qwench::bench

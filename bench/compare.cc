@@ -7,11 +7,11 @@
 #include "bench/comparison/contenders.h"
 #include "bench/comparison/guide_sets.h"
 #include "bench/comparison/programs.h"
-#include "bench/environment.h"
-#include "bench/exit_code.h"
-#include "bench/interrupt.h"
-#include "bench/kernel_command.h"
-#include "bench/output.h"
+#include "bench/kernels/kernel_command.h"
+#include "bench/support/environment.h"
+#include "bench/support/exit_code.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/output.h"
 
 namespace qwench::bench {
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <tuple>
 
-#include "bench/suggest.h"
+#include "bench/support/suggest.h"
 
 namespace qwench::bench {
 

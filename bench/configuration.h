@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "bench/model_options.h"
+#include "bench/model/model_options.h"
 
 namespace qwench::bench {
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "bench/commands.h"
-#include "bench/exit_code.h"
 #include "bench/export/export.h"
-#include "bench/output.h"
+#include "bench/support/exit_code.h"
+#include "bench/support/output.h"
 #include "engine/check.h"
 
 namespace qwench::bench {

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <optional>
 
-#include "bench/interrupt.h"
-#include "bench/output.h"
-#include "bench/table.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/output.h"
+#include "bench/support/table.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {

@@ -3,11 +3,11 @@
 #include <CLI/CLI.hpp>
 
 #include "bench/commands.h"
-#include "bench/environment.h"
-#include "bench/exit_code.h"
-#include "bench/model_options.h"
-#include "bench/output.h"
-#include "bench/table.h"
+#include "bench/model/model_options.h"
+#include "bench/support/environment.h"
+#include "bench/support/exit_code.h"
+#include "bench/support/output.h"
+#include "bench/support/table.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {

@@ -2,19 +2,19 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "bench/bench_report.h"
 #include "bench/commands.h"
-#include "bench/environment.h"
-#include "bench/exit_code.h"
-#include "bench/interrupt.h"
-#include "bench/kernel_contest.h"
-#include "bench/kernel_list.h"
-#include "bench/list_option.h"
-#include "bench/model_options.h"
-#include "bench/output.h"
+#include "bench/kernels/kernel_contest.h"
+#include "bench/kernels/kernel_list.h"
+#include "bench/model/model_options.h"
 #include "bench/roofline.h"
-#include "bench/suggest.h"
-#include "bench/table.h"
+#include "bench/support/environment.h"
+#include "bench/support/exit_code.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/list_option.h"
+#include "bench/support/output.h"
+#include "bench/support/suggest.h"
+#include "bench/support/table.h"
+#include "bench/sweep/report.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {

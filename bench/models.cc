@@ -2,8 +2,8 @@
 #include <CLI/CLI.hpp>
 
 #include "bench/commands.h"
-#include "bench/exit_code.h"
-#include "bench/output.h"
+#include "bench/support/exit_code.h"
+#include "bench/support/output.h"
 #include "engine/checkpoint/checkpoint.h"
 
 namespace qwench::bench {

@@ -2,17 +2,17 @@
 #include <CLI/CLI.hpp>
 
 #include "bench/commands.h"
-#include "bench/default_model.h"
-#include "bench/duration_option.h"
 #include "bench/energy/energy_options.h"
-#include "bench/environment.h"
-#include "bench/exit_code.h"
-#include "bench/interrupt.h"
-#include "bench/kernel_command.h"
+#include "bench/kernels/kernel_command.h"
+#include "bench/model/default_model.h"
 #include "bench/monitoring/monitor_loop.h"
 #include "bench/monitoring/quick_benchmark.h"
 #include "bench/monitoring/summary.h"
-#include "bench/output.h"
+#include "bench/support/duration_option.h"
+#include "bench/support/environment.h"
+#include "bench/support/exit_code.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/output.h"
 
 namespace qwench::bench {
 

@@ -9,8 +9,8 @@
 #include <optional>
 #include <sstream>
 
-#include "bench/environment.h"
-#include "bench/table.h"
+#include "bench/support/environment.h"
+#include "bench/support/table.h"
 #include "cpu/cgroup.h"
 #include "cpu/cpu_info.h"
 #include "engine/check.h"

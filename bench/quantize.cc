@@ -2,10 +2,10 @@
 #include <CLI/CLI.hpp>
 
 #include "bench/commands.h"
-#include "bench/exit_code.h"
-#include "bench/interrupt.h"
-#include "bench/output.h"
 #include "bench/quantize/job.h"
+#include "bench/support/exit_code.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/output.h"
 
 namespace qwench::bench {
 

@@ -3,13 +3,13 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 
-#include "bench/bench_options.h"
-#include "bench/bench_report.h"
 #include "bench/commands.h"
-#include "bench/environment.h"
-#include "bench/exit_code.h"
-#include "bench/output.h"
 #include "bench/regression/regression.h"
+#include "bench/support/environment.h"
+#include "bench/support/exit_code.h"
+#include "bench/support/output.h"
+#include "bench/sweep/options.h"
+#include "bench/sweep/report.h"
 #include "engine/check.h"
 
 namespace qwench::bench {

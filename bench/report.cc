@@ -6,11 +6,11 @@
 #include <filesystem>
 
 #include "bench/commands.h"
-#include "bench/exit_code.h"
-#include "bench/output.h"
 #include "bench/report/build.h"
 #include "bench/report/gnuplot.h"
 #include "bench/report/writers.h"
+#include "bench/support/exit_code.h"
+#include "bench/support/output.h"
 #include "engine/check.h"
 
 namespace qwench::bench {

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "bench/output.h"
+#include "bench/support/output.h"
 
 namespace qwench::bench {
 

@@ -4,14 +4,14 @@
 #include <optional>
 
 #include "bench/commands.h"
-#include "bench/default_model.h"
-#include "bench/exit_code.h"
 #include "bench/generate.h"
-#include "bench/interrupt.h"
-#include "bench/kernel_command.h"
-#include "bench/list_option.h"
+#include "bench/kernels/kernel_command.h"
 #include "bench/logits_file.h"
-#include "bench/output.h"
+#include "bench/model/default_model.h"
+#include "bench/support/exit_code.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/list_option.h"
+#include "bench/support/output.h"
 #include "bench/trace_file.h"
 
 namespace qwench::bench {

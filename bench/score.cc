@@ -2,10 +2,10 @@
 #include <CLI/CLI.hpp>
 
 #include "bench/commands.h"
-#include "bench/environment.h"
-#include "bench/exit_code.h"
-#include "bench/output.h"
-#include "bench/table.h"
+#include "bench/support/environment.h"
+#include "bench/support/exit_code.h"
+#include "bench/support/output.h"
+#include "bench/support/table.h"
 #include "bench/tasks/task_file.h"
 #include "bench/text_metrics/custom_metric.h"
 #include "bench/text_metrics/scores.h"

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "bench/backend_memory.h"
-#include "bench/output.h"
+#include "bench/model/backend_memory.h"
+#include "bench/support/output.h"
 #include "cpu/cpu_info.h"
 #include "engine/model/kv_cache.h"
 #include "engine/quantize/format.h"

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "bench/model_options.h"
-#include "bench/statistics.h"
+#include "bench/model/model_options.h"
+#include "bench/support/statistics.h"
 
 namespace qwench::bench {
 

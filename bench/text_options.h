@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/model_options.h"
+#include "bench/model/model_options.h"
 #include "engine/text/chat.h"
 #include "engine/text/sampler.h"
 #include "engine/text/tokenizer.h"

@@ -5,8 +5,8 @@
 #include <iterator>
 
 #include "bench/commands.h"
-#include "bench/exit_code.h"
-#include "bench/output.h"
+#include "bench/support/exit_code.h"
+#include "bench/support/output.h"
 #include "engine/check.h"
 #include "engine/text/tokenizer.h"
 

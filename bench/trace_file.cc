@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "bench/environment.h"
-#include "bench/output.h"
+#include "bench/support/environment.h"
+#include "bench/support/output.h"
 
 namespace qwench::bench {
 

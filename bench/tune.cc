@@ -4,12 +4,12 @@
 #include <cmath>
 
 #include "bench/commands.h"
-#include "bench/environment.h"
-#include "bench/exit_code.h"
-#include "bench/output.h"
 #include "bench/roofline.h"
 #include "bench/suitability.h"
-#include "bench/table.h"
+#include "bench/support/environment.h"
+#include "bench/support/exit_code.h"
+#include "bench/support/output.h"
+#include "bench/support/table.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "bench/statistics.h"
+#include "bench/support/statistics.h"
 #include "engine/check.h"
 #include "engine/splitmix64.h"
 

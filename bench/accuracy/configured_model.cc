@@ -2,8 +2,8 @@
 #include "bench/accuracy/configured_model.h"
 
 #include "bench/accuracy/injection.h"
-#include "bench/environment.h"
-#include "bench/table.h"
+#include "bench/support/environment.h"
+#include "bench/support/table.h"
 #include "engine/checked.h"
 
 namespace qwench::bench {

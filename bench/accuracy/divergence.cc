@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "bench/accuracy/row_exp.h"
-#include "bench/statistics.h"
+#include "bench/support/statistics.h"
 #include "engine/check.h"
 #include "engine/checked.h"
 

@@ -9,8 +9,8 @@
 
 #include "bench/accuracy/divergence.h"
 #include "bench/accuracy/layer_taps.h"
-#include "bench/backend_memory.h"
 #include "bench/greedy.h"
+#include "bench/model/backend_memory.h"
 #include "engine/check.h"
 #include "engine/checkpoint/safetensors.h"
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <future>
 
-#include "bench/output.h"
+#include "bench/support/output.h"
 #include "cpu/cpu_info.h"
 #include "engine/checked.h"
 

@@ -1,8 +1,8 @@
 // The text is compared unless only other sections were asked for.
 #include "bench/accuracy/plan.h"
 
-#include "bench/default_model.h"
-#include "bench/environment.h"
+#include "bench/model/default_model.h"
+#include "bench/support/environment.h"
 
 namespace qwench::bench {
 

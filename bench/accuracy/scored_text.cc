@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "bench/model_options.h"
+#include "bench/model/model_options.h"
 #include "engine/file.h"
 
 namespace qwench::bench {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "bench/output.h"
+#include "bench/support/output.h"
 
 namespace qwench::bench {
 

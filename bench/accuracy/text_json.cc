@@ -2,8 +2,8 @@
 #include <cmath>
 
 #include "bench/accuracy/text_section.h"
-#include "bench/environment.h"
-#include "bench/output.h"
+#include "bench/support/environment.h"
+#include "bench/support/output.h"
 
 namespace qwench::bench {
 

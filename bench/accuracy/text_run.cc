@@ -6,9 +6,9 @@
 
 #include "bench/accuracy/stored_reference.h"
 #include "bench/accuracy/text_section.h"
-#include "bench/environment.h"
 #include "bench/generate.h"
-#include "bench/output.h"
+#include "bench/support/environment.h"
+#include "bench/support/output.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {

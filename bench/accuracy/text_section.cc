@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "bench/interrupt.h"
-#include "bench/output.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/output.h"
 
 namespace qwench::bench {
 

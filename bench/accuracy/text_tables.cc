@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "bench/accuracy/text_section.h"
-#include "bench/table.h"
+#include "bench/support/table.h"
 
 namespace qwench::bench {
 

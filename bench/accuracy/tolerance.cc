@@ -6,8 +6,8 @@
 #include <charconv>
 #include <cmath>
 
-#include "bench/suggest.h"
-#include "bench/table.h"
+#include "bench/support/suggest.h"
+#include "bench/support/table.h"
 
 namespace qwench::bench {
 

@@ -1,6 +1,6 @@
 // How coarse a model's weights are, which decides what difference from finer ones is a fault.
 #pragma once
-#include "bench/model_options.h"
+#include "bench/model/model_options.h"
 
 namespace qwench::bench {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "bench/bench_case.h"
+#include "bench/sweep/case.h"
 
 namespace qwench::bench {
 

@@ -2,9 +2,9 @@
 // less memory, outputs within 1 %.
 #include "bench/comparison/comparison_report.h"
 
-#include "bench/environment.h"
-#include "bench/output.h"
-#include "bench/table.h"
+#include "bench/support/environment.h"
+#include "bench/support/output.h"
+#include "bench/support/table.h"
 
 namespace qwench::bench {
 

@@ -4,9 +4,9 @@
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
-#include "bench/output.h"
-#include "bench/suggest.h"
-#include "bench/table.h"
+#include "bench/support/output.h"
+#include "bench/support/suggest.h"
+#include "bench/support/table.h"
 #include "engine/check.h"
 
 namespace qwench::bench {

@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "bench/statistics.h"
+#include "bench/support/statistics.h"
 #include "engine/json.h"
 
 namespace qwench::bench {

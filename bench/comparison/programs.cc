@@ -7,9 +7,9 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "bench/child_process.h"
-#include "bench/environment.h"
-#include "bench/interrupt.h"
+#include "bench/support/child_process.h"
+#include "bench/support/environment.h"
+#include "bench/support/interrupt.h"
 #include "cpu/cpu_info.h"
 #include "engine/check.h"
 #include "engine/checkpoint/safetensors.h"

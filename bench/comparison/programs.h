@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "bench/comparison/arms.h"
-#include "bench/model_options.h"
+#include "bench/model/model_options.h"
 
 namespace qwench::bench {
 

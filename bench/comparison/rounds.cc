@@ -5,8 +5,8 @@
 #include <numeric>
 #include <random>
 
-#include "bench/interrupt.h"
-#include "bench/output.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/output.h"
 #include "engine/check.h"
 
 namespace qwench::bench {

@@ -7,9 +7,9 @@
 #include <chrono>
 #include <thread>
 
-#include "bench/interrupt.h"
-#include "bench/output.h"
-#include "bench/table.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/output.h"
+#include "bench/support/table.h"
 
 namespace qwench::bench {
 

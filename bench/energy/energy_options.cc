@@ -3,8 +3,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include "bench/duration_option.h"
 #include "bench/energy/meter_file.h"
+#include "bench/support/duration_option.h"
 
 namespace qwench::bench {
 

@@ -7,11 +7,11 @@
 #include <cmath>
 #include <thread>
 
-#include "bench/environment.h"
-#include "bench/output.h"
-#include "bench/statistics.h"
+#include "bench/support/environment.h"
+#include "bench/support/output.h"
+#include "bench/support/statistics.h"
+#include "bench/support/utc.h"
 #include "bench/tasks/csv.h"
-#include "bench/utc.h"
 #include "engine/check.h"
 #include "engine/file.h"
 

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <thread>
 
-#include "bench/output.h"
+#include "bench/support/output.h"
 
 namespace qwench::bench {
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "bench/output.h"
-#include "bench/statistics.h"
+#include "bench/support/output.h"
+#include "bench/support/statistics.h"
 #include "engine/check.h"
 
 namespace qwench::bench {

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "bench/gradients/gradient_section.h"
-#include "bench/output.h"
-#include "bench/table.h"
+#include "bench/support/output.h"
+#include "bench/support/table.h"
 
 namespace qwench::bench {
 

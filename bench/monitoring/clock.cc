@@ -5,9 +5,9 @@
 #include <chrono>
 #include <thread>
 
-#include "bench/interrupt.h"
-#include "bench/output.h"
-#include "bench/utc.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/output.h"
+#include "bench/support/utc.h"
 
 namespace qwench::bench {
 

@@ -10,9 +10,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "bench/append_log.h"
-#include "bench/output.h"
-#include "bench/utc.h"
+#include "bench/support/append_log.h"
+#include "bench/support/output.h"
+#include "bench/support/utc.h"
 #include "engine/check.h"
 #include "engine/file.h"
 

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <exception>
 
-#include "bench/table.h"
-#include "bench/utc.h"
+#include "bench/support/table.h"
+#include "bench/support/utc.h"
 
 namespace qwench::bench {
 

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
-#include "bench/bench_case.h"
 #include "bench/greedy.h"
-#include "bench/interrupt.h"
-#include "bench/output.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/output.h"
+#include "bench/sweep/case.h"
 #include "bench/text_options.h"
 #include "cpu/cpu_info.h"
 

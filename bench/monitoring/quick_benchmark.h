@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "bench/energy/energy_meter.h"
-#include "bench/model_options.h"
+#include "bench/model/model_options.h"
 #include "bench/monitoring/history.h"
 
 namespace qwench::bench {

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <random>
 
-#include "bench/output.h"
-#include "bench/table.h"
+#include "bench/support/output.h"
+#include "bench/support/table.h"
 #include "engine/check.h"
 
 namespace qwench::bench {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "bench/monitoring/history.h"
-#include "bench/statistics.h"
+#include "bench/support/statistics.h"
 
 namespace qwench::bench {
 

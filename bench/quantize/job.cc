@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "bench/interrupt.h"
 #include "bench/quantize/output_files.h"
-#include "bench/table.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/table.h"
 #include "cpu/cpu_info.h"
 #include "engine/checked.h"
 #include "engine/checkpoint/quantized_folder.h"

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "bench/output.h"
 #include "bench/quantize/options.h"
 #include "bench/quantize/partial.h"
 #include "bench/quantize/report.h"
+#include "bench/support/output.h"
 #include "engine/quantize/calibration.h"
 
 namespace qwench::bench {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/model_options.h"
+#include "bench/model/model_options.h"
 #include "engine/quantize/type_rules.h"
 
 namespace CLI {

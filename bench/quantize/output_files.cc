@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "bench/output.h"
+#include "bench/support/output.h"
 #include "engine/check.h"
 #include "engine/checkpoint/gguf_checkpoint.h"
 #include "engine/checkpoint/gguf_writer.h"

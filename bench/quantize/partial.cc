@@ -4,8 +4,8 @@
 
 #include <filesystem>
 
-#include "bench/output.h"
 #include "bench/quantize/report.h"
+#include "bench/support/output.h"
 #include "engine/check.h"
 #include "engine/checkpoint/safetensors.h"
 #include "engine/quantize/content_hash.h"

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "bench/table.h"
+#include "bench/support/table.h"
 #include "engine/check.h"
 
 namespace qwench::bench {

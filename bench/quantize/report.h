@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/output.h"
+#include "bench/support/output.h"
 #include "engine/quantize/matrix_encoder.h"
 
 namespace qwench::bench {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "bench/bench_report.h"
-#include "bench/table.h"
+#include "bench/support/table.h"
+#include "bench/sweep/report.h"
 #include "engine/check.h"
 
 namespace qwench::bench {

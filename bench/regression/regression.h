@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/statistics.h"
+#include "bench/support/statistics.h"
 
 namespace qwench::bench {
 

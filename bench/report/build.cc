@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "bench/environment.h"
 #include "bench/report/derived.h"
+#include "bench/support/environment.h"
 
 namespace qwench::bench::report {
 

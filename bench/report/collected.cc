@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <set>
 
-#include "bench/environment.h"
-#include "bench/table.h"
+#include "bench/support/environment.h"
+#include "bench/support/table.h"
 #include "engine/check.h"
 
 namespace qwench::bench::report {

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "bench/report/field.h"
-#include "bench/suggest.h"
+#include "bench/support/suggest.h"
 #include "engine/check.h"
 #include "engine/file.h"
 

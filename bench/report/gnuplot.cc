@@ -3,7 +3,7 @@
 
 #include <cstdlib>
 
-#include "bench/child_process.h"
+#include "bench/support/child_process.h"
 #include "engine/check.h"
 #include "engine/json.h"
 

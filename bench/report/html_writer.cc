@@ -4,10 +4,10 @@
 
 #include <random>
 
-#include "bench/output.h"
 #include "bench/report/documents.h"
 #include "bench/report/html_page.h"
 #include "bench/report/writers.h"
+#include "bench/support/output.h"
 
 namespace qwench::bench::report {
 

@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-#include "bench/statistics.h"
+#include "bench/support/statistics.h"
 
 namespace qwench::bench::report {
 

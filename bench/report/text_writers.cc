@@ -1,10 +1,10 @@
 // CSV (RFC 4180), Markdown and the console.
 #include <fmt/format.h>
 
-#include "bench/output.h"
 #include "bench/report/derived.h"
 #include "bench/report/writers.h"
-#include "bench/table.h"
+#include "bench/support/output.h"
+#include "bench/support/table.h"
 
 namespace qwench::bench::report {
 

@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <map>
 
-#include "bench/suggest.h"
+#include "bench/support/suggest.h"
 #include "engine/check.h"
 
 namespace qwench::bench::report {

@@ -8,10 +8,10 @@
 #include <sys/mman.h>
 #endif
 
-#include "bench/interrupt.h"
 #include "bench/suites/findings.h"
 #include "bench/suites/machine_suites.h"
 #include "bench/suites/memory_levels.h"
+#include "bench/support/interrupt.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {

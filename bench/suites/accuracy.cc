@@ -5,11 +5,11 @@
 #include <filesystem>
 
 #include "bench/accuracy/text_run.h"
-#include "bench/bench_case.h"
 #include "bench/gradients/gradient_section.h"
-#include "bench/interrupt.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
+#include "bench/support/interrupt.h"
+#include "bench/sweep/case.h"
 
 namespace qwench::bench {
 

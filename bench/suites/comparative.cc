@@ -3,10 +3,10 @@
 
 #include "bench/comparison/comparison_report.h"
 #include "bench/comparison/contenders.h"
-#include "bench/interrupt.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
-#include "bench/table.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/table.h"
 
 namespace qwench::bench {
 

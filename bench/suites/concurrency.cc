@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <array>
 
-#include "bench/interrupt.h"
 #include "bench/suites/generation.h"
 #include "bench/suites/prompts.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
+#include "bench/support/interrupt.h"
 
 namespace qwench::bench {
 

@@ -1,10 +1,10 @@
 // Speed against the length of the context: what attention over keys and values costs.
 #include <algorithm>
 
-#include "bench/bench_case.h"
-#include "bench/interrupt.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
+#include "bench/support/interrupt.h"
+#include "bench/sweep/case.h"
 
 namespace qwench::bench {
 

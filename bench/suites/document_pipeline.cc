@@ -3,12 +3,12 @@
 #include <algorithm>
 
 #include "bench/greedy.h"
-#include "bench/interrupt.h"
 #include "bench/suitability.h"
 #include "bench/suites/findings.h"
 #include "bench/suites/machine_suites.h"
 #include "bench/suites/memory_levels.h"
 #include "bench/suites/synthetic_corpus.h"
+#include "bench/support/interrupt.h"
 
 namespace qwench::bench {
 

@@ -1,17 +1,18 @@
 // A criterion of a figure that is missing is unknown, and says why in the figure's words.
 #include "bench/suites/findings.h"
 
+#include "bench/suites/result.h"
+
 namespace qwench::bench {
 
 void SuiteFindings::measured(const std::string& name, const std::string& unit,
                              std::vector<double> values) {
-  if (values.empty()) return missing(name, unit, "nothing was measured");
-  result.figures.push_back({name, unit, summarize(std::move(values)), ""});
+  result.figures.push_back(bench::measured(name, unit, std::move(values)));
 }
 
 void SuiteFindings::missing(const std::string& name, const std::string& unit,
                             const std::string& why) {
-  result.figures.push_back({name, unit, std::nullopt, why});
+  result.figures.push_back(not_measured(name, unit, why));
 }
 
 std::optional<double> SuiteFindings::value(const std::string& name) const {

@@ -13,7 +13,6 @@ class SuiteFindings {
  public:
   SuiteFindings() { result.details = OrderedJson::object(); }
 
-  /// No values: missing, because nothing was measured.
   void measured(const std::string& name, const std::string& unit, std::vector<double> values);
   void missing(const std::string& name, const std::string& unit, const std::string& why);
   /// The median of a figure; nothing where it is missing.

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "bench/generate.h"
-#include "bench/interrupt.h"
+#include "bench/support/interrupt.h"
 
 namespace qwench::bench {
 

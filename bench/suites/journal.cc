@@ -3,9 +3,9 @@
 
 #include <filesystem>
 
-#include "bench/append_log.h"
-#include "bench/output.h"
 #include "bench/suites/report.h"
+#include "bench/support/append_log.h"
+#include "bench/support/output.h"
 #include "engine/check.h"
 #include "engine/file.h"
 

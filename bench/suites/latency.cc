@@ -1,12 +1,12 @@
 // The time of one answer: a few repetitions, and many to see how far the slow ones are from the usual.
 #include <algorithm>
 
-#include "bench/environment.h"
-#include "bench/interrupt.h"
 #include "bench/suites/generation.h"
 #include "bench/suites/prompts.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
+#include "bench/support/environment.h"
+#include "bench/support/interrupt.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {

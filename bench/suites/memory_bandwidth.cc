@@ -1,10 +1,10 @@
 // Bandwidth by level of the memory, operation and thread count, and the part of it that decode uses.
-#include "bench/bench_case.h"
-#include "bench/bench_report.h"
-#include "bench/interrupt.h"
 #include "bench/suites/findings.h"
 #include "bench/suites/machine_suites.h"
 #include "bench/suites/memory_levels.h"
+#include "bench/support/interrupt.h"
+#include "bench/sweep/case.h"
+#include "bench/sweep/report.h"
 #include "cpu/stream_probes.h"
 
 namespace qwench::bench {

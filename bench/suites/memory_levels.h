@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/model_options.h"
+#include "bench/model/model_options.h"
 
 namespace qwench::bench {
 

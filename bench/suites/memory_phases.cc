@@ -4,11 +4,11 @@
 #include <filesystem>
 #include <thread>
 
-#include "bench/bench_case.h"
-#include "bench/interrupt.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
-#include "bench/table.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/table.h"
+#include "bench/sweep/case.h"
 #include "cpu/cpu_info.h"
 #include "engine/checkpoint/checkpoint.h"
 

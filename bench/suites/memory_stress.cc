@@ -4,11 +4,11 @@
 #include <malloc.h>
 #endif
 
-#include "bench/interrupt.h"
 #include "bench/suites/generation.h"
 #include "bench/suites/prompts.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
+#include "bench/support/interrupt.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {

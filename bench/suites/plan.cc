@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "bench/table.h"
+#include "bench/support/table.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {

@@ -1,12 +1,12 @@
 // Five kinds of work, singly and in batches, and the batch size that pays best.
 #include <algorithm>
 
-#include "bench/environment.h"
-#include "bench/interrupt.h"
 #include "bench/suites/generation.h"
 #include "bench/suites/prompts.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
+#include "bench/support/environment.h"
+#include "bench/support/interrupt.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {

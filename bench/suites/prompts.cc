@@ -1,7 +1,7 @@
 // Texts of our own. Changing one changes what every saved figure means: add, do not edit.
 #include "bench/suites/prompts.h"
 
-#include "bench/bench_case.h"
+#include "bench/sweep/case.h"
 #include "engine/quantize/content_hash.h"
 
 namespace qwench::bench {

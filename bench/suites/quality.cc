@@ -3,9 +3,9 @@
 #include <cmath>
 #include <filesystem>
 
-#include "bench/interrupt.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
+#include "bench/support/interrupt.h"
 #include "bench/tasks/likelihood.h"
 #include "bench/tasks/prompt_task.h"
 

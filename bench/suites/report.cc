@@ -1,8 +1,8 @@
 // Field names are relied on by scripts; a change of meaning raises kSuitesSchemaVersion.
 #include "bench/suites/report.h"
 
-#include "bench/environment.h"
-#include "bench/table.h"
+#include "bench/support/environment.h"
+#include "bench/support/table.h"
 
 namespace qwench::bench {
 

@@ -24,8 +24,7 @@ bool within(Bound bound, double value, double limit) {
 }  // namespace
 
 Figure measured(std::string name, std::string unit, std::vector<double> values) {
-  if (values.empty())
-    return not_measured(std::move(name), std::move(unit), "interrupted before the first run");
+  if (values.empty()) return not_measured(std::move(name), std::move(unit), "nothing was measured");
   for (const double value : values)
     if (!std::isfinite(value))
       return not_measured(std::move(name), std::move(unit), "a sample was not finite");

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "bench/environment.h"
-#include "bench/output.h"
 #include "bench/suites/report.h"
+#include "bench/support/environment.h"
+#include "bench/support/output.h"
 #include "cuda/cuda_backend.h"
 
 namespace qwench::bench {

@@ -7,10 +7,10 @@
 
 #include "bench/accuracy/layer_taps.h"
 #include "bench/greedy.h"
-#include "bench/interrupt.h"
 #include "bench/suites/findings.h"
 #include "bench/suites/machine_suites.h"
 #include "bench/suites/synthetic_corpus.h"
+#include "bench/support/interrupt.h"
 
 namespace qwench::bench {
 

@@ -1,10 +1,10 @@
 // What more sequences at once and more threads bring.
 #include <algorithm>
 
-#include "bench/bench_case.h"
-#include "bench/interrupt.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
+#include "bench/support/interrupt.h"
+#include "bench/sweep/case.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {

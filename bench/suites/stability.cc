@@ -1,11 +1,11 @@
 // The same work for a given time: does it slow down, grow, or change its answer?
 #include <algorithm>
 
-#include "bench/interrupt.h"
 #include "bench/suites/generation.h"
 #include "bench/suites/prompts.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
+#include "bench/support/interrupt.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {

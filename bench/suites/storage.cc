@@ -5,11 +5,11 @@
 
 #include <fstream>
 
-#include "bench/interrupt.h"
 #include "bench/suites/findings.h"
 #include "bench/suites/machine_suites.h"
 #include "bench/suites/timed_checkpoint.h"
 #include "bench/suites/weight_files.h"
+#include "bench/support/interrupt.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
-#include "bench/bench_case.h"
-#include "bench/interrupt.h"
 #include "bench/suites/findings.h"
 #include "bench/suites/machine_suites.h"
 #include "bench/suites/memory_levels.h"
+#include "bench/support/interrupt.h"
+#include "bench/sweep/case.h"
 
 namespace qwench::bench {
 

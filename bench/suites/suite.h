@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "bench/model_options.h"
-#include "bench/output.h"
-#include "bench/statistics.h"
+#include "bench/model/model_options.h"
+#include "bench/support/output.h"
+#include "bench/support/statistics.h"
 #include "bench/text_options.h"
 #include "cpu/probes.h"
 

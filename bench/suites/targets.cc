@@ -1,13 +1,13 @@
 // The guides' targets as rows: the measured value, and what part of the machine's ceiling a target asks for.
 #include <algorithm>
 
-#include "bench/bench_case.h"
-#include "bench/interrupt.h"
 #include "bench/suites/generation.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
 #include "bench/suites/target_table.h"
-#include "bench/table.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/table.h"
+#include "bench/sweep/case.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <random>
 
-#include "bench/bench_case.h"
-#include "bench/interrupt.h"
 #include "bench/suites/findings.h"
 #include "bench/suites/machine_suites.h"
 #include "bench/suites/synthetic_corpus.h"
+#include "bench/support/interrupt.h"
+#include "bench/sweep/case.h"
 #include "cpu/team_probe.h"
 #include "engine/text/sampler.h"
 #include "engine/text/tokenizer.h"

@@ -1,11 +1,11 @@
 // Samples and tokens a second over five prompts: the headline figure of a model on a machine.
 #include <algorithm>
 
-#include "bench/interrupt.h"
 #include "bench/suites/generation.h"
 #include "bench/suites/prompts.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
+#include "bench/support/interrupt.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {

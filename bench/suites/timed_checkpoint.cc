@@ -1,7 +1,7 @@
 // Threads that read at the same time count once.
 #include "bench/suites/timed_checkpoint.h"
 
-#include "bench/output.h"
+#include "bench/support/output.h"
 
 namespace qwench::bench {
 

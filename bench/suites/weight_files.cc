@@ -20,8 +20,8 @@
 #include <random>
 #include <set>
 
-#include "bench/environment.h"
-#include "bench/output.h"
+#include "bench/support/environment.h"
+#include "bench/support/output.h"
 #include "engine/check.h"
 #include "engine/checkpoint/checkpoint.h"
 

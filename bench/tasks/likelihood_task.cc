@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "bench/interrupt.h"
-#include "bench/output.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/output.h"
 #include "bench/tasks/task_file.h"
 #include "engine/check.h"
 

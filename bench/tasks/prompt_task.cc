@@ -6,8 +6,8 @@
 #include <cstring>
 
 #include "bench/greedy.h"
-#include "bench/interrupt.h"
-#include "bench/output.h"
+#include "bench/support/interrupt.h"
+#include "bench/support/output.h"
 #include "bench/tasks/likelihood.h"
 #include "bench/tasks/task_file.h"
 #include "bench/text_metrics/python_text.h"

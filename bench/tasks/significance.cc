@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "bench/statistics.h"
+#include "bench/support/statistics.h"
 
 namespace qwench::bench {
 

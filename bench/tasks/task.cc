@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "bench/generate.h"
-#include "bench/output.h"
+#include "bench/support/output.h"
 #include "cpu/cpu_info.h"
 #include "engine/check.h"
 

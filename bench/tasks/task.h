@@ -3,8 +3,8 @@
 #include <memory>
 #include <string>
 
-#include "bench/model_options.h"
-#include "bench/table.h"
+#include "bench/model/model_options.h"
+#include "bench/support/table.h"
 #include "bench/text_options.h"
 #include "engine/json.h"
 

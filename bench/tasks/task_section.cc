@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "bench/environment.h"
+#include "bench/support/environment.h"
 #include "bench/tasks/hellaswag.h"
 #include "bench/tasks/likelihood_task.h"
 #include "bench/tasks/mmlu.h"

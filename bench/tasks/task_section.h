@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/model_options.h"
+#include "bench/model/model_options.h"
 #include "bench/tasks/task.h"
 #include "bench/text_metrics/custom_metric.h"
 #include "bench/text_options.h"

@@ -11,7 +11,7 @@
 #include <functional>
 #include <limits>
 
-#include "bench/output.h"
+#include "bench/support/output.h"
 
 namespace qwench::bench {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/statistics.h"
+#include "bench/support/statistics.h"
 #include "bench/text_metrics/bleu.h"
 #include "bench/text_metrics/rouge.h"
 

@@ -8,7 +8,7 @@
 #include <limits>
 #include <random>
 
-#include "bench/output.h"
+#include "bench/support/output.h"
 #include "engine/check.h"
 
 using namespace qwench;

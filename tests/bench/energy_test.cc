@@ -7,14 +7,14 @@
 #include <limits>
 #include <thread>
 
-#include "bench/bench_report.h"
 #include "bench/energy/battery.h"
 #include "bench/energy/energy_meter.h"
 #include "bench/energy/find_sources.h"
 #include "bench/energy/meter_file.h"
 #include "bench/energy/rapl.h"
-#include "bench/output.h"
-#include "bench/utc.h"
+#include "bench/support/output.h"
+#include "bench/support/utc.h"
+#include "bench/sweep/report.h"
 #include "engine/check.h"
 #include "tests/bench/program.h"
 

@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "bench/export/export.h"
-#include "bench/model_fit.h"
+#include "bench/model/model_fit.h"
 #include "bench/preflight.h"
 #include "bench/suitability.h"
 #include "cpu/cpu_info.h"

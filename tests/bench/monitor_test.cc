@@ -11,7 +11,7 @@
 #include "bench/monitoring/history.h"
 #include "bench/monitoring/monitor_loop.h"
 #include "bench/monitoring/summary.h"
-#include "bench/utc.h"
+#include "bench/support/utc.h"
 #include "engine/check.h"
 #include "tests/bench/program.h"
 

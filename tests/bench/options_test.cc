@@ -3,10 +3,10 @@
 
 #include <cstdlib>
 
-#include "bench/environment.h"
-#include "bench/list_option.h"
-#include "bench/suggest.h"
-#include "bench/table.h"
+#include "bench/support/environment.h"
+#include "bench/support/list_option.h"
+#include "bench/support/suggest.h"
+#include "bench/support/table.h"
 #include "engine/check.h"
 #include "engine/edit_distance.h"
 

@@ -5,10 +5,10 @@
 #include <map>
 #include <set>
 
-#include "bench/bench_options.h"
-#include "bench/kernel_contest.h"
-#include "bench/kernel_list.h"
-#include "bench/model_options.h"
+#include "bench/kernels/kernel_contest.h"
+#include "bench/kernels/kernel_list.h"
+#include "bench/model/model_options.h"
+#include "bench/sweep/options.h"
 #include "cpu/cpu_backend.h"
 #include "cpu/cpu_info.h"
 #include "engine/json.h"

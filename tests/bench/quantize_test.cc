@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "bench/interrupt.h"
 #include "bench/quantize/job.h"
+#include "bench/support/interrupt.h"
 #include "engine/checkpoint/quantized_folder.h"
 #include "engine/quantize/format.h"
 #include "program.h"

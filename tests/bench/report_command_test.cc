@@ -2,8 +2,8 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "bench/child_process.h"
 #include "bench/report/gnuplot.h"
+#include "bench/support/child_process.h"
 #include "engine/check.h"
 #include "tests/bench/program.h"
 #include "tests/bench/report_results.h"

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "bench/output.h"
 #include "bench/report/build.h"
-#include "bench/statistics.h"
+#include "bench/support/output.h"
+#include "bench/support/statistics.h"
 
 namespace qwench::test {
 

@@ -1,5 +1,5 @@
 // The report: field names that scripts rely on, and percentages that follow their definition.
-#include "bench/bench_report.h"
+#include "bench/sweep/report.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // Summaries: the middle of what was measured, and the run that stands for all.
-#include "bench/statistics.h"
+#include "bench/support/statistics.h"
 
 #include <doctest/doctest.h>
 

@@ -12,8 +12,8 @@
 #include "bench/suites/registry.h"
 #include "bench/suites/report.h"
 #include "bench/suites/result.h"
+#include "bench/suites/suites_command.h"
 #include "bench/suites/target_table.h"
-#include "bench/suites_command.h"
 #include "engine/file.h"
 #include "tests/bench/program.h"
 

@@ -3,7 +3,7 @@
 
 #include <fstream>
 
-#include "bench/append_log.h"
+#include "bench/support/append_log.h"
 #include "engine/check.h"
 #include "engine/json.h"
 #include "tests/bench/program.h"

@@ -1,0 +1,194 @@
+// Everything that can be wrong is found before weights are read: options, names, ids, memory.
+#include "bench/model/model_options.h"
+
+#include <CLI/CLI.hpp>
+
+#include "bench/support/output.h"
+#include "bench/support/suggest.h"
+#include "bench/support/table.h"
+#include "cpu/cpu_backend.h"
+#include "cpu/cpu_info.h"
+#include "cuda/cuda_backend.h"
+#include "metal/metal_backend.h"
+
+namespace qwench::bench {
+
+namespace {
+
+std::string megabytes_per_second(int64_t bytes, int64_t ns) {
+  return fmt::format("{:.0f} MB/s", ns > 0 ? double(bytes) * 1e3 / double(ns) : 0.0);
+}
+
+}  // namespace
+
+void add_model_options(CLI::App& command, ModelOptions& o) {
+  command.add_option("-m,--model", o.model,
+                     "Model folder, GGUF file, or a shape card such as qwen3-0.6b");
+  command.add_option("--dtype", o.dtype,
+                     "Weights in memory as " + weight_dtype_names() + " (default: as stored)");
+  command.add_option("--kv-dtype", o.kv_dtype, "Keys and values as f32 or f16")
+      ->capture_default_str();
+  command
+      .add_option("--kernel", o.kernels,
+                  "op=name forces a kernel, `reference` all, `list` shows them")
+      ->allow_extra_args(false);
+  add_plugin_option(command, o.plugins);
+  command.add_option("--backend", o.backend, "cpu, cuda or metal")->capture_default_str();
+  command.add_option("--prefill-chunk", o.prefill_chunk, "Prompt tokens per forward pass")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 20))
+      ->capture_default_str();
+  command.add_option("--ctx", o.capacity, "Positions to reserve (default: what the run needs)")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 31));
+  command.add_option("--seed", o.seed, "Seed of random numbers")->capture_default_str();
+  command.add_flag("--mmap", o.mmap, "Map the files instead of reading them");
+  command.add_flag("--check-finite", o.check_finite,
+                   "Name the first op that makes a NaN or Inf (slow)");
+}
+
+void add_plugin_option(CLI::App& command, std::vector<std::string>& plugins) {
+  command.add_option("--plugin", plugins, "Shared library with kernels of your own, repeatable")
+      ->allow_extra_args(false);
+}
+
+void add_isa_option(CLI::App& command) {
+  command
+      .add_option_function<std::string>(
+          "--isa",
+          [](const std::string& name) {
+            if (name == "avx2") cpu::limit_to_avx2();
+          },
+          "Instruction sets to use: native, or avx2 at most")
+      ->check(CLI::IsMember({"native", "avx2"}));
+}
+
+void add_threads_option(CLI::App& command, ModelOptions& options) {
+  add_isa_option(command);
+
+  command.add_option("-t,--threads", options.threads, "Threads (default: physical cores)")
+      ->check(CLI::Range(int64_t(1), int64_t(1024)));
+}
+
+bool wants_kernel_list(const ModelOptions& options) {
+  for (const std::string& choice : options.kernels)
+    if (choice == "list") return true;
+  return false;
+}
+
+KernelPolicy read_policy(const ModelOptions& options) {
+  KernelPolicy policy;
+  for (const std::string& choice : options.kernels)
+    if (choice != "list") policy.add(choice);
+  return policy;
+}
+
+void check_backend(const std::string& name) {
+  if (name == "cpu") return;
+  const char* reason = nullptr;
+  if (name == "cuda") reason = cuda::cuda_unavailable();
+  if (name == "metal") reason = metal::metal_unavailable();
+  if (reason) fail_usage("--backend {}: {}; use --backend cpu", name, reason);
+  const std::string near = nearest(name, {"cpu", "cuda", "metal"});
+  fail_usage("--backend: expected cpu, cuda or metal, got '{}'{}", name,
+             near.empty() ? "" : "; did you mean " + near + "?");
+}
+
+std::unique_ptr<Backend> make_backend(const ModelOptions& options, int64_t threads,
+                                      const Backend* threads_of) {
+  check_backend(options.backend);
+  cpu::CpuOptions cpu;
+  cpu.threads = int(threads), cpu.threads_of = threads_of;
+  cpu.policy = read_policy(options), cpu.plugins = options.plugins;
+  std::unique_ptr<Backend> backend = cpu::make_cpu_backend(cpu);
+  if (options.check_finite) backend->observers.push_back(require_finite);
+  return backend;
+}
+
+std::unique_ptr<Checkpoint> open_model(const ModelOptions& options) {
+  if (options.model.empty())
+    fail_usage(
+        "-m: expected a model folder, a GGUF file or a shape card such as qwen2.5-0.5b, got "
+        "nothing");
+  if (options.kv_dtype != "f32" && options.kv_dtype != "f16")
+    fail_usage("--kv-dtype: expected f32 or f16, got '{}'", options.kv_dtype);
+  check_backend(options.backend);
+  read_policy(options);
+  OpenOptions open;
+  open.mmap = options.mmap;
+  open.seed = options.seed;
+  if (!options.dtype.empty()) {
+    const DType dtype = parse_dtype(options.dtype);
+    open.random_dtype = is_quantized(dtype) ? DType::kBF16 : dtype;
+  }
+  return open_checkpoint(options.model, open);
+}
+
+DType weight_dtype(const ModelOptions& options, const ModelConfig& config) {
+  return options.dtype.empty() ? config.stored_dtype : parse_dtype(options.dtype);
+}
+
+LoadOptions load_options(const ModelOptions& options) {
+  LoadOptions load;
+  load.as_stored = options.dtype.empty();
+  if (!load.as_stored) load.dtype = parse_dtype(options.dtype);
+  return load;
+}
+
+int64_t planned_weight_bytes(const ModelOptions& options, const Checkpoint& checkpoint) {
+  return weight_bytes(checkpoint, load_options(options));
+}
+
+void check_token_ids(const std::vector<int32_t>& ids, int64_t vocab) {
+  for (size_t i = 0; i < ids.size(); ++i)
+    if (ids[i] < 0 || ids[i] >= vocab)
+      fail_usage("token id: expected 0 to {}, got {} (position {} of the prompt)", vocab - 1,
+                 ids[i], i);
+}
+
+SessionOptions session_options(const ModelOptions& options, int64_t n_seq, int64_t capacity) {
+  SessionOptions session;
+  session.n_seq = n_seq;
+  session.capacity = capacity;
+  session.kv_dtype = parse_float_dtype(options.kv_dtype, "--kv-dtype");
+  session.prefill_chunk = options.prefill_chunk;
+  return session;
+}
+
+SessionOptions generation_session(const ModelOptions& o, int64_t n_prompt, int64_t max_new) {
+  const int64_t needed = n_prompt + max_new;
+  if (o.capacity && o.capacity < needed)
+    fail_usage("--ctx: expected at least {} ({} prompt tokens and -n {}), got {}", needed, n_prompt,
+               max_new, o.capacity);
+  SessionOptions session = session_options(o, 1, std::max(needed, o.capacity));
+  session.prefill_chunk = std::min(session.prefill_chunk, n_prompt);
+  return session;
+}
+
+LoadedModel load_model(const ModelOptions& options, const Checkpoint& checkpoint,
+                       std::unique_ptr<Backend> backend, const SessionOptions& session) {
+  const ModelConfig& config = checkpoint.config();
+  require_memory(config, planned_weight_bytes(options, checkpoint), session,
+                 cpu::available_memory_bytes());
+  Progress progress;
+  LoadOptions load = load_options(options);
+  const int64_t start = now_ns();
+  int64_t bytes = 0;
+  load.progress = [&](const LoadProgress& p) {
+    bytes = p.bytes_done;
+    progress.show(
+        fmt::format("loading {:3.0f} %  {}",
+                    p.bytes_total ? 100.0 * double(p.bytes_done) / double(p.bytes_total) : 0,
+                    megabytes_per_second(p.bytes_done, now_ns() - start)));
+  };
+  LoadedModel loaded;
+  loaded.backend = std::move(backend);
+  loaded.model.config = config;
+  loaded.model.weights = load_weights(checkpoint, *loaded.backend, load);
+  loaded.model.backend = loaded.backend.get();
+  const int64_t ns = now_ns() - start;
+  progress.done(fmt::format("{} {}: {} in {}, {}", checkpoint.is_random() ? "generated" : "loaded",
+                            options.model, format_bytes(bytes), format_ns(double(ns)),
+                            megabytes_per_second(bytes, ns)));
+  return loaded;
+}
+
+}  // namespace qwench::bench

@@ -1,0 +1,45 @@
+// A finished benchmark as a JSON document, as CSV and as tables. The JSON field names are relied on
+// by scripts; a change of meaning raises kSchemaVersion.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "bench/energy/energy_meter.h"
+#include "bench/kernels/kernel_list.h"
+#include "bench/sweep/case.h"
+#include "cpu/probes.h"
+
+namespace qwench::bench {
+
+constexpr int kSchemaVersion = 1;
+
+struct BenchRow {
+  int threads = 0;
+  CaseResult result;
+  cpu::Roofline roofline;               // measured before and after the cases of this thread count
+  std::optional<EnergyFigures> energy;  // none: not asked for
+};
+
+struct BenchReport {
+  std::string model, dtype, kv_dtype, backend;
+  OrderedJson config;  // the resolved options
+  std::vector<KernelRow> prefill_kernels, decode_kernels;
+  std::vector<BenchRow> rows;
+  bool interrupted = false;
+};
+
+struct BenchOptions;
+
+/// Runs what is asked for; cases that were finished when interrupted. UsageError, Error.
+BenchReport measure_bench(const BenchOptions& options);
+
+/// 0-100: decode against the read bandwidth measured between its runs, prefill op by op against the
+/// measured peak of the op's arithmetic.
+double percent_of_roofline(const BenchRow& row);
+
+OrderedJson row_json(const BenchReport& report, const BenchRow& row);
+OrderedJson report_json(const BenchReport& report);
+std::string report_csv(const BenchReport& report);
+std::string report_text(const BenchReport& report);
+
+}  // namespace qwench::bench
