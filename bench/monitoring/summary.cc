@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 
 #include "bench/support/output.h"
 #include "bench/support/table.h"

@@ -102,8 +102,7 @@ def _qwench_command(program, case, model):
     lengths = ["-p", case.n_tokens, "-n", 0] if case.phase == "prefill" else ["-p", 0, "-n",
                                                                               case.n_tokens]
     command = [program.path, "bench", "-m", model, "-t", case.threads, *lengths, "-b", case.batch,
-               "--runs", 1, "--warmup", 1, "--json", *_isa(case), *_rounded(case),
-               *_kv_dtype(case)]
+               "--runs", 1, "--warmup", 1, "--json", *_settings(case)]
     return [str(word) for word in command]
 
 
@@ -132,13 +131,18 @@ def _kv_dtype(case):
     return ["--kv-dtype", "f16"] if case.type.endswith("-kv16") else []
 
 
+def _settings(case):
+    """How qwench is to compute, apart from the weights."""
+    return [*_rounded(case), *_kv_dtype(case), *_isa(case)]
+
+
 def memory_command(program, case, model):
     """qwench's memory is that of `qwench run` over the same tokens: `bench` also holds the buffers
     of its bandwidth probe, which no user of the model pays for."""
     n_prompt, n_new = (case.n_tokens, 1) if case.phase == "prefill" else (1, case.n_tokens)
     command = [program.path, "run", "-m", model, "-t", case.threads, "--greedy", "--ignore-eos",
-               "--json", "--tokens", ",".join(["7"] * n_prompt), "-n", n_new, *_isa(case),
-               *_rounded(case), *_kv_dtype(case)]
+               "--json", "--tokens", ",".join(["7"] * n_prompt), "-n", n_new,
+               *_settings(case)]
     return [str(word) for word in command]
 
 

@@ -187,9 +187,9 @@ def check_rows():
                                  samples.Case("avx2", "m", "q4_0", 1, "prefill", 8, 1), "m.gguf")
     check("qwench is held to AVX2", ours[-2:] == ["--isa", "avx2"])
     half = samples.Case("native", "m", "q4_0-kv16", 1, "prefill", 8, 1)
-    for command in (engines.speed_command, engines.memory_command):
-        who = engines.Engine(programs[0], "q4_0") if command == engines.speed_command else programs[0]
-        check("keys and values are f16 where asked", "f16" in command(who, half, "m.gguf"))
+    for command in (engines.speed_command(engines.Engine(programs[0], "q4_0"), half, "m.gguf"),
+                    engines.memory_command(programs[0], half, "m.gguf")):
+        check("keys and values are f16 where asked", "f16" in command)
     check("the goal is the type's", table.goal_of(half) == "prefill, 4-bit")
 
 

@@ -107,7 +107,7 @@ def goal_of(case):
         return f"decode, batch {case.batch}"
     goals = {"q4_0": "4-bit", "q4g": "4-bit", "q8_0": "INT8", "q8_0-7bit": "INT8, 7-bit activations",
              "bf16-dot": "bf16, activations too"}
-    kind = case.type.partition("-kv16")[0]
+    kind = case.type.removesuffix("-kv16")
     return "prefill, " + goals.get(kind, kind)
 
 

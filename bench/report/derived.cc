@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 #include <set>
 
 namespace qwench::bench::report {
@@ -125,17 +124,12 @@ namespace {
 /// 95 % bootstrap of the ratio of medians, from a fixed seed; nothing without enough samples.
 std::optional<Interval> ratio_interval(const std::vector<double>& over,
                                        const std::vector<double>& under) {
-  constexpr size_t kLeast = 5, kResamples = 2000;
-  if (over.size() < kLeast || under.size() < kLeast) return std::nullopt;
-  std::mt19937_64 random(1);
-  std::vector<double> ratios;
-  for (size_t i = 0; i < kResamples; ++i) {
-    const double top = resampled_median(over, random), bottom = resampled_median(under, random);
-    if (bottom <= 0) return std::nullopt;
-    ratios.push_back(top / bottom);
-  }
-  std::sort(ratios.begin(), ratios.end());
-  return Interval{quantile(ratios, 0.025), quantile(ratios, 0.975)};
+  bool defined = true;
+  const auto interval = two_sample_interval(over, under, 5, [&](double top, double bottom) {
+    defined = defined && !(bottom <= 0);
+    return top / bottom;
+  });
+  return defined ? interval : std::nullopt;
 }
 
 /// The mode without the file's name that tells it apart.

@@ -7,7 +7,7 @@
 
 namespace qwench::bench {
 
-/// The samples of a quantity; without one the figure is missing: the run was interrupted.
+/// The samples of a quantity; without one the figure is missing.
 Figure measured(std::string name, std::string unit, std::vector<double> values);
 Figure not_measured(std::string name, std::string unit, std::string why);
 

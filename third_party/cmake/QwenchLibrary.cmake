@@ -9,12 +9,6 @@ function(qwench_library name)
   target_include_directories(${name} PUBLIC "${CMAKE_SOURCE_DIR}")
 endfunction()
 
-# qwench_compile_fast(<target>): for what computes little and takes long to compile: outside a release
-# build it is not optimised.
-function(qwench_compile_fast target)
-  target_compile_options(${target} PRIVATE $<$<CONFIG:Debug>:-O0>)
-endfunction()
-
 # qwench_precompile(<target> [<header>...]): the headers that most files include, and those given, are
 # parsed once for the whole target. Reading them takes longer than compiling a file does.
 function(qwench_precompile target)
