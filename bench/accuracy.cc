@@ -11,6 +11,7 @@
 #include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
+#include "bench/support/number_option.h"
 #include "bench/support/output.h"
 
 namespace qwench::bench {
@@ -120,20 +121,20 @@ int run_accuracy(const AccuracyOptions& o) {
 void add_text_options(CLI::App& command, AccuracyOptions& o) {
   command.add_option("--text", o.text, "Text to compare over (default: the model's heldout.txt)");
   command.add_option("--window", o.window, "Tokens that see each other")
-      ->check(CLI::Range(int64_t(2), int64_t(1) << 20))
+      ->transform(number_within(int64_t(2), int64_t(1) << 20))
       ->capture_default_str();
   command.add_option("--max-tokens", o.max_tokens, "Only the first tokens of the text; 0: all")
-      ->check(CLI::Range(int64_t(0), int64_t(1) << 40));
+      ->transform(number_within(int64_t(0), int64_t(1) << 40));
   command
       .add_option(
           "--tolerance", o.tolerances,
           fmt::format("NAME=LIMIT, repeatable; names: {}", fmt::join(Tolerances::names(), ", ")))
       ->allow_extra_args(false);
   command.add_option("--generate", o.generate, "Tokens of each greedy continuation; 0: none")
-      ->check(CLI::Range(int64_t(0), int64_t(1) << 16))
+      ->transform(number_within(int64_t(0), int64_t(1) << 16))
       ->capture_default_str();
   command.add_option("--generate-prompts", o.prompts, "Documents whose beginnings are continued")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 16))
+      ->transform(number_within(int64_t(1), int64_t(1) << 16))
       ->capture_default_str();
 }
 
@@ -144,7 +145,7 @@ void add_section_options(CLI::App& command, AccuracyOptions& o) {
   command.add_option("--golden", o.golden, "Compare with golden folders of other software");
   command.add_flag("--gradients", o.gradients, "Compare gradients through one layer");
   command.add_option("--gradient-layer", o.gradient_layer, "Which layer, from 0")
-      ->check(CLI::Range(int64_t(0), int64_t(1) << 20));
+      ->transform(number_within(int64_t(0), int64_t(1) << 20));
   command.add_option("--gradient-golden", o.gradient_golden, "Files of expected gradients");
   add_task_options(command, o.tasks);
 }

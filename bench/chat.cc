@@ -9,6 +9,7 @@
 #include "bench/model/default_model.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
+#include "bench/support/number_option.h"
 #include "bench/support/output.h"
 
 namespace qwench::bench {
@@ -133,7 +134,7 @@ void add_chat_command(CLI::App& program, Action& chosen) {
   add_sampling_options(*command, o->sampling);
   command->add_option("--system", o->system, "System prompt");
   command->add_option("-n,--new-tokens", o->max_new, "Tokens of an answer at most")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 24))
+      ->transform(number_within(int64_t(1), int64_t(1) << 24))
       ->capture_default_str();
   command->callback([o, &chosen] { chosen = [o] { return run_chat(*o); }; });
 }

@@ -11,6 +11,7 @@
 #include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
+#include "bench/support/number_option.h"
 #include "bench/support/output.h"
 
 namespace qwench::bench {
@@ -146,32 +147,32 @@ void add_compare_command(CLI::App& program, Action& chosen) {
                    "process, so a round takes seconds")
       ->allow_extra_args(false);
   add_guide_options(*command, o->guide);
-  const auto tokens = CLI::Range(int64_t(0), int64_t(1) << 20);
+  const auto tokens = number_within(int64_t(0), int64_t(1) << 20);
   command
       ->add_option("-p,--prompt-tokens", o->workload.prefill, "Tokens of a prompt; 0: no prefill")
-      ->check(tokens)
+      ->transform(tokens)
       ->capture_default_str();
   command->add_option("-n,--new-tokens", o->workload.decode, "Decode steps a pass; 0: no decode")
-      ->check(tokens)
+      ->transform(tokens)
       ->capture_default_str();
   command->add_option("-d,--depth", o->workload.depth, "Tokens of context before them")
-      ->check(tokens)
+      ->transform(tokens)
       ->capture_default_str();
   command->add_option("-b,--batch", o->workload.batch, "Sequences at once")
-      ->check(CLI::Range(int64_t(1), int64_t(4096)))
+      ->transform(number_within(int64_t(1), int64_t(4096)))
       ->capture_default_str();
   command->add_option("--seconds", o->rounds.seconds, "Of timing, for all configurations")
-      ->check(CLI::Range(0.1, 86400.0))
+      ->transform(number_within(0.1, 86400.0))
       ->capture_default_str();
   command
       ->add_option("--rounds", o->rounds.rounds,
                    "How many instead of how long; 12 or more separate")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 20));
+      ->transform(number_within(int64_t(1), int64_t(1) << 20));
   command->add_option("--alpha", o->rule.alpha, "Chance of a verdict where nothing differs")
-      ->check(CLI::Range(1e-6, 0.5))
+      ->transform(number_within(1e-6, 0.5))
       ->capture_default_str();
   command->add_option("--margin", o->rule.margin, "Differences of no interest, 0.02: up to 2 %")
-      ->check(CLI::Range(0.0, 10.0))
+      ->transform(number_within(0.0, 10.0))
       ->capture_default_str();
   command->add_flag("--json", o->json, "One JSON document on stdout");
   command->add_option("--output", o->output, "Write the JSON document to this file besides");

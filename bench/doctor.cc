@@ -9,6 +9,7 @@
 #include "bench/roofline.h"
 #include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
+#include "bench/support/number_option.h"
 #include "bench/support/output.h"
 #include "bench/support/table.h"
 #include "cpu/cpu_info.h"
@@ -144,7 +145,7 @@ void add_doctor_command(CLI::App& program, Action& chosen) {
   command->add_option("--kv-dtype", o->model.kv_dtype, "Its keys and values as f32 or f16")
       ->capture_default_str();
   command->add_option("--ctx", o->model.capacity, "Its positions (default: up to 4096)")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 31));
+      ->transform(number_within(int64_t(1), int64_t(1) << 31));
   add_threads_option(*command, o->model);
   command->add_flag("--hints", o->hints, "Only list what goes wrong most often, and its remedy");
   command->add_flag("--json", o->json, "One JSON document on stdout");

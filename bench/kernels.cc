@@ -11,6 +11,7 @@
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/list_option.h"
+#include "bench/support/number_option.h"
 #include "bench/support/output.h"
 #include "bench/support/suggest.h"
 #include "bench/support/table.h"
@@ -293,7 +294,7 @@ void add_kernels_command(CLI::App& program, Action& chosen) {
   auto o = std::make_shared<KernelsOptions>();
   CLI::App* command =
       program.add_subcommand("kernels", "Compare the kernels of an op: speed and error");
-  const auto size = CLI::Range(int64_t(1), int64_t(1) << 16);
+  const auto size = number_within(int64_t(1), int64_t(1) << 16);
   command->add_option("--op", o->op, "Which op")->capture_default_str();
   command->add_option(
       "--dtype", o->dtype,
@@ -303,19 +304,20 @@ void add_kernels_command(CLI::App& program, Action& chosen) {
   command->add_option("--shape", o->shape,
                       "OUTxIN of the weight, several by commas (default: 4864x896)");
   command->add_option("--tokens", o->tokens, "Rows of activations")->capture_default_str();
-  command->add_option("--heads", o->heads, "Query heads (default: 14)")->check(size);
-  command->add_option("--kv-heads", o->kv_heads, "Key and value heads (default: 2)")->check(size);
-  command->add_option("--head-dim", o->head_dim, "Width of a head (default: 64)")->check(size);
+  command->add_option("--heads", o->heads, "Query heads (default: 14)")->transform(size);
+  command->add_option("--kv-heads", o->kv_heads, "Key and value heads (default: 2)")
+      ->transform(size);
+  command->add_option("--head-dim", o->head_dim, "Width of a head (default: 64)")->transform(size);
   command
       ->add_option("--depth", o->depth, "Positions before the tokens (default: 512 for attention)")
-      ->check(CLI::Range(int64_t(0), int64_t(1) << 24));
+      ->transform(number_within(int64_t(0), int64_t(1) << 24));
   command->add_option("-m,--model", o->model.model, "Take the sizes of this model");
   command->add_option("--baseline", o->baseline,
                       "Kernel that is 1.00x (default: eigen or reference)");
   command->add_option("--cache", o->cache, "cold or hot inputs (default: as in a forward pass)")
       ->check(CLI::IsMember({"cold", "hot"}));
   command->add_option("--seconds", o->seconds, "Timing per kernel and token count")
-      ->check(CLI::Range(0.01, 600.0))
+      ->transform(number_within(0.01, 600.0))
       ->capture_default_str();
   command->add_option("--seed", o->model.seed, "Seed of the inputs")->capture_default_str();
   add_plugin_option(*command, o->model.plugins);

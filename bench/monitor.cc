@@ -12,6 +12,7 @@
 #include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
+#include "bench/support/number_option.h"
 #include "bench/support/output.h"
 
 namespace qwench::bench {
@@ -108,12 +109,12 @@ void add_monitor_command(CLI::App& program, Action& chosen) {
                    "JSON lines, one a benchmark, appended; the summary is of the last 24 hours")
       ->required();
   command->add_option("--count", o->count, "Benchmarks; 0: until Ctrl-C or SIGTERM")
-      ->check(CLI::Range(int64_t(0), int64_t(1) << 40))
+      ->transform(number_within(int64_t(0), int64_t(1) << 40))
       ->capture_default_str();
   command->add_option("--prompt", o->quick.prompt,
                       "Answered each time (default: a fixed sentence)");
   command->add_option("-n,--new-tokens", o->quick.tokens, "Tokens of each answer")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 20))
+      ->transform(number_within(int64_t(1), int64_t(1) << 20))
       ->capture_default_str();
   add_energy_options(*command, o->energy);
   command->add_flag("--json", o->json, "One JSON document on stdout at the end");

@@ -7,6 +7,7 @@
 #include "bench/regression/regression.h"
 #include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
+#include "bench/support/number_option.h"
 #include "bench/support/output.h"
 #include "bench/sweep/options.h"
 #include "bench/sweep/report.h"
@@ -91,7 +92,7 @@ void add_regress_command(CLI::App& program, Action& chosen) {
     command
         ->add_option_function<double>(
             name, [&value](const double& percent) { value = percent / 100; }, help)
-        ->check(CLI::Range(0.0, 1000.0));
+        ->transform(number_within(0.0, 1000.0));
   };
   command->add_option("--baseline", o->baseline, "Result of `qwench bench --output`")->required();
   command->add_option("--current", o->current, "Another result instead of measuring now");
@@ -100,7 +101,7 @@ void add_regress_command(CLI::App& program, Action& chosen) {
        "Percent that the first token may come later (default: 10)");
   part("--memory", o->thresholds.memory, "Percent of memory that may be added (default: 15)");
   command->add_option("--runs", o->bench.runs, "Timed runs of a case (default: the baseline's)")
-      ->check(CLI::Range(int64_t(1), int64_t(10000)));
+      ->transform(number_within(int64_t(1), int64_t(10000)));
   command->add_option("-m,--model", o->bench.model.model,
                       "Model to measure (default: the baseline's)");
   command->add_option("-t,--threads", o->bench.threads, "Thread counts (default: the baseline's)");

@@ -11,6 +11,7 @@
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/list_option.h"
+#include "bench/support/number_option.h"
 #include "bench/support/output.h"
 #include "bench/trace_file.h"
 
@@ -144,7 +145,7 @@ void add_run_command(CLI::App& program, Action& chosen) {
                       "Prompt as a JSON array of {\"role\",\"content\"}");
   add_template_options(*command, o->form);
   command->add_option("-n,--new-tokens", o->max_new, "Tokens to generate at most")
-      ->check(CLI::Range(int64_t(0), int64_t(1) << 24))
+      ->transform(number_within(int64_t(0), int64_t(1) << 24))
       ->capture_default_str();
   add_sampling_options(*command, o->sampling);
   command->add_option("--logits", o->logits, "Write the prompt's logits to this safetensors file");

@@ -8,6 +8,7 @@
 #include "bench/suitability.h"
 #include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
+#include "bench/support/number_option.h"
 #include "bench/support/output.h"
 #include "bench/support/table.h"
 #include "cpu/cpu_info.h"
@@ -181,10 +182,10 @@ void add_tune_command(CLI::App& program, Action& chosen) {
   command->add_option("--mem", o->memory, "Memory at most, e.g. 16GB (default: what is available)")
       ->transform(CLI::AsSizeValue(true));
   command->add_option("--context", o->conversation.context, "Positions of a full conversation")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 24))
+      ->transform(number_within(int64_t(1), int64_t(1) << 24))
       ->capture_default_str();
   command->add_option("--prompt", o->conversation.prompt, "Tokens of the prompt that --ttft is of")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 24))
+      ->transform(number_within(int64_t(1), int64_t(1) << 24))
       ->capture_default_str();
   command->add_option("--kv-dtype", o->conversation.kv_dtype, "Keys and values as f32 or f16")
       ->capture_default_str();

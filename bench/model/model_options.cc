@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "bench/support/number_option.h"
 #include "bench/support/output.h"
 #include "bench/support/suggest.h"
 #include "bench/support/table.h"
@@ -35,10 +36,10 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
   add_plugin_option(command, o.plugins);
   command.add_option("--backend", o.backend, "cpu, cuda or metal")->capture_default_str();
   command.add_option("--prefill-chunk", o.prefill_chunk, "Prompt tokens per forward pass")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 20))
+      ->transform(number_within(int64_t(1), int64_t(1) << 20))
       ->capture_default_str();
   command.add_option("--ctx", o.capacity, "Positions to reserve (default: what the run needs)")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 31));
+      ->transform(number_within(int64_t(1), int64_t(1) << 31));
   command.add_option("--seed", o.seed, "Seed of random numbers")->capture_default_str();
   command.add_flag("--mmap", o.mmap, "Map the files instead of reading them");
   command.add_flag("--check-finite", o.check_finite,
@@ -65,7 +66,7 @@ void add_threads_option(CLI::App& command, ModelOptions& options) {
   add_isa_option(command);
 
   command.add_option("-t,--threads", options.threads, "Threads (default: physical cores)")
-      ->check(CLI::Range(int64_t(1), int64_t(1024)));
+      ->transform(number_within(int64_t(1), int64_t(1024)));
 }
 
 bool wants_kernel_list(const ModelOptions& options) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "bench/support/number_option.h"
 #include "engine/file.h"
 #include "engine/quantize/format.h"
 #include "engine/text/tokenizer.h"
@@ -62,7 +63,7 @@ void add_quantize_options(CLI::App& command, QuantizeOptions& o) {
                   "tested on")
       ->capture_default_str();
   command.add_option("--calibration-tokens", o.calibration_tokens, "Tokens of it to use")
-      ->check(CLI::Range(kLeastTokens, int64_t(1) << 24))
+      ->transform(number_within(kLeastTokens, int64_t(1) << 24))
       ->capture_default_str();
   command.add_flag("--no-error-feedback", o.no_feedback,
                    "Calibrate by the strength of inputs alone");
@@ -71,7 +72,7 @@ void add_quantize_options(CLI::App& command, QuantizeOptions& o) {
   command.add_option("--report", o.report, "Write the JSON document to this file besides");
   command.add_flag("--json", o.json, "One JSON document on stdout");
   command.add_option("-t,--threads", o.threads, "Threads (default: physical cores)")
-      ->check(CLI::Range(int64_t(1), int64_t(1024)));
+      ->transform(number_within(int64_t(1), int64_t(1024)));
   command.add_option("--seed", o.seed, "Seed of random weights")->capture_default_str();
   command.add_flag("--mmap", o.mmap, "Map the model's files instead of reading them");
 }

@@ -5,6 +5,7 @@
 #include "bench/suites/registry.h"
 #include "bench/suites/suites_command.h"
 #include "bench/support/list_option.h"
+#include "bench/support/number_option.h"
 #include "bench/support/suggest.h"
 #include "cuda/cuda_backend.h"
 #include "metal/metal_backend.h"
@@ -106,7 +107,7 @@ void declare_sizes(CLI::App& command, SuitesOptions& o) {
   command
       .add_option("--max-tokens,--max-new-tokens", o.suite.max_tokens,
                   "Tokens of each answer (default: the suite's own)")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 20))
+      ->transform(number_within(int64_t(1), int64_t(1) << 20))
       ->group(kGroup);
   command
       .add_option("--prompts-file", o.suite.prompts_file,
@@ -115,7 +116,7 @@ void declare_sizes(CLI::App& command, SuitesOptions& o) {
   command
       .add_option("--duration", o.suite.seconds,
                   "Seconds of `stability` and `comparative` (default: 10 and 8)")
-      ->check(CLI::Range(0.001, 86400.0 * 7))
+      ->transform(number_within(0.001, 86400.0 * 7))
       ->group(kGroup);
 }
 

@@ -8,6 +8,7 @@
 
 #include "bench/support/environment.h"
 #include "bench/support/list_option.h"
+#include "bench/support/number_option.h"
 #include "bench/support/suggest.h"
 #include "cpu/cpu_info.h"
 
@@ -152,13 +153,13 @@ void declare_bench_options(CLI::App& command, BenchOptions& o) {
   command.add_option("-b,--batch,--batch-size", o.batch, "Sequences at once")
       ->capture_default_str();
   command.add_option("--runs", o.runs, "Timed runs of a case")
-      ->check(CLI::Range(int64_t(1), int64_t(10000)))
+      ->transform(number_within(int64_t(1), int64_t(10000)))
       ->capture_default_str();
   command
       .add_option("--warmup", o.warmup,
                   "Untimed runs before, at least: they go on until three agree within 2 %,\n"
                   "for up to 10 runs or 3 s; 0: none")
-      ->check(CLI::Range(int64_t(0), int64_t(1000)))
+      ->transform(number_within(int64_t(0), int64_t(1000)))
       ->capture_default_str();
   command.add_flag("--no-warmup", o.no_warmup, "Same as --warmup 0");
   add_energy_options(command, o.energy);

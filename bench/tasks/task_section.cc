@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "bench/support/environment.h"
+#include "bench/support/number_option.h"
 #include "bench/tasks/hellaswag.h"
 #include "bench/tasks/likelihood_task.h"
 #include "bench/tasks/mmlu.h"
@@ -67,10 +68,10 @@ void add_task_options(CLI::App& command, TaskOptions& o) {
         "NAME=COMMAND for --prompts: JSON lines on stdin, one number a line on stdout");
   command.add_flag("--tasks", o.shipped, "The task files that ship with the model (MODEL/tasks)");
   command.add_option("--shots", o.shots, "MMLU examples in the prompt")
-      ->check(CLI::Range(int64_t(0), int64_t(100)))
+      ->transform(number_within(int64_t(0), int64_t(100)))
       ->capture_default_str();
   command.add_option("--limit", o.limit, "Items of each task file; 0: all")
-      ->check(CLI::Range(int64_t(0), int64_t(1) << 31))
+      ->transform(number_within(int64_t(0), int64_t(1) << 31))
       ->capture_default_str();
 }
 

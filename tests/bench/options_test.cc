@@ -1,10 +1,12 @@
 // Small pieces of the command line: lists, suggestions, names in reports.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstdlib>
 
 #include "bench/support/environment.h"
 #include "bench/support/list_option.h"
+#include "bench/support/number_option.h"
 #include "bench/support/suggest.h"
 #include "bench/support/table.h"
 #include "engine/check.h"
@@ -63,4 +65,21 @@ TEST_CASE("sizes and times are printed with their unit") {
   CHECK(format_ns(2.5e9) == "2.50 s");
   CHECK(format_number(1234.4) == "1234");
   CHECK(format_number(0.01234) == "0.0123");
+}
+
+TEST_CASE("a number is plain, decimal, finite and whole") {
+  CHECK(parse_integer("-12") == -12);
+  CHECK(parse_integer("010") == 10);
+  CHECK(parse_unsigned("18446744073709551615") == UINT64_MAX);
+  CHECK(parse_real("1e308") == 1e308);
+  CHECK(!std::signbit(*parse_real("-0")));
+  for (const char* text :
+       {"", " ", "nan", "inf", "-inf", "1e309", "0x10", "1 ", "+1", "1,5", "1x"}) {
+    INFO(text);
+    CHECK(!parse_integer(text));
+    CHECK(!parse_real(text));
+  }
+  CHECK(!parse_integer("1.5"));
+  CHECK(!parse_integer("9223372036854775808"));
+  CHECK(!parse_unsigned("-1"));
 }
