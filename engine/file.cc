@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <random>
 #include <utility>
 
 #include "engine/check.h"
@@ -133,21 +135,63 @@ std::string read_file(const std::string& path, int64_t max_bytes) {
   return bytes;
 }
 
+namespace {
+
+/// A rename would put a file in the place of the device; /dev/stdout may lead to a regular file.
+bool is_written_in_place(const std::string& path, const struct stat& status) {
+  return !S_ISREG(status.st_mode) || path.rfind("/dev/", 0) == 0 || path.rfind("/proc/", 0) == 0;
+}
+
+/// The file at the end of a link; the path itself where it is none.
+std::string without_links(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_symlink(path, error)) return path;
+  const std::filesystem::path target = std::filesystem::canonical(path, error);
+  if (error)
+    fail("{}: a link that leads to no file ({}); give the file itself, or remove the link", path,
+         error.message());
+  return target.string();
+}
+
+}  // namespace
+
 FileWriter::FileWriter(const std::string& path) : path_(path) {
+  if (path.empty()) fail("output: expected the name of a file, got nothing");
   struct stat status {};
   const bool there = ::stat(path.c_str(), &status) == 0;
   if (there && S_ISDIR(status.st_mode)) fail("{}: expected a file to write, got a folder", path);
-  // A rename would put a file in the place of the device; /dev/stdout may lead to a regular file.
-  const bool device = there && (!S_ISREG(status.st_mode) || path.rfind("/dev/", 0) == 0 ||
-                                path.rfind("/proc/", 0) == 0);
-  if (device) {
+  if (there && is_written_in_place(path, status)) {
     descriptor_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
     if (descriptor_ < 0) fail("{}: cannot be opened: {}", path, std::strerror(errno));
     return;
   }
-  temporary_ = fmt::format("{}.part-{}", path, ::getpid());
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) fail("{}: cannot be created: {}", temporary_, std::strerror(errno));
+  if (there && ::access(path.c_str(), W_OK) != 0)
+    fail("{}: cannot be written: {}", path, std::strerror(errno));
+  target_ = without_links(path);
+  open_temporary(target_);
+  if (there) ::fchmod(descriptor_, status.st_mode & 07777);  // who may read it stays as it was
+}
+
+/// A name that nobody can foresee and a file that nobody else made: in a folder that others may write to, a
+/// link of theirs would lead the bytes elsewhere.
+void FileWriter::open_temporary(const std::string& target) {
+  std::random_device random;
+  constexpr int kAttempts = 8;
+  for (int attempt = 0; attempt < kAttempts && descriptor_ < 0; ++attempt) {
+    const std::string name =
+        fmt::format("{}.part-{:08x}{:08x}", target, random() & 0xffffffffu, random() & 0xffffffffu);
+    descriptor_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (descriptor_ >= 0) temporary_ = name;
+    if (descriptor_ < 0 && errno != EEXIST) break;
+  }
+  if (descriptor_ >= 0) return;
+  const int error = errno;
+  std::error_code ignored;
+  const std::string folder = std::filesystem::path(target).parent_path().string();
+  if (!folder.empty() && !std::filesystem::is_directory(folder, ignored))
+    fail("{}: cannot be created: there is no folder {}; make it, or choose another name", path_,
+         folder);
+  fail("{}: cannot be created: {}", path_, std::strerror(error));
 }
 
 FileWriter::~FileWriter() {
@@ -169,9 +213,20 @@ void FileWriter::close() {
   if (::close(std::exchange(descriptor_, -1)) != 0)  // a full disk may show only here
     fail("{}: writing: {}", path_, std::strerror(errno));
   if (temporary_.empty()) return;
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0)
-    fail("{}: cannot be renamed to {}: {}", temporary_, path_, std::strerror(errno));
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0)
+    fail("{}: cannot be renamed to {}: {}", temporary_, target_, std::strerror(errno));
   temporary_.clear();
+}
+
+void require_writable(const std::string& path) {
+  struct stat status {};
+  const bool there = ::stat(path.c_str(), &status) == 0;
+  // Opening a pipe and closing it again would end what its reader waits for.
+  if (!there || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) {
+    const FileWriter tried(path);
+  } else if (::access(path.c_str(), W_OK) != 0) {
+    fail("{}: cannot be written: {}", path, std::strerror(errno));
+  }
 }
 
 }  // namespace qwench

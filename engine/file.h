@@ -73,8 +73,8 @@ void pread_fully(int descriptor, int64_t offset, int64_t bytes, void* to, const 
                  Pread pread);
 
 /// Writes to a temporary file beside `path` and renames it into place when `close()` succeeds, so
-/// that a full disk or an interrupt never leaves half a file under the real name. What is no file (a
-/// device, a pipe) is written to as it is.
+/// that a full disk or an interrupt never leaves half a file under the real name. A link is written
+/// through: the file that it leads to is replaced. What is no file (a device, a pipe) is written to as it is.
 class FileWriter {
  public:
   explicit FileWriter(const std::string& path);
@@ -86,8 +86,13 @@ class FileWriter {
   void close();
 
  private:
-  std::string path_, temporary_;
+  void open_temporary(const std::string& target);
+
+  std::string path_, target_, temporary_;  // as given, without links, what is written to meanwhile
   int descriptor_ = -1;
 };
+
+/// Error unless a FileWriter could write `path` now: for whoever has hours of work to do first.
+void require_writable(const std::string& path);
 
 }  // namespace qwench

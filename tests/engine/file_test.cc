@@ -179,9 +179,50 @@ TEST_CASE("a device is written to and stays one") {
 TEST_CASE("a full disk is an Error (F06)") {
   if (access("/dev/full", W_OK) != 0) return;
   const ScratchFolder folder;
-  // The temporary's name is known; a link sends its bytes to a disk that is always full.
   const std::string path = folder.file("f");
-  std::filesystem::create_symlink("/dev/full", fmt::format("{}.part-{}", path, getpid()));
+  std::filesystem::create_symlink("/dev/full", path);
   FileWriter writer(path);
   CHECK_REFUSED(writer.write("x", 1), "No space left");
+}
+
+TEST_CASE("a link is written through, and one that leads nowhere is refused") {
+  const ScratchFolder folder;
+  const std::string target = folder.write("target", "old"), link = folder.file("link");
+  std::filesystem::permissions(
+      target, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  std::filesystem::create_symlink(target, link);
+  FileWriter writer(link);
+  writer.write("new", 3);
+  writer.close();
+  CHECK(std::filesystem::is_symlink(link));
+  CHECK(read_file(target, 100) == "new");
+  CHECK(std::filesystem::status(target).permissions() ==
+        (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+  const std::string nowhere = folder.file("nowhere");
+  std::filesystem::create_symlink(folder.file("absent"), nowhere);
+  CHECK_REFUSED(FileWriter(nowhere).close(), "leads to no file");
+}
+
+TEST_CASE("nobody can foresee the name of the temporary") {
+  const ScratchFolder folder;
+  const std::string path = folder.file("f");
+  const auto temporary = [&] {
+    const FileWriter writer(path);
+    return std::filesystem::directory_iterator(folder.path())->path().string();
+  };
+  const std::string first = temporary();
+  CHECK(first.rfind(path + ".part-", 0) == 0);
+  CHECK(first != temporary());
+}
+
+TEST_CASE("whether a file can be written is known before the work") {
+  const ScratchFolder folder;
+  require_writable(folder.file("new"));
+  CHECK(!std::filesystem::exists(folder.file("new")));
+  const std::string old = folder.write("old", "old");
+  require_writable(old);
+  CHECK(read_file(old, 100) == "old");
+  CHECK_REFUSED(require_writable(folder.file("no/such/folder")), "no folder");
+  CHECK_REFUSED(require_writable(folder.path()), "got a folder");
+  CHECK_REFUSED(require_writable(""), "got nothing");
 }
