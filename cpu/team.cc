@@ -30,13 +30,23 @@ void pause() {
 
 }  // namespace
 
+/// Error where n threads cannot be had together: OpenMP would end the process.
+static void require_threads(int n) {
+  std::mutex all_there;
+  Threads threads;
+  const std::lock_guard<std::mutex> lock(all_there);
+  for (int i = 0; i < n; ++i)
+    threads.start([&all_there] { const std::lock_guard<std::mutex> wait(all_there); });
+}
+
 Team::Team(int threads) : size_(std::max(threads, 1)) {
   scratch_storage_.reset(new char[size_t(scratch_bytes() + 64)]());
   const uintptr_t address = reinterpret_cast<uintptr_t>(scratch_storage_.get());
   scratch_ = scratch_storage_.get() + (64 - address % 64) % 64;
   if (size_ == 1) return;
+  require_threads(size_);  // the host and its workers
   std::atomic<int> granted{0};
-  host_ = std::thread([this, &granted] {
+  host_.start([this, &granted] {
     omp_set_dynamic(0);
 #pragma omp parallel num_threads(size_ - 1)
     {
@@ -50,7 +60,7 @@ Team::Team(int threads) : size_(std::max(threads, 1)) {
 }
 
 Team::~Team() {
-  if (!host_.joinable()) return;
+  if (host_.empty()) return;
   stop_.store(true);
   gate_.fetch_add(kNextJob | kOpen);
   {

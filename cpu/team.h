@@ -8,10 +8,10 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "engine/kernel.h"
+#include "engine/threads.h"
 
 namespace qwench::cpu {
 
@@ -76,7 +76,7 @@ class Team final : public Stream {
   std::atomic<int> started_{0};
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::thread host_;  // enters the OpenMP region whose threads are the workers
+  Threads host_;  // one, which enters the OpenMP region whose threads are the workers
 };
 
 /// The team behind a kernel's stream.

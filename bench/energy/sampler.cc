@@ -5,9 +5,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
-#include <thread>
 
 #include "bench/support/output.h"
+#include "engine/threads.h"
 
 namespace qwench::bench {
 
@@ -27,7 +27,9 @@ bool append_reading(EnergySource& source, PowerSeries& to) {
 class SamplingThread {
  public:
   SamplingThread(EnergySource& source, int64_t interval_ns, PowerSeries& to)
-      : source_(source), interval_(interval_ns), to_(to), thread_([this] { run(); }) {}
+      : source_(source), interval_(interval_ns), to_(to) {
+    thread_.start([this] { run(); });
+  }
   ~SamplingThread() {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
@@ -52,7 +54,7 @@ class SamplingThread {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;
-  std::thread thread_;  // last: it uses the members above
+  Threads thread_;  // last: it uses the members above
 };
 
 }  // namespace

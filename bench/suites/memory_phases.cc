@@ -2,7 +2,6 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
-#include <thread>
 
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
@@ -11,6 +10,7 @@
 #include "bench/sweep/case.h"
 #include "cpu/cpu_info.h"
 #include "engine/checkpoint/checkpoint.h"
+#include "engine/threads.h"
 
 namespace qwench::bench {
 
@@ -19,14 +19,16 @@ namespace {
 /// The largest resident set seen while it lives: the kernel's own peak is that of the whole process.
 class ResidentWatch {
  public:
-  ResidentWatch() : peak_(cpu::rss_bytes()), thread_([this] { watch(); }) {}
+  ResidentWatch() : peak_(cpu::rss_bytes()) {
+    thread_.start([this] { watch(); });
+  }
   ~ResidentWatch() { stop(); }
   ResidentWatch(const ResidentWatch&) = delete;
   ResidentWatch& operator=(const ResidentWatch&) = delete;
 
   /// Bytes; 0 where they cannot be read.
   int64_t stop() {
-    if (!thread_.joinable()) return peak_;
+    if (thread_.empty()) return peak_;
     done_ = true;
     thread_.join();
     return peak_ = std::max(peak_, cpu::rss_bytes());
@@ -42,7 +44,7 @@ class ResidentWatch {
 
   std::atomic<bool> done_{false};
   int64_t peak_ = 0;
-  std::thread thread_;
+  Threads thread_;
 };
 
 constexpr int64_t kPrompt = 256, kAnswer = 16, kQuickPrompt = 64, kQuickAnswer = 4;

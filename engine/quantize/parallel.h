@@ -4,8 +4,9 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
-#include <thread>
 #include <vector>
+
+#include "engine/threads.h"
 
 namespace qwench {
 
@@ -28,11 +29,11 @@ inline void for_each_task(int64_t n, int threads, const std::function<void(int64
       failed = true;
     }
   };
-  std::vector<std::thread> others;
+  Threads others;
   for (size_t thread = 1; thread < errors.size() && int64_t(thread) < n; ++thread)
-    others.emplace_back(work, thread);
+    others.start([&work, thread] { work(thread); });
   work(0);
-  for (std::thread& thread : others) thread.join();
+  others.join();
   for (const std::exception_ptr& error : errors)
     if (error) std::rethrow_exception(error);
 }
