@@ -2,6 +2,7 @@
 // the list says is true.
 #include "bench/quantize/partial.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "bench/quantize/report.h"
@@ -56,6 +57,7 @@ Partial::Partial(const Open& open)
     fail_usage(
         "--resume: expected {} of an interrupted run, which is not there; leave --resume out",
         path_);
+  if (there) lock_.emplace(path_);
   if (there && !open.resume && !open.force)
     fail_usage(
         "-o: {} is there, left by an interrupted run; --resume goes on with it, --force starts "
@@ -64,19 +66,37 @@ Partial::Partial(const Open& open)
   if (open.resume)
     read_list(open);
   else
-    create(open);
+    create();
 }
 
-void Partial::create(const Open&) {
+void Partial::create() {
   std::error_code error;
-  if (fs::exists(path_, error)) {
-    if (!fs::exists(path_ + kList, error))
-      fail_usage("--force: {} is not what an interrupted run leaves; remove it yourself", path_);
-    fs::remove_all(path_, error);
+  if (!lock_) {
+    if (!fs::create_directory(path_, error))
+      fail("{}: cannot be created: {}", path_,
+           error ? error.message() + "; the folder above it must exist"
+                 : "another program has just done so");
+    lock_.emplace(path_);
+  } else if (!fs::exists(path_ + kList, error)) {
+    fail_usage("--force: {} is not what an interrupted run leaves; remove it yourself", path_);
+  } else {
+    remove_all_but({});
   }
-  if (!fs::create_directory(path_, error))
-    fail("{}: cannot be created: {}; the folder above it must exist", path_, error.message());
   write_list();
+}
+
+/// What was begun and not finished would otherwise end up beside the finished parts.
+void Partial::remove_all_but(const std::vector<std::string>& names) const {
+  std::vector<fs::path> others;
+  for (const fs::directory_entry& entry : fs::directory_iterator(path_)) {
+    const std::string name = entry.path().filename().string();
+    if (std::find(names.begin(), names.end(), name) == names.end()) others.push_back(entry.path());
+  }
+  for (const fs::path& other : others) {
+    std::error_code error;
+    fs::remove_all(other, error);
+    if (error) fail("{}: cannot be removed: {}", other.string(), error.message());
+  }
 }
 
 void Partial::read_list(const Open& open) {
@@ -101,6 +121,9 @@ void Partial::read_list(const Open& open) {
   if (finished_.size() > parts_)
     fail("{}: expected at most {} parts, got {}; --force starts again", where, parts_,
          finished_.size());
+  std::vector<std::string> ours = {kList + 1};
+  for (size_t part = 0; part < finished_.size(); ++part) ours.push_back(file_name(part));
+  remove_all_but(ours);
 }
 
 std::string Partial::file_name(size_t part) const {

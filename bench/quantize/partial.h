@@ -1,9 +1,11 @@
 // The folder beside the output in which it grows: one safetensors file a part, and a list of the
 // finished ones that says what they were made from. A part is in the list or it does not exist.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "bench/support/folder_lock.h"
 #include "engine/quantize/matrix_encoder.h"
 
 namespace qwench::bench {
@@ -16,9 +18,9 @@ struct FinishedPart {
 
 class Partial {
  public:
-  /// Creates OUT.partial for a job that `job` describes, or opens the one that is there. UsageError
-  /// when one is there and neither is asked for, when there is none to resume, or when it belongs to
-  /// another job.
+  /// Creates OUT.partial for a job that `job` describes, or opens the one that is there, which no other
+  /// program may then do. UsageError when one is there and neither is asked for, when there is none to
+  /// resume, or when it belongs to another job; Error when another program is working in it.
   struct Open {
     std::string out;
     OrderedJson job;
@@ -40,14 +42,16 @@ class Partial {
   void remove_list() const;
 
  private:
-  void create(const Open& open);
+  void create();
   void read_list(const Open& open);
+  void remove_all_but(const std::vector<std::string>& names) const;
   void write_list() const;
 
   std::string path_;
   OrderedJson job_;
   size_t parts_ = 0;
   std::vector<FinishedPart> finished_;
+  std::optional<FolderLock> lock_;
 };
 
 }  // namespace qwench::bench

@@ -279,6 +279,20 @@ TEST_CASE("monitor writes one line a benchmark and prints one document") {
   check_usage_error(command + " --prompt hello", "tokenizer");
 }
 
+TEST_CASE("a history holds entries only, whichever stream is closed") {
+  if (!available()) return;
+  for (const char* closed : {"<&-", ">&-", "2>&-"}) {
+    INFO(std::string(closed));
+    const ScratchFolder folder;
+    const std::string path = folder.file("h.jsonl");
+    const std::string command = std::string(kProgram) + " monitor -m " + kTiny +
+                                " -t 1 -n 2 --count 2 --interval 10ms --history " + path;
+    REQUIRE(std::system((command + " >/dev/null 2>/dev/null " + closed).c_str()) == 0);
+    CHECK(History(path).entries().size() == 2);
+    CHECK(History(path).notes().empty());
+  }
+}
+
 namespace {
 
 /// Starts a monitor, sends it a signal when its history has a line, and returns its exit code.
