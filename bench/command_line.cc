@@ -9,16 +9,18 @@
 #include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/output.h"
+#include "bench/support/standard_streams.h"
 #include "bench/support/suggest.h"
 #include "engine/check.h"
 
 namespace qwench::bench {
 
-namespace {
-
-void declare(CLI::App& program, Action& chosen) {
+void declare_program(CLI::App& program, Action& chosen) {
   program.name("qwench");
-  program.set_version_flag("--version", "qwench " + version_text());
+  program.description(
+      "Runs and measures Qwen models. Start with `qwench doctor`, then\n"
+      "`qwench bench -m qwen3-0.6b` (random weights of that shape, no download).");
+  program.set_version_flag("-V,--version", "qwench " + version_text());
   program.require_subcommand(0, 1);
   add_run_command(program, chosen);
   add_chat_command(program, chosen);
@@ -40,7 +42,12 @@ void declare(CLI::App& program, Action& chosen) {
   add_doctor_command(program, chosen);
   add_tune_command(program, chosen);
   add_export_command(program, chosen);
+  add_completion_command(program, chosen);
+  add_help_command(program, chosen);
+  add_version_command(program, chosen);
 }
+
+namespace {
 
 std::vector<std::string> option_names(const CLI::App& command) {
   std::vector<std::string> names;
@@ -83,11 +90,9 @@ int report_parse_error(const CLI::App& program, const CLI::ParseError& error, in
 }
 
 int parse_and_run(int argc, const char* const* argv) {
-  CLI::App program{
-      "Runs and measures Qwen models. Start with `qwench doctor`, then\n"
-      "`qwench bench -m qwen3-0.6b` (random weights of that shape, no download)."};
+  CLI::App program;
   Action chosen;
-  declare(program, chosen);
+  declare_program(program, chosen);
   try {
     program.parse(argc, argv);
   } catch (const CLI::CallForVersion&) {
@@ -108,12 +113,16 @@ int parse_and_run(int argc, const char* const* argv) {
 }  // namespace
 
 int run_program(int argc, const char* const* argv) {
+  open_standard_streams();
   remember_command_line(argc, argv);
   try {
     return parse_and_run(argc, argv);
   } catch (const UsageError& error) {
     note(fmt::format("error: {}", error.what()));
     return kExitUsage;
+  } catch (const Cancelled& cancelled) {
+    note(cancelled.what());
+    return kExitInterrupted;
   } catch (const std::bad_alloc&) {
     note("error: memory: the system refused an allocation; choose a smaller model, --ctx or batch");
     return kExitError;

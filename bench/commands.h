@@ -31,5 +31,11 @@ void add_score_command(CLI::App& program, Action& chosen);
 void add_quantize_command(CLI::App& program, Action& chosen);
 void add_tune_command(CLI::App& program, Action& chosen);
 void add_export_command(CLI::App& program, Action& chosen);
+void add_completion_command(CLI::App& program, Action& chosen);
+void add_help_command(CLI::App& program, Action& chosen);
+void add_version_command(CLI::App& program, Action& chosen);
+
+/// All of the above, and what the program itself takes.
+void declare_program(CLI::App& program, Action& chosen);
 
 }  // namespace qwench::bench
