@@ -23,6 +23,8 @@ class Spans {
     const auto same_layer = [&](const TraceEvent& a, const TraceEvent& b) {
       return same_phase(a, b) && a.layer == b.layer;
     };
+    name("process_name", "qwench " + version_text());
+    name("thread_name", "model");
     add_runs("phase", same_phase,
              [](const TraceEvent& e) { return std::string(name_of(e.phase)); });
     add_runs("layer", same_layer, [](const TraceEvent& e) {
@@ -34,6 +36,12 @@ class Spans {
   }
 
  private:
+  /// What the process and its only line of time are called in a viewer.
+  void name(const char* what, const std::string& text) {
+    spans_.push_back(
+        {{"name", what}, {"ph", "M"}, {"pid", 1}, {"tid", 1}, {"args", {{"name", text}}}});
+  }
+
   void add(const std::string& name, const char* category, int64_t start_ns, int64_t end_ns,
            const OrderedJson& args) {
     spans_.push_back({{"name", name},

@@ -114,13 +114,18 @@ TEST_CASE("run --trace writes spans of ops within layers within phases") {
   const qwench::Json json = qwench::parse_json_file(file);
   std::map<std::string, int> spans;
   double of_ops = 0, of_phases = 0;
+  std::map<std::string, std::string> names;
   for (const qwench::Json& e : json["traceEvents"]) {
+    if (e["ph"] == "M") names[e["name"]] = e["args"]["name"];
+    if (e["ph"] == "M") continue;
     CHECK(e["ph"] == "X");
     CHECK(e["ts"].get<double>() >= 0);
     ++spans[e["cat"].get<std::string>()];
     if (e["cat"] == "op" && e["args"]["kernel"] != "composed") of_ops += e["dur"].get<double>();
     if (e["cat"] == "phase") of_phases += e["dur"].get<double>();
   }
+  CHECK(names["process_name"].rfind("qwench ", 0) == 0);
+  CHECK(names["thread_name"] == "model");
   CHECK(spans["phase"] == 2);  // prefill, then the decode steps without a break
   CHECK(spans["layer"] >= 2 * 2);
   CHECK(spans["op"] > 20);
