@@ -13,6 +13,7 @@
 #include "bench/support/interrupt.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
+#include "bench/support/output_file.h"
 
 namespace qwench::bench {
 
@@ -32,13 +33,13 @@ ConfiguredModel* find(const Models& loaded, const Configuration& configuration) 
 /// On models in memory, else on one after the other.
 void run_tasks(Plan& plan, const Models& loaded, Findings& findings) {
   if (plan.tasks.empty()) return;
-  const InterruptGuard guard;
   for (const Configuration& c : plan.configurations) {
     if (interrupted()) break;
     std::unique_ptr<ConfiguredModel> own;
     ConfiguredModel* model = find(loaded, c);
     if (!model) {
-      own = std::make_unique<ConfiguredModel>(open_configured(c, 1, 1));
+      if (!finished([&] { own = std::make_unique<ConfiguredModel>(open_configured(c, 1, 1)); }))
+        break;
       model = own.get();
     }
     model->stop_watching();
@@ -49,7 +50,6 @@ void run_tasks(Plan& plan, const Models& loaded, Findings& findings) {
   }
   findings.document["tasks"] = plan.tasks.to_json();
   findings.add(plan.tasks.to_string(), true);
-  findings.interrupted = findings.interrupted || interrupted();
 }
 
 void run_gradients(const Plan& plan, Findings& findings) {
@@ -79,6 +79,7 @@ void run_golden(const Plan& plan, Findings& findings) {
   bool pass = true;
   for (const std::string& folder : golden_folders(plan.options.golden))
     for (Configuration c : plan.configurations) {
+      if (interrupted()) break;
       c.model.model = folder;
       const ConfiguredModel model(open_configured(c, 1, 1));
       GoldenOptions options;
@@ -97,23 +98,30 @@ void run_golden(const Plan& plan, Findings& findings) {
 
 int run_accuracy(const AccuracyOptions& o) {
   if (wants_kernel_list(o.model)) return print_kernel_list(o.model);
+  const InterruptGuard guard;
   Plan plan = make_plan(o);
+  check_output(o.output), check_output(o.dump);
   Findings findings;
   findings.document = {{"schema_version", kAccuracySchemaVersion},
                        {"command", "accuracy"},
                        {"environment", environment_block()},
                        {"config", config_json(plan)}};
   Models models;
-  if (plan.with_text) models = run_text(plan, findings);
-  if (!findings.interrupted) run_tasks(plan, models, findings);
+  const auto add = [](const auto& section) {  // nothing of one that was interrupted while loading
+    if (!interrupted()) finished(section);
+  };
+  add([&] {
+    if (plan.with_text) models = run_text(plan, findings);
+  });
+  add([&] { run_tasks(plan, models, findings); });
   models.clear();
-  if (!findings.interrupted) run_gradients(plan, findings);
-  if (!findings.interrupted) run_golden(plan, findings);
+  add([&] { run_gradients(plan, findings); });
+  add([&] { run_golden(plan, findings); });
+  findings.interrupted = interrupted();
   findings.document["pass"] = findings.pass;
   findings.document["interrupted"] = findings.interrupted;
   const std::string json = to_text(findings.document);
-  if (!o.output.empty()) write_text_file(o.output, json);
-  print(o.json ? json : environment_line() + "\n" + findings.text);
+  deliver(o.json ? json : environment_line() + "\n" + findings.text, o.output, json);
   if (findings.interrupted) return kExitInterrupted;
   return findings.pass ? kExitOk : kExitInaccurate;
 }
@@ -140,7 +148,7 @@ void add_text_options(CLI::App& command, AccuracyOptions& o) {
 
 void add_section_options(CLI::App& command, AccuracyOptions& o) {
   command.add_flag("--no-floor", o.no_floor, "Do not run the reference a second time");
-  command.add_option("--dump", o.dump, "Write the reference's distributions to this file");
+  add_output_option(command, "--dump", o.dump, "Write the reference's distributions to this file");
   command.add_option("--against", o.against, "Compare with such a file, one model in memory");
   command.add_option("--golden", o.golden, "Compare with golden folders of other software");
   command.add_flag("--gradients", o.gradients, "Compare gradients through one layer");
@@ -169,7 +177,8 @@ void add_accuracy_command(CLI::App& program, Action& chosen) {
   add_text_options(*command, *o);
   add_section_options(*command, *o);
   command->add_flag("--json", o->json, "One JSON document on stdout");
-  command->add_option("--output", o->output, "Write the JSON document to this file besides");
+  add_output_option(*command, "--output", o->output,
+                    "Write the JSON document to this file besides");
   command->callback([o, &chosen] { chosen = [o] { return run_accuracy(*o); }; });
 }
 

@@ -10,6 +10,7 @@
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/output.h"
+#include "bench/support/output_file.h"
 #include "bench/sweep/options.h"
 #include "bench/sweep/plan.h"
 #include "bench/sweep/report.h"
@@ -141,10 +142,10 @@ void measure_threads(Sweep& sweep, const Checkpoint& checkpoint, std::unique_ptr
   const LoadedModel loaded = load_model(o.model, checkpoint, std::move(backend), largest);
   if (sweep.trace) loaded.backend->trace = &*sweep.trace;
   Bench bench{loaded, cpu::ReadMeter(threads), measure_ceilings(sweep, threads), {}};
-  const InterruptGuard guard;
   measure_idle(sweep);
-  for (const std::vector<CaseKey>& session : sessions) measure_session(sweep, bench, session);
-  sweep.report.interrupted = interrupted();
+  finished([&] {
+    for (const std::vector<CaseKey>& session : sessions) measure_session(sweep, bench, session);
+  });
   if (!interrupted()) bench.roofline = higher(bench.roofline, measure_ceilings(sweep, threads));
   for (const size_t row : bench.rows) sweep.report.rows[row].roofline = bench.roofline;
 }
@@ -178,6 +179,7 @@ void describe(Sweep& sweep, const Checkpoint& checkpoint, Backend& backend) {
 }  // namespace
 
 BenchReport measure_bench(const BenchOptions& o) {
+  const InterruptGuard guard;
   const Axes axes = read_axes(o);
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
   capacity_of(o, axes, axes.depth.back());
@@ -196,7 +198,8 @@ BenchReport measure_bench(const BenchOptions& o) {
     if (std::all_of(cases.begin(), cases.end(), known))
       for (const CaseKey& key : cases) sweep.take_known(key);
     else
-      measure_threads(sweep, *checkpoint, std::move(backend), by_session(cases));
+      finished([&] { measure_threads(sweep, *checkpoint, std::move(backend), by_session(cases)); });
+    sweep.report.interrupted = interrupted();
     if (sweep.report.interrupted) break;
   }
   if (sweep.trace) write_trace(*sweep.trace, o.trace);
@@ -214,12 +217,10 @@ static int run_bench(const BenchOptions& o) {
   if (o.resume && o.samples.empty())
     fail_usage("--resume: expected --samples FILE, which holds what is finished");
   if (o.plan) return print_plan(o);
+  check_output(o.output), check_output(o.trace);
   const BenchReport report = measure_bench(o);
-  if (!o.output.empty()) write_text_file(o.output, to_text(report_json(report)));
-  if (o.json)
-    print(to_text(report_json(report)));
-  else
-    print(o.csv ? report_csv(report) : report_text(report));
+  const std::string json = to_text(report_json(report));
+  deliver(o.json ? json : o.csv ? report_csv(report) : report_text(report), o.output, json);
   return report.interrupted ? kExitInterrupted : kExitOk;
 }
 

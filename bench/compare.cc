@@ -13,6 +13,7 @@
 #include "bench/support/interrupt.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
+#include "bench/support/output_file.h"
 
 namespace qwench::bench {
 
@@ -90,7 +91,6 @@ OrderedJson config_json(const CompareOptions& o, const std::vector<std::string>&
 
 /// benchmark_NAME_TIME.json of every configuration, as the guides name them.
 void write_each(const ComparisonReport& report, const std::string& folder) {
-  std::filesystem::create_directories(folder);
   std::string time;
   for (const char c : utc_now())
     if (c != '-' && c != ':') time += c == 'T' ? '_' : c;
@@ -112,6 +112,8 @@ int run_compare(CompareOptions o) {
   if (o.workload.prefill == 0 && o.workload.decode == 0)
     fail_usage("-p, -n: expected tokens to process, got 0 for both");
   o.workload.seed = o.rounds.seed = o.model.seed;
+  check_output(o.output);
+  if (!o.output_folder.empty()) make_folder(o.output_folder);
   const Compared compared = o.programs.empty() ? compare_configurations(o) : compare_programs(o);
   Progress progress;
   o.rounds.progress = [&](int64_t round, int64_t rounds) {
@@ -123,9 +125,9 @@ int run_compare(CompareOptions o) {
   report.config = config_json(o, compared.texts, measured);
   report.interrupted = interrupted();
   progress.done(fmt::format("{} rounds", report.rounds));
-  if (!o.output.empty()) write_text_file(o.output, to_text(report_json(report)));
+  const std::string json = to_text(report_json(report));
+  deliver(o.json ? json : report_text(report), o.output, json);
   if (!o.output_folder.empty()) write_each(report, o.output_folder);
-  print(o.json ? to_text(report_json(report)) : report_text(report));
   return report.interrupted ? kExitInterrupted : kExitOk;
 }
 
@@ -175,9 +177,10 @@ void add_compare_command(CLI::App& program, Action& chosen) {
       ->transform(number_within(0.0, 10.0))
       ->capture_default_str();
   command->add_flag("--json", o->json, "One JSON document on stdout");
-  command->add_option("--output", o->output, "Write the JSON document to this file besides");
-  command->add_option("--output-dir", o->output_folder,
-                      "And benchmark_NAME_TIME.json of every configuration to this folder");
+  add_output_option(*command, "--output", o->output,
+                    "Write the JSON document to this file besides");
+  add_output_option(*command, "--output-dir", o->output_folder,
+                    "And benchmark_NAME_TIME.json of every configuration to this folder");
   command->callback([o, &chosen] { chosen = [o] { return run_compare(*o); }; });
 }
 

@@ -32,6 +32,18 @@ class Chooser {
   std::optional<Sampler> sampler_;
 };
 
+/// False when interrupted before the last pass.
+bool prefill(const GenerateArgs& args, Generated& g) {
+  const int64_t start = now_ns();
+  const bool complete = finished([&] {
+    args.session.prefill(0, args.prompt.data() + args.n_cached, g.prompt_tokens - args.n_cached,
+                         args.on_logits);
+  });
+  g.prefilled = args.session.length(0) - args.n_cached;
+  g.prefill_ns = now_ns() - start;
+  return complete;
+}
+
 }  // namespace
 
 Generated generate(const GenerateArgs& args) {
@@ -39,14 +51,13 @@ Generated generate(const GenerateArgs& args) {
   g.history = args.prompt;
   g.history.reserve(args.prompt.size() + size_t(args.max_new));
   g.prompt_tokens = int64_t(args.prompt.size());
-  g.prefilled = g.prompt_tokens - args.n_cached;
+  g.cached = args.n_cached;
   Chooser chooser(args);
   const int64_t start = now_ns();
-  args.session.prefill(0, args.prompt.data() + args.n_cached, g.prefilled, args.on_logits);
-  g.prefill_ns = now_ns() - start;
+  g.interrupted = !prefill(args, g);
   const std::vector<int32_t>& stops = args.text.stop_ids;
   int64_t first_token = 0;
-  while (int64_t(g.ids.size()) < args.max_new) {
+  while (!g.interrupted && int64_t(g.ids.size()) < args.max_new) {
     const int32_t id = chooser.choose(g.history);
     if (g.ids.empty()) first_token = now_ns(), g.ttft_ns = first_token - start;
     g.ids.push_back(id), g.history.push_back(id);
@@ -54,8 +65,8 @@ Generated generate(const GenerateArgs& args) {
     g.interrupted = interrupted();
     if (g.interrupted || std::find(stops.begin(), stops.end(), id) != stops.end()) break;
     if (int64_t(g.ids.size()) == args.max_new) break;
-    args.session.decode(&id);
-    ++g.decode_steps;
+    g.interrupted = !finished([&] { args.session.decode(&id); });
+    g.decode_steps += !g.interrupted;
   }
   if (g.decode_steps) g.decode_ns = now_ns() - first_token;
   g.peak_rss_bytes = cpu::peak_rss_bytes();
@@ -79,17 +90,16 @@ OrderedJson stats_json(const Generated& g) {
 }
 
 std::string stats_line(const Generated& g) {
-  const std::string cached =
-      g.prefilled < g.prompt_tokens
-          ? fmt::format(" ({} from the cache)", g.prompt_tokens - g.prefilled)
-          : "";
+  std::string read = g.cached ? fmt::format(" ({} from the cache)", g.cached) : "";
+  if (g.cached + g.prefilled < g.prompt_tokens)
+    read += fmt::format(" (interrupted after {})", g.cached + g.prefilled);
   const std::string decode =
       g.decode_ns > 0 ? fmt::format("{:.2f} tokens/s", per_second(g.decode_steps, g.decode_ns))
                       : "-";
   return fmt::format(
       "{} prompt tokens{}, {} generated; prefill {:.2f} tokens/s, decode {}, TTFT {}, "
       "peak memory {}, backend {}",
-      g.prompt_tokens, cached, g.ids.size(), per_second(g.prefilled, g.prefill_ns), decode,
+      g.prompt_tokens, read, g.ids.size(), per_second(g.prefilled, g.prefill_ns), decode,
       g.ids.empty() ? "-" : format_ns(double(g.ttft_ns)),
       g.peak_rss_bytes ? format_bytes(g.peak_rss_bytes) : "unknown", g.backend);
 }

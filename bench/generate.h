@@ -23,7 +23,7 @@ struct GenerateArgs {
 struct Generated {
   std::vector<int32_t> history;  // prompt and generated ids
   std::vector<int32_t> ids;      // generated; the stopping id included
-  int64_t prompt_tokens = 0, prefilled = 0, decode_steps = 0;
+  int64_t prompt_tokens = 0, cached = 0, prefilled = 0, decode_steps = 0;
   int64_t prefill_ns = 0, ttft_ns = 0, decode_ns = 0;
   int64_t peak_rss_bytes = 0;
   std::string backend;

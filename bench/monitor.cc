@@ -14,6 +14,7 @@
 #include "bench/support/interrupt.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
+#include "bench/support/output_file.h"
 
 namespace qwench::bench {
 
@@ -80,16 +81,17 @@ MonitorCounts watch(const MonitorOptions& o, QuickBenchmark& benchmark, History&
 int run_monitor_command(MonitorOptions o) {
   if (wants_kernel_list(o.quick.model)) return print_kernel_list(o.quick.model);
   use_default_model(o.quick.model);
+  check_output(o.output);
   History history(o.history);
   for (const std::string& text : history.notes()) note(text);
-  const InterruptGuard guard(Signals::kInterruptAndTerminate);
+  const InterruptGuard guard;
   QuickBenchmark benchmark(o.quick);
   const MonitorCounts counts = watch(o, benchmark, history);
   const MonitorSummary summary =
       select_window(history.entries(), model_name(o.quick.model.model), SystemClock().unix_ns());
   const OrderedJson document = document_json(o, benchmark, counts, summary);
-  if (!o.output.empty()) write_text_file(o.output, to_text(document));
-  print(o.json ? to_text(document) : to_string(summary));
+  const std::string json = to_text(document);
+  deliver(o.json ? json : to_string(summary), o.output, json);
   return exit_code(counts);
 }
 
@@ -104,9 +106,8 @@ void add_monitor_command(CLI::App& program, Action& chosen) {
   add_duration_option(*command, "--interval", o->interval_ns,
                       "From one benchmark to the next: 30m, 90s, 2h, 500ms", kMillisecond,
                       24 * 365 * kHour);
-  command
-      ->add_option("--history", o->history,
-                   "JSON lines, one a benchmark, appended; the summary is of the last 24 hours")
+  add_output_option(*command, "--history", o->history,
+                    "JSON lines, one a benchmark, appended; the summary is of the last 24 hours")
       ->required();
   command->add_option("--count", o->count, "Benchmarks; 0: until Ctrl-C or SIGTERM")
       ->transform(number_within(int64_t(0), int64_t(1) << 40))
@@ -118,8 +119,8 @@ void add_monitor_command(CLI::App& program, Action& chosen) {
       ->capture_default_str();
   add_energy_options(*command, o->energy);
   command->add_flag("--json", o->json, "One JSON document on stdout at the end");
-  command->add_option("--output", o->output,
-                      "Write the JSON document to this file besides; `qwench report` draws it");
+  add_output_option(*command, "--output", o->output,
+                    "Write the JSON document to this file besides; `qwench report` draws it");
   command->callback([o, &chosen] { chosen = [o] { return run_monitor_command(*o); }; });
 }
 

@@ -6,6 +6,7 @@
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/output.h"
+#include "bench/support/output_file.h"
 
 namespace qwench::bench {
 
@@ -13,18 +14,18 @@ namespace {
 
 int run_quantize(const QuantizeOptions& o) {
   const InterruptGuard guard;
+  check_output(o.report);
   QuantizeJob job(o);
   try {
     const QuantizeReport report = job.run();
     const std::string document = to_text(report_json(report));
-    if (!o.report.empty()) write_text_file(o.report, document);
-    print(o.json ? document : report_text(report));
+    deliver(o.json ? document : report_text(report), o.report, document);
     note(
         fmt::format("what it does to the model: qwench accuracy -m {} --candidate "
                     "quantised:model={}",
                     o.model, report.out));
     return kExitOk;
-  } catch (const QuantizeInterrupted&) {
+  } catch (const Cancelled&) {
     note(fmt::format("interrupted: {} of {} parts are finished in {}; --resume goes on with them",
                      job.parts_done(), job.parts(), job.partial_path()));
     return kExitInterrupted;

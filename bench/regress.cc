@@ -104,6 +104,7 @@ void add_regress_command(CLI::App& program, Action& chosen) {
       ->transform(number_within(int64_t(1), int64_t(10000)));
   command->add_option("-m,--model", o->bench.model.model,
                       "Model to measure (default: the baseline's)");
+  add_plugin_option(*command, o->bench.model.plugins);
   command->add_option("-t,--threads", o->bench.threads, "Thread counts (default: the baseline's)");
   command->add_flag("--strict", o->strict, "Exit with 5 where nothing could be said");
   command->add_flag("--bisect", o->bisect,

@@ -13,6 +13,7 @@
 #include "bench/support/list_option.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
+#include "bench/support/output_file.h"
 #include "bench/trace_file.h"
 
 namespace qwench::bench {
@@ -138,7 +139,8 @@ void add_run_command(CLI::App& program, Action& chosen) {
   CLI::App* command = program.add_subcommand("run", "Continue a prompt, or write its logits");
   add_model_options(*command, o->model);
   add_threads_option(*command, o->model);
-  command->add_option("--trace", o->trace, "Write the time of every op to this file, for Perfetto");
+  add_output_option(*command, "--trace", o->trace,
+                    "Write the time of every op to this file, for Perfetto");
   command->add_option("--tokens", o->tokens, "Prompt as token ids: 1,2,3");
   command->add_option("--prompt", o->prompt, "Prompt as raw text, no template");
   command->add_option("--messages", o->messages,
@@ -148,7 +150,8 @@ void add_run_command(CLI::App& program, Action& chosen) {
       ->transform(number_within(int64_t(0), int64_t(1) << 24))
       ->capture_default_str();
   add_sampling_options(*command, o->sampling);
-  command->add_option("--logits", o->logits, "Write the prompt's logits to this safetensors file");
+  add_output_option(*command, "--logits", o->logits,
+                    "Write the prompt's logits to this safetensors file");
   command->add_flag("--json", o->json, "One JSON document on stdout");
   command->callback([o, &chosen] { chosen = [o] { return run_prompt(*o); }; });
 }

@@ -25,6 +25,18 @@ class UsageError : public Error {
   using Error::Error;
 };
 
+/// Somebody asked the work to end before it was done: nothing is wrong.
+class Cancelled : public Error {
+ public:
+  Cancelled() : Error("interrupted before it was done") {}
+};
+
+/// Asked between two pieces of long work; true ends it by Cancelled.
+using CancelCheck = bool (*)();
+inline void throw_if(CancelCheck cancelled) {
+  if (cancelled && cancelled()) throw Cancelled();
+}
+
 template <class... A>
 [[noreturn]] void fail(fmt::format_string<A...> format, A&&... args) {
   throw Error(fmt::format(format, std::forward<A>(args)...));

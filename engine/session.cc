@@ -56,6 +56,7 @@ Session::Session(const Model& model, const SessionOptions& options)
       lengths_(size_t(options.n_seq), 0),
       logit_rows_(logit_rows(options)),
       prefill_chunk_(options.prefill_chunk),
+      cancelled_(options.cancelled),
       layer_hooks_(model.layer_hooks) {
   QWENCH_CHECK(options.n_seq > 0 && options.capacity > 0 && options.prefill_chunk > 0);
   host_tokens_.resize(size_t(act_.max_tokens));
@@ -79,6 +80,7 @@ void Session::require_room(int64_t seq, int64_t n) const {
 }
 
 void Session::forward(Phase phase, int64_t n_tokens, int64_t first_logit) {
+  throw_if(cancelled_);
   Backend& backend = *model_.backend;
   const int64_t bytes = n_tokens * int64_t(sizeof(int32_t));
   backend.upload(act_.tokens.data, host_tokens_.data(), bytes);

@@ -21,6 +21,8 @@ struct SessionOptions {
   DType kv_dtype = DType::kF32;
   int64_t prefill_chunk = 512;  // tokens per forward pass
   int64_t logit_rows = 0;       // logits kept per forward pass; 0: one per sequence
+  CancelCheck cancelled =
+      nullptr;  // asked before every pass; lengths are then those of the passes done
 };
 
 /// What a session will allocate, in bytes. Activations include the host's copy of the logits.
@@ -53,10 +55,10 @@ class Session {
 
   /// Appends n tokens to a sequence. Afterwards logits(0) are those of the last token; with
   /// `on_logits` the logits of every token are computed and handed over chunk by chunk.
-  /// UsageError on a token id out of range; Error when the capacity would be exceeded.
+  /// UsageError on a token id out of range; Error when the capacity would be exceeded; Cancelled.
   void prefill(int64_t seq, const int32_t* tokens, int64_t n, const OnLogits* on_logits = nullptr);
 
-  /// Appends one token to each of the sequences 0..n_seq-1; logits(i) are those of sequence i.
+  /// Appends one token to each of the sequences 0..n_seq-1; logits(i) are those of sequence i. Cancelled.
   void decode(const int32_t* tokens);
 
   /// Logits [vocab] in host memory, valid until the next call. Finite, or the call threw a
@@ -84,6 +86,7 @@ class Session {
   std::vector<int64_t> lengths_;
   int64_t logit_rows_;
   int64_t prefill_chunk_;
+  CancelCheck cancelled_;
   std::vector<LayerHook> layer_hooks_;
   std::vector<int32_t> host_tokens_, host_positions_, host_sequences_;  // [max tokens of a pass]
   int64_t n_logits_ = 0;                    // rows of logits that the last pass left

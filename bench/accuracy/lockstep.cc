@@ -3,11 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <future>
 
+#include "bench/support/interrupt.h"
 #include "bench/support/output.h"
 #include "cpu/cpu_info.h"
 #include "engine/checked.h"
+#include "engine/threads.h"
 
 namespace qwench::bench {
 
@@ -19,13 +20,12 @@ constexpr int64_t kStepBytes = int64_t(64) << 20;
 template <class F>
 void for_rows(int64_t n, const F& f) {
   const int64_t parts = std::min<int64_t>(n, cpu::cpu_info().physical_cores);
-  std::vector<std::future<void>> others;
+  Threads others;
   const auto part = [&](int64_t p) {
     for (int64_t i = p; i < n; i += parts) f(i);
   };
-  for (int64_t p = 1; p < parts; ++p) others.push_back(std::async(std::launch::async, part, p));
+  for (int64_t p = 1; p < parts; ++p) others.start([&part, p] { part(p); });
   if (n > 0) part(0);
-  for (std::future<void>& other : others) other.get();
 }
 
 /// Seconds from its making on, added to a figure at its end.
@@ -38,6 +38,12 @@ class Stopwatch {
   double& seconds_;
   int64_t start_;
 };
+
+/// A step is done by all models or by none.
+SessionOptions uninterrupted(SessionOptions options) {
+  options.cancelled = nullptr;
+  return options;
+}
 
 std::string why_not_comparable(const ModelConfig& reference, const ModelConfig& candidate) {
   if (reference.n_layers == candidate.n_layers && reference.dim == candidate.dim) return {};
@@ -59,7 +65,7 @@ void require_same_vocabulary(const Configuration& candidate, const ModelConfig& 
 Lockstep::Lockstep(const ConfiguredModel& reference,
                    const std::vector<const ConfiguredModel*>& candidates, int64_t rows)
     : config_(reference.config()),
-      reference_(reference.loaded().model, reference.session_options()),
+      reference_(reference.loaded().model, uninterrupted(reference.session_options())),
       taps_(reference.config().n_layers, reference.config().dim, rows),
       logits_(size_t(rows * reference.config().vocab)),
       rows_(rows) {
@@ -71,8 +77,8 @@ void Lockstep::add(const ConfiguredModel& candidate) {
   const ModelConfig& config = candidate.config();
   require_same_vocabulary(candidate.configuration(), config, config_);
   auto contestant = std::make_unique<Contestant>();
-  contestant->session =
-      std::make_unique<Session>(candidate.loaded().model, candidate.session_options());
+  contestant->session = std::make_unique<Session>(candidate.loaded().model,
+                                                  uninterrupted(candidate.session_options()));
   contestant->score.divergence = std::make_unique<Divergence>(config.vocab);
   contestant->score.layers_note = why_not_comparable(config_, config);
   if (contestant->score.layers_note.empty()) {
@@ -95,7 +101,7 @@ void Lockstep::run(const ScoredText& text, const Window& window) {
   reference_.truncate(0, 0);
   for (auto& contestant : contestants_) contestant->session->truncate(0, 0);
   const int64_t end = window.first + window.count;
-  for (int64_t first = window.first; first < end; first += rows_) {
+  for (int64_t first = window.first; first < end && !interrupted(); first += rows_) {
     const Step step{text, window.first, first, std::min(rows_, end - first), end};
     run_reference(step);
     for (auto& contestant : contestants_)

@@ -30,7 +30,9 @@ int64_t run_text(const ConfiguredModel& model, const ScoredText& text, const OnS
         on_scored(logits + i * vocab, window.first + first + i + 1, window);
     };
     session.truncate(0, 0);
-    session.prefill(0, text.ids.data() + window.first, window.count, &on_logits);
+    if (!finished(
+            [&] { session.prefill(0, text.ids.data() + window.first, window.count, &on_logits); }))
+      break;
     ++done;
   }
   return done;

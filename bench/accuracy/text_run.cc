@@ -103,7 +103,6 @@ Models load_all(const Plan& plan, const OpenedText& source) {
 void report_text(const TextReport& report, const Plan& plan, Findings& findings) {
   findings.document.update(to_json(report, plan.tolerances));
   findings.add(to_string(report, plan.tolerances), report.pass(plan.tolerances));
-  findings.interrupted = findings.interrupted || report.interrupted;
 }
 
 }  // namespace

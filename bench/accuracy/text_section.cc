@@ -90,7 +90,7 @@ TextReport compare_over_text(const Models& models, bool with_floor, ScoredText t
   report.reference_name = models[0]->name();
   compare_windows(models, report, args.seed);
   report.reference_description = models[0]->to_json();  // with the memory that the windows took
-  compare_generations(models, report, args);
+  finished([&] { compare_generations(models, report, args); });
   report.reference_stability = models[0]->stability();
   for (size_t i = 0; i < report.rows.size(); ++i)
     report.rows[i].stability = models[i + 1]->stability();

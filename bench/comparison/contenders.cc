@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "bench/support/interrupt.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {
@@ -99,8 +100,9 @@ ArmFacts Contenders::facts(size_t arm, int64_t n_tokens, uint64_t seed) {
   facts.description["configuration"] = configurations_[arm].text;
   const MemoryCounters memory = contender.memory();
   for (size_t i = 0; i < kMemoryKinds; ++i) facts.memory_bytes += memory.now[i];
-  facts.vocab = contender.model().config().vocab;
-  facts.logits = contender.logits(random_ids(n_tokens, facts.vocab, seed + 2));
+  const int64_t vocab = contender.model().config().vocab;
+  if (finished([&] { facts.logits = contender.logits(random_ids(n_tokens, vocab, seed + 2)); }))
+    facts.vocab = vocab;
   return facts;
 }
 

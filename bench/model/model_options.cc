@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "bench/support/interrupt.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
 #include "bench/support/suggest.h"
@@ -130,6 +131,7 @@ DType weight_dtype(const ModelOptions& options, const ModelConfig& config) {
 LoadOptions load_options(const ModelOptions& options) {
   LoadOptions load;
   load.as_stored = options.dtype.empty();
+  load.cancelled = interrupted;
   if (!load.as_stored) load.dtype = parse_dtype(options.dtype);
   return load;
 }
@@ -151,6 +153,7 @@ SessionOptions session_options(const ModelOptions& options, int64_t n_seq, int64
   session.capacity = capacity;
   session.kv_dtype = parse_float_dtype(options.kv_dtype, "--kv-dtype");
   session.prefill_chunk = options.prefill_chunk;
+  session.cancelled = interrupted;
   return session;
 }
 

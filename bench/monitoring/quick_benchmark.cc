@@ -54,11 +54,11 @@ QuickBenchmark::QuickBenchmark(const QuickOptions& o)
 }
 
 bool QuickBenchmark::generate(std::vector<int32_t>& ids) {
-  session_.truncate(0, 0);
-  session_.prefill(0, prompt_.data(), prompt_tokens());
-  ids = decode_greedily(session_, tokens_, loaded_.model.config.vocab,
-                        [](int32_t) { return !interrupted(); });
-  return int64_t(ids.size()) == tokens_;
+  return finished([&] {
+    session_.truncate(0, 0);
+    session_.prefill(0, prompt_.data(), prompt_tokens());
+    ids = decode_greedily(session_, tokens_, loaded_.model.config.vocab);
+  });
 }
 
 void QuickBenchmark::compare(const std::vector<int32_t>& ids) const {

@@ -72,9 +72,7 @@ void QuantizeJob::start_calibration() {
   CalibrationOptions calibration;
   calibration.products = !options_.no_feedback;
   calibration.threads = int(options_.threads);
-  calibration.progress = [](int64_t) {
-    if (interrupted()) throw QuantizeInterrupted();
-  };
+  calibration.progress = [](int64_t) { throw_if(interrupted); };
   calibration_ =
       std::make_unique<Calibration>(*backend_, source_->config(), sequences_, calibration);
 }
@@ -110,7 +108,7 @@ QuantizeReport QuantizeJob::run() {
   QuantizeReport report;
   const size_t taken_over = partial_->finished().size();
   for (size_t i = 0; i < plan_.size(); ++i) {
-    if (interrupted()) throw QuantizeInterrupted();
+    throw_if(interrupted);
     const bool done = i < taken_over;
     const std::vector<EncodedTensor> tensors =
         done ? take_over(i, plan_[i]) : encode_part(plan_[i]);
@@ -176,7 +174,7 @@ std::vector<EncodedTensor> QuantizeJob::encode_part(const PlannedPart& part) {
   encode.threads = int(options_.threads);
   encode.progress = [&](int64_t weights) {
     show(part.name, before + weights);
-    if (interrupted()) throw QuantizeInterrupted();
+    throw_if(interrupted);
   };
   for (const PlannedTensor& t : part.tensors) {
     TensorReport report;

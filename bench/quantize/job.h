@@ -14,16 +14,13 @@
 
 namespace qwench::bench {
 
-/// Ctrl-C was pressed; OUT.partial holds what is finished.
-struct QuantizeInterrupted {};
-
 class QuantizeJob {
  public:
   /// Checks everything that can be known before work begins. UsageError or Error as the parts say.
   explicit QuantizeJob(const QuantizeOptions& options);
 
-  /// Encodes every part that is not there, then puts the output in place. Throws
-  /// QuantizeInterrupted.
+  /// Encodes every part that is not there, then puts the output in place. Cancelled: OUT.partial holds
+  /// what is finished.
   QuantizeReport run();
 
   /// Called after each part that was encoded and written, with how many there are now.

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "bench/support/number_option.h"
+#include "bench/support/output_file.h"
 #include "engine/file.h"
 #include "engine/quantize/format.h"
 #include "engine/text/tokenizer.h"
@@ -48,7 +49,7 @@ void add_quantize_options(CLI::App& command, QuantizeOptions& o) {
       .add_option("-m,--model", o.model,
                   "Model folder, GGUF file, or a shape card (its random weights)")
       ->required();
-  command.add_option("-o,--output", o.out, "FILE.gguf, or a folder to create")->required();
+  add_output_option(command, "-o,--output", o.out, "FILE.gguf, or a folder to create")->required();
   command
       .add_option("--type", o.types,
                   "q8_0, q4_0, q4g, f16, bf16 or f32; PATTERN=TYPE for some matrices, repeatable: "
@@ -69,7 +70,7 @@ void add_quantize_options(CLI::App& command, QuantizeOptions& o) {
                    "Calibrate by the strength of inputs alone");
   command.add_flag("--resume", o.resume, "Go on with what an interrupted run has left");
   command.add_flag("--force", o.force, "Replace the output, or what an interrupted run has left");
-  command.add_option("--report", o.report, "Write the JSON document to this file besides");
+  add_output_option(command, "--report", o.report, "Write the JSON document to this file besides");
   command.add_flag("--json", o.json, "One JSON document on stdout");
   command.add_option("-t,--threads", o.threads, "Threads (default: physical cores)")
       ->transform(number_within(int64_t(1), int64_t(1024)));

@@ -15,6 +15,7 @@
 #include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
+#include "bench/support/output_file.h"
 #include "bench/support/table.h"
 #include "bench/tasks/prompt_task.h"
 #include "cpu/cpu_info.h"
@@ -88,6 +89,7 @@ class SuiteRun {
   }
 
   OrderedJson run() {
+    const InterruptGuard guard;
     const double bytes = double(planned_weight_bytes(options_.suite.model, context_.checkpoint()));
     const std::vector<PlannedSuite> plan = plan_suites(
         suites_, context_,
@@ -106,11 +108,7 @@ class SuiteRun {
 
  private:
   void open_folder(const std::string& hash) {
-    std::error_code problem;
-    std::filesystem::create_directories(options_.output, problem);
-    if (problem)
-      fail("--output: expected a folder that can be made, got {} ({})", problem.message(),
-           options_.output);
+    make_folder(options_.output);
     journal_.emplace(options_.output + "/suites.jsonl", hash, options_.resume);
   }
 
@@ -128,7 +126,6 @@ class SuiteRun {
     const int64_t start = now_ns();
     const auto seconds = [start] { return double(now_ns() - start) * 1e-9; };
     OrderedJson json;
-    const InterruptGuard guard;
     try {
       const SuiteResult result = suite.run(context_);
       json = suite_json(suite, result, seconds());
@@ -175,12 +172,7 @@ int print_plan(const SuitesOptions& o, SuiteContext& context,
   return kExitOk;
 }
 
-void write_output(const SuitesOptions& o, const OrderedJson& document) {
-  if (o.output.empty()) return;
-  if (is_json_file(o.output)) {
-    write_text_file(o.output, to_text(document));
-    return;
-  }
+void write_folder(const SuitesOptions& o, const OrderedJson& document) {
   for (const std::string& path : write_result_files(o.output, document)) note("written: " + path);
 }
 
@@ -205,6 +197,7 @@ int exit_code(const SuitesOptions& o, const OrderedJson& document) {
 void check_options(const SuitesOptions& o, SuiteContext& context) {
   context.checkpoint();
   make_backend(o.suite.model, context.threads())->check_policy();
+  if (is_json_file(o.output)) check_output(o.output);
   if (!o.suite.prompts_file.empty()) read_prompts(o.suite.prompts_file, 0);
 }
 
@@ -218,11 +211,12 @@ int run_suites(SuitesOptions o) {
   if (o.plan) return print_plan(o, context, suites);
   SuiteRun run(o, context, suites, model_config(o, context));
   const OrderedJson document = run.run();
-  write_output(o, document);
-  if (o.json)
-    print(to_text(document));
-  else
-    print(o.csv ? suites_csv(document) : suites_text(document));
+  const std::string json = to_text(document);
+  deliver(o.json  ? json
+          : o.csv ? suites_csv(document)
+                  : suites_text(document),
+          is_json_file(o.output) ? o.output : "", json);
+  if (!o.output.empty() && !is_json_file(o.output)) write_folder(o, document);
   return exit_code(o, document);
 }
 

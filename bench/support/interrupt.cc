@@ -6,22 +6,30 @@
 namespace qwench::bench {
 
 namespace {
+
 volatile std::sig_atomic_t seen = 0;
+int guards = 0;  // of the main thread, the only one that makes them
 
 extern "C" void on_interrupt(int signal) {
   seen = 1;
   std::signal(signal, SIG_DFL);
 }
+
+void handle(void (*handler)(int)) {
+  std::signal(SIGINT, handler);
+  std::signal(SIGTERM, handler);
+}
+
 }  // namespace
 
-InterruptGuard::InterruptGuard(Signals signals) : signals_(signals) {
+InterruptGuard::InterruptGuard() {
+  if (guards++) return;
   seen = 0;
-  std::signal(SIGINT, on_interrupt);
-  if (signals_ == Signals::kInterruptAndTerminate) std::signal(SIGTERM, on_interrupt);
+  handle(on_interrupt);
 }
+
 InterruptGuard::~InterruptGuard() {
-  std::signal(SIGINT, SIG_DFL);
-  if (signals_ == Signals::kInterruptAndTerminate) std::signal(SIGTERM, SIG_DFL);
+  if (--guards == 0) handle(SIG_DFL);
 }
 
 bool interrupted() { return seen != 0; }

@@ -1,23 +1,32 @@
-// Ctrl-C ends a run after the step in progress, so that what was finished can be printed. A second
-// Ctrl-C ends the program at once.
+// Ctrl-C and SIGTERM end a run after the pass in progress, so that what was finished can be printed. A second
+// one ends the program at once.
 #pragma once
+#include "engine/check.h"
 
 namespace qwench::bench {
 
-enum class Signals : unsigned char { kInterrupt, kInterruptAndTerminate };
-
-/// From here to the end of its scope the first SIGINT, and SIGTERM if asked for, only sets a flag.
+/// From here to the end of its scope the first SIGINT or SIGTERM only sets a flag. One inside another's scope
+/// changes nothing: the flag is the outer one's.
 class InterruptGuard {
  public:
-  explicit InterruptGuard(Signals signals = Signals::kInterrupt);
+  InterruptGuard();
   ~InterruptGuard();
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
-
- private:
-  Signals signals_;
 };
 
+/// True once a signal came in the scope of a guard. Model passes and loading ask it, and end by Cancelled.
 bool interrupted();
+
+/// Runs it; false when it was cancelled.
+template <class Work>
+bool finished(Work&& work) {
+  try {
+    work();
+    return true;
+  } catch (const Cancelled&) {
+    return false;
+  }
+}
 
 }  // namespace qwench::bench

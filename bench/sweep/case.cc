@@ -61,20 +61,20 @@ bool CaseRunner::run(Profiler& profiler, int64_t n_seq, int64_t n_tokens, TimedR
 
 bool CaseRunner::prefill(int64_t n_seq, int64_t n_tokens, int64_t start, TimedRun& to) {
   for (int64_t seq = 0; seq < n_seq; ++seq) {
-    session_.prefill(seq, tokens_.data() + seq * n_tokens_, n_tokens);
+    const int32_t* tokens = tokens_.data() + seq * n_tokens_;
+    if (!finished([&] { session_.prefill(seq, tokens, n_tokens); })) return false;
     chosen_.push_back(session_.argmax(0, vocab_));
     if (seq == 0) to.ttft_ns = now_ns() - start;
-    if (interrupted()) return false;
   }
   return true;
 }
 
 bool CaseRunner::decode(int64_t n_tokens) {
   for (int64_t step = 0; step < n_tokens; ++step) {
-    session_.decode(tokens_.data() + step * session_.n_seq());
+    const int32_t* tokens = tokens_.data() + step * session_.n_seq();
+    if (!finished([&] { session_.decode(tokens); })) return false;
     for (int64_t seq = 0; seq < session_.n_seq(); ++seq)
       chosen_.push_back(session_.argmax(seq, vocab_));
-    if (interrupted()) return false;
   }
   return true;
 }

@@ -9,6 +9,7 @@
 #include "bench/support/environment.h"
 #include "bench/support/list_option.h"
 #include "bench/support/number_option.h"
+#include "bench/support/output_file.h"
 #include "bench/support/suggest.h"
 #include "cpu/cpu_info.h"
 
@@ -56,6 +57,15 @@ std::string with_home(std::string path) {
   return path.rfind("~/", 0) == 0 && home ? home + path.substr(1) : path;
 }
 
+/// A file is data: it loads no code. Whoever trusts a library names it.
+void refuse_plugins(const Value& value) {
+  std::string options;
+  for (const std::string& path : value.texts()) options += " --plugin " + in_quotes(path);
+  if (!options.empty())
+    fail_usage("{}: was measured with plug-ins, which only the command line may load; add{}",
+               value.path, options);
+}
+
 struct Key {
   std::string_view key, option;  // option "": said by the others, only there to be read by people
   void (*set)(BenchOptions&, const Value&);
@@ -69,10 +79,7 @@ constexpr Key kKeys[] = {
      [](BenchOptions& o, const Value& v) { o.model.kv_dtype = v.text(); }},
     {"backend", "--backend", [](BenchOptions& o, const Value& v) { o.model.backend = v.text(); }},
     {"kernels", "--kernel", [](BenchOptions& o, const Value& v) { o.model.kernels = v.texts(); }},
-    {"plugins", "--plugin",
-     [](BenchOptions& o, const Value& v) {
-       for (const std::string& path : v.texts()) o.model.plugins.push_back(with_home(path));
-     }},
+    {"plugins", "--plugin", [](BenchOptions&, const Value& v) { refuse_plugins(v); }},
     {"isa", "--isa",
      [](BenchOptions&, const Value& v) {
        if (v.text() == "avx2") cpu::limit_to_avx2();
@@ -165,16 +172,17 @@ void declare_bench_options(CLI::App& command, BenchOptions& o) {
   add_energy_options(command, o.energy);
   CLI::Option* json = command.add_flag("--json", o.json, "One JSON document on stdout");
   command.add_flag("--csv", o.csv, "One CSV line per row on stdout")->excludes(json);
-  command.add_option("--samples", o.samples,
-                     "Append every case to this file as soon as it is measured");
+  add_output_option(command, "--samples", o.samples,
+                    "Append every case to this file as soon as it is measured");
   command.add_flag("--resume", o.resume,
                    "Take the cases that --samples has, measure only the others; suites: those of\n"
                    "OUTPUT/suites.jsonl");
   command.add_flag("--plan", o.plan,
                    "Say what would be measured, in what memory and time; no more");
-  command.add_option("--trace", o.trace, "Write the time of every op to this file, for Perfetto");
-  command.add_option("--output,--output-file", o.output,
-                     "Write the JSON document to this file besides; suites: or to this folder");
+  add_output_option(command, "--trace", o.trace,
+                    "Write the time of every op to this file, for Perfetto");
+  add_output_option(command, "--output,--output-file", o.output,
+                    "Write the JSON document to this file besides; suites: or to this folder");
   command.add_option(
       "--config", o.config,
       "Run again what this result of `bench` was made with; options given beside it win");

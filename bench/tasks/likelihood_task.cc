@@ -89,10 +89,9 @@ void LikelihoodTask::run(const TaskRun& run) {
   const int64_t start = now_ns();
   int64_t done = 0;
   for (const LikelihoodItem& item : items_) {
-    result.interrupted = interrupted();
-    if (result.interrupted) break;
     progress.show(fmt::format("{} {}: item {} of {}", run.name, task(), done + 1, size()));
-    mark(item, scorer, tokenizer, result);
+    result.interrupted = !finished([&] { mark(item, scorer, tokenizer, result); });
+    if (result.interrupted) break;
     ++done;
   }
   progress.done(fmt::format("{} {}: {} of {} items in {}, acc {}", run.name, file(), done, size(),

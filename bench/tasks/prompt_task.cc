@@ -110,11 +110,12 @@ void PromptTask::run(const TaskRun& run) {
   Progress progress;
   const int64_t start = now_ns();
   for (size_t i = 0; i < items_.size(); ++i) {
-    result.interrupted = interrupted();
-    if (result.interrupted) break;
     progress.show(fmt::format("{} prompts: {} of {}", run.name, i + 1, size()));
-    result.predictions.push_back(
-        run.text.plain_text(answer(session, prompts[i], items_[i].max_new, run)));
+    std::vector<int32_t> ids;
+    result.interrupted =
+        !finished([&] { ids = answer(session, prompts[i], items_[i].max_new, run); });
+    if (result.interrupted) break;
+    result.predictions.push_back(run.text.plain_text(ids));
   }
   progress.done(fmt::format("{} {}: {} of {} prompts in {}", run.name, file(),
                             result.predictions.size(), size(),

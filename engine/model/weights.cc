@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <exception>
-#include <thread>
 
 #include "engine/checked.h"
 #include "engine/quantize/format.h"
+#include "engine/threads.h"
 
 namespace qwench {
 
@@ -32,10 +32,11 @@ void read_parallel(const Checkpoint& checkpoint, const TensorInfo& info, int64_t
       errors[size_t(part)] = std::current_exception();
     }
   };
-  std::vector<std::thread> others;
-  for (int64_t part = 1; part < parts; ++part) others.emplace_back(read_part, part);
+  Threads others;
+  for (int64_t part = 1; part < parts; ++part)
+    others.start([&read_part, part] { read_part(part); });
   read_part(0);
-  for (std::thread& t : others) t.join();
+  others.join();
   for (const std::exception_ptr& error : errors)
     if (error) std::rethrow_exception(error);
 }
@@ -90,6 +91,7 @@ class Loader {
 
   /// Rows of a tensor as `dtype`, valid until the next call.
   void* read(const TensorInfo& info, DType dtype, int64_t first_row, int64_t rows) {
+    throw_if(options_.cancelled);
     const int64_t cols = info.cols(), bytes = rows * row_bytes(info.dtype, cols);
     stored_.resize(size_t(bytes));
     read_parallel(checkpoint_, info, first_row, rows, backend_.threads(), stored_.data());

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/backend.h"
+#include "engine/check.h"
 #include "engine/checkpoint/checkpoint.h"
 
 namespace qwench {
@@ -40,6 +41,7 @@ struct LoadOptions {
   bool as_stored = true;                              // keep the matrices' own type ...
   DType dtype = DType::kBF16;                         // ... or convert them to this one
   std::function<void(const LoadProgress&)> progress;  // called after each piece; may be empty
+  CancelCheck cancelled = nullptr;                    // asked before each piece
 };
 
 /// The type that a tensor has in memory: vectors f32; matrices their own or options.dtype, embedding

@@ -253,7 +253,7 @@ TEST_CASE("a run that is interrupted and resumed writes the same bytes as one th
     job.on_part = [](size_t parts) {
       if (parts == 2) std::raise(SIGINT);
     };
-    CHECK_THROWS_AS(job.run(), bench::QuantizeInterrupted);
+    CHECK_THROWS_AS(job.run(), Cancelled);
     CHECK(job.parts_done() == 2);
     CHECK(!fs::exists(halves));
   }
@@ -266,6 +266,19 @@ TEST_CASE("a run that is interrupted and resumed writes the same bytes as one th
     CHECK(report.resumed_parts == 2);
     CHECK(files_of(halves) == files_of(whole));
     CHECK(!fs::exists(halves + ".partial"));
+  }
+  SUBCASE("without what an interrupted write left") {
+    scratch.write("halves.partial/model.safetensors.index.json.part-12", "half");
+    resumed.resume = true;
+    bench::QuantizeJob(resumed).run();
+    CHECK(files_of(halves) == files_of(whole));
+  }
+  SUBCASE("not while another program works in the folder") {
+    resumed.resume = true;
+    const bench::QuantizeJob other(resumed);
+    CHECK_THROWS_WITH_AS(bench::QuantizeJob{resumed}, doctest::Contains("another program"), Error);
+    resumed.resume = false, resumed.force = true;
+    CHECK_THROWS_WITH_AS(bench::QuantizeJob{resumed}, doctest::Contains("another program"), Error);
   }
   SUBCASE("not with others") {
     CHECK_THROWS_AS(bench::QuantizeJob{resumed}, UsageError);  // neither --resume nor --force
@@ -312,6 +325,7 @@ TEST_CASE("what cannot be done is refused before anything is written") {
   if (!test::available()) return;
   const ScratchFolder scratch;
   const std::string out = scratch.file("out"), start = "-m " + kTiny + " -o " + out;
+  check_refused("-m " + kTiny + " -o '' --type q8_0", "name of a file");
   check_refused("-m " + kTiny + " -o " + out + ".gguf --type q4g", "q4_0 or q8_0");
   check_refused("-m " + kTiny + " -o " + out + ".gguf --type q4_0 --type 'layers.0.*=q4g'", "q4g");
   check_refused(start + " --type q4", "q4");
