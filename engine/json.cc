@@ -3,12 +3,14 @@
 // leaves.
 #include "engine/json.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 #include <vector>
 
 #include "engine/check.h"
 #include "engine/file.h"
+#include "engine/foreign_content.h"
 
 namespace qwench {
 namespace {
@@ -19,11 +21,13 @@ std::string printable(std::string_view text, size_t limit) {
   return text.size() > limit ? out + "..." : out;
 }
 
-/// Builds a Json value. Containers are addressed by a stack of pointers: a pointer stays valid
-/// while it is on the stack, because nothing is added to its parent before it is popped.
+/// Builds a Json value, or with `take` one member of the outermost object after the other. Containers
+/// are addressed by a stack of pointers: a pointer stays valid while it is on the stack, because
+/// nothing is added to its parent before it is popped.
 class Builder : public nlohmann::json_sax<Json> {
  public:
-  Builder(std::string_view where, const JsonLimits& limits) : where_(where), limits_(limits) {}
+  Builder(std::string_view where, const JsonLimits& limits, const TakeMember* take = nullptr)
+      : where_(where), limits_(limits), take_(take) {}
   Json take() { return std::move(root_); }
 
   bool null() override { return put(nullptr); }
@@ -41,6 +45,10 @@ class Builder : public nlohmann::json_sax<Json> {
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
   bool key(string_t& name) override {
+    if (take_ && stack_.size() == 1) {
+      name_ = std::move(name), member_ = &held_;
+      return true;
+    }
     auto& members = stack_.back()->get_ref<Json::object_t&>();
     const auto [place, added] = members.try_emplace(name);
     if (!added) fail("{}: key {} appears twice in one object", where_, in_quotes(name));
@@ -64,24 +72,44 @@ class Builder : public nlohmann::json_sax<Json> {
     }
     return &stack_.back()->get_ref<Json::array_t&>().emplace_back(std::move(value));
   }
+  void count() {
+    if (++n_values_ > limits_.max_values)
+      fail("{}: expected at most {} values{}, got more", where_, limits_.max_values,
+           take_ ? " in a member" : "");
+  }
   bool put(Json value) {
+    if (take_ && stack_.empty()) fail("{}: expected an object, got {}", where_, describe(value));
+    count();
     slot(std::move(value));
-    return true;
+    return hand_over();
   }
   bool open(Json container) {
     if (int(stack_.size()) >= limits_.max_depth)
       fail("{}: nested deeper than {} levels", where_, limits_.max_depth);
+    if (take_ && stack_.empty() && !container.is_object())
+      fail("{}: expected an object, got an array", where_);
+    count();
     stack_.push_back(slot(std::move(container)));
     return true;
   }
   bool close() {
     stack_.pop_back();
+    return hand_over();
+  }
+  /// A value is complete: when it is a member of the outermost object, that is taken.
+  bool hand_over() {
+    if (!take_ || stack_.size() != 1) return true;
+    (*take_)(std::move(name_), held_);
+    held_ = nullptr, n_values_ = 0;
     return true;
   }
 
   std::string_view where_;
   const JsonLimits& limits_;
-  Json root_;
+  const TakeMember* take_;
+  std::string name_;  // of the member that is being read
+  Json root_, held_;
+  int64_t n_values_ = 0;
   std::vector<Json*> stack_;
   Json* member_ = nullptr;  // where the value of the last key goes
 };
@@ -93,20 +121,33 @@ const Json& member(const Json& object, std::string_view key, std::string_view wh
   return *found;
 }
 
-}  // namespace
-
-Json parse_json(std::string_view bytes, std::string_view where, const JsonLimits& limits) {
+void parse(std::string_view bytes, std::string_view where, const JsonLimits& limits,
+           Builder& builder) {
   if (int64_t(bytes.size()) > limits.max_bytes)
     fail("{}: expected at most {} bytes of JSON, got {}", where, limits.max_bytes, bytes.size());
+  const std::string foreign = foreign_content(bytes, Expected::kText);
+  if (!foreign.empty()) fail("{}: expected JSON, got {}", where, foreign);
   const size_t nul = bytes.find('\0');  // the library takes NUL for the end of the text
   if (nul != std::string_view::npos) fail("{}: NUL at byte {} of the JSON text", where, nul);
-  Builder builder(where, limits);
   try {
     if (!Json::sax_parse(bytes.begin(), bytes.end(), &builder)) fail("{}: not valid JSON", where);
   } catch (const Json::exception& error) {
     fail("{}: not valid JSON: {}", where, error.what());
   }
+}
+
+}  // namespace
+
+Json parse_json(std::string_view bytes, std::string_view where, const JsonLimits& limits) {
+  Builder builder(where, limits);
+  parse(bytes, where, limits, builder);
   return builder.take();
+}
+
+void parse_json_members(std::string_view bytes, std::string_view where, const JsonLimits& limits,
+                        const TakeMember& take) {
+  Builder builder(where, limits, &take);
+  parse(bytes, where, limits, builder);
 }
 
 Json parse_json_file(const std::string& path, const JsonLimits& limits) {
@@ -159,6 +200,14 @@ bool has(const Json& object, std::string_view key) {
 }
 
 std::string in_quotes(std::string_view text) { return "'" + printable(text, 80) + "'"; }
+
+std::string name_list(const std::vector<std::string>& names) {
+  constexpr size_t kNamed = 6;
+  std::string out;
+  for (size_t i = 0; i < std::min(names.size(), kNamed); ++i)
+    out += (i ? ", " : "") + in_quotes(names[i]);
+  return names.size() > kNamed ? fmt::format("{} and {} more", out, names.size() - kNamed) : out;
+}
 
 std::string describe(const Json& value) {
   switch (value.type()) {

@@ -3,26 +3,39 @@
 // narrows silently; these functions throw Error instead.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace qwench {
 
 using Json = nlohmann::json;                 // parsed input: key lookup in log time
 using OrderedJson = nlohmann::ordered_json;  // written output: keys in the order they are set
 
+/// What a document may cost. The text of a value can be 2 bytes long and takes some 100 in memory, so
+/// values are counted as well; the defaults, for configurations and results, bound that to 150 MB.
 struct JsonLimits {
-  int64_t max_bytes = 64 << 20;
+  int64_t max_bytes = 16 << 20;
   int max_depth = 64;
+  int64_t max_values = 1 << 20;  // objects, arrays and what is in them
 };
 
-/// Parses one document. Error (prefixed with `where`, a file name or the like) on: size or depth
-/// over the limits, duplicate key, invalid UTF-8, NUL or text after the end, a number beyond
-/// double.
+/// Parses one document. Error (prefixed with `where`, a file name or the like) on: size, depth or
+/// number of values over the limits, duplicate key, invalid UTF-8, NUL or text after the end, a
+/// number beyond double; one that says so on something else in its place (a Git LFS pointer, a web
+/// page).
 Json parse_json(std::string_view bytes, std::string_view where, const JsonLimits& limits = {});
 
-/// Reads and parses a file.
+/// Parses one object and hands over each member as soon as it is read, so that only one is in memory:
+/// for documents too large to be held. max_values bounds one member. Errors as parse_json(), but that
+/// keys of the outermost object may repeat: who takes the members must look.
+using TakeMember = std::function<void(std::string name, const Json& value)>;
+void parse_json_members(std::string_view bytes, std::string_view where, const JsonLimits& limits,
+                        const TakeMember& take);
+
+/// Reads and parses a file. Error on a larger one before it is read.
 Json parse_json_file(const std::string& path, const JsonLimits& limits = {});
 
 /// object[key], an integer within [min, max]; Error naming `where` and key otherwise (missing,
@@ -44,6 +57,9 @@ bool has(const Json& object, std::string_view key);
 
 /// Text from outside made fit for a message: in quotes, printable ASCII, cut after 80 characters.
 std::string in_quotes(std::string_view text);
+
+/// "'a', 'b' and 7 more": a list of any length for a message.
+std::string name_list(const std::vector<std::string>& names);
 
 /// What a value is, for "got ...": the number or (quoted) string itself, else "an object" or the
 /// like.

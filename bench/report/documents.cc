@@ -14,7 +14,8 @@ namespace {
 
 constexpr int64_t kMaxBytes = int64_t(256) << 20;
 constexpr int kMaxDepth = 64;
-constexpr int kMaxResultDepth = 60;  // a report puts a result three levels deeper
+constexpr int64_t kMaxValues = 16 << 20;  // as many as fit into kMaxBytes at the length they have
+constexpr int kMaxResultDepth = 60;       // a report puts a result three levels deeper
 
 struct Kind {
   const char* command;
@@ -74,7 +75,8 @@ Json parse_result(const std::string& file) {
   if (bytes.find_first_not_of(" \t\r\n") == std::string::npos)
     fail("{}: expected a result of qwench (JSON or HTML), got an empty file", file);
   const bool page = is_html(bytes);
-  return parse_json(page ? embedded_json(bytes, file) : bytes, file, {kMaxBytes, kMaxDepth});
+  return parse_json(page ? embedded_json(bytes, file) : bytes, file,
+                    {kMaxBytes, kMaxDepth, kMaxValues});
 }
 
 }  // namespace

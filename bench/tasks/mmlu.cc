@@ -16,13 +16,14 @@ namespace qwench::bench {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr const char kLetters[] = "ABCD";
+constexpr std::string_view kLetters = "ABCD";
 
 int64_t answer_of_letter(const std::string& text, const std::string& where, const char* hint) {
   const std::string letter(python_strip(text));
-  const char* found = letter.size() == 1 ? std::strchr(kLetters, letter[0]) : nullptr;
-  if (!found) fail("answer: expected A, B, C or D, got {} ({}){}", in_quotes(text), where, hint);
-  return found - kLetters;
+  const size_t found = letter.size() == 1 ? kLetters.find(letter[0]) : kLetters.npos;
+  if (found == kLetters.npos)
+    fail("answer: expected A, B, C or D, got {} ({}){}", in_quotes(text), where, hint);
+  return int64_t(found);
 }
 
 /// "abstract_algebra_test" -> "abstract algebra"; "" for a name that is not of the release.
@@ -144,7 +145,7 @@ std::string examples(const MmluSet& set, const MmluQuestion& of, int64_t shots,
   for (const MmluQuestion& q : set.shots) {
     if (found == shots) break;
     if (q.subject != of.subject) continue;
-    text += ask(q) + " " + kLetters[q.answer] + "\n\n";
+    text += ask(q) + " " + kLetters[size_t(q.answer)] + "\n\n";
     ++found;
   }
   if (found < shots)
@@ -171,7 +172,7 @@ std::vector<LikelihoodItem> mmlu_items(const MmluSet& set, int64_t shots, const 
   for (const MmluQuestion& q : set.test) {
     LikelihoodItem item;
     item.context = header(q.subject) + examples(set, q, shots, path) + ask(q);
-    for (int i = 0; i < 4; ++i) item.endings.push_back({std::string(" ") + kLetters[i], 1});
+    for (int i = 0; i < 4; ++i) item.endings.push_back({std::string(" ") + kLetters[size_t(i)], 1});
     item.answer = q.answer;
     item.group = q.group.empty() ? q.subject : q.group;
     item.where = q.where;

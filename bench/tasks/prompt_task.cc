@@ -3,7 +3,6 @@
 #include "bench/tasks/prompt_task.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "bench/greedy.h"
 #include "bench/support/interrupt.h"
@@ -32,7 +31,8 @@ std::vector<int64_t> element_lines(const std::string& text) {
       in_string = c != '"';
       continue;
     }
-    if (expected && !std::strchr(" \t\r\n]", c)) lines.push_back(line), expected = false;
+    if (expected && std::string_view(" \t\r\n]").find(c) == std::string_view::npos)
+      lines.push_back(line), expected = false;
     in_string = c == '"';
     if (c == '[' || c == '{') ++depth;
     if (c == ']' || c == '}') --depth;

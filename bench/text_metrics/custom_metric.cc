@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 #include "bench/support/child_process.h"
 #include "engine/check.h"
@@ -43,7 +42,7 @@ void check_ended_well(const CustomMetric& m, const ChildResult& e, size_t n_line
 }
 
 double parse_number(const CustomMetric& m, std::string text, size_t line) {
-  while (!text.empty() && std::strchr(" \t\r", text.back())) text.pop_back();
+  text.erase(text.find_last_not_of(" \t\r") + 1);
   // Hexadecimal and "nan" are refused along with words: what is left is what JSON can carry.
   const bool plain = text.find_first_not_of("+-.0123456789eE \t") == std::string::npos;
   char* end = nullptr;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstring>
 #include <filesystem>
 #include <functional>
@@ -10,6 +11,7 @@
 
 #include "engine/check.h"
 #include "engine/file.h"
+#include "engine/foreign_content.h"
 #include "engine/json.h"
 
 namespace qwench {
@@ -62,7 +64,22 @@ double as_written(float value) {
   return Json::parse(fmt::format("{}", value)).get<double>();
 }
 
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = char(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
 }  // namespace
+
+bool is_gguf_name(std::string_view name) {
+  constexpr std::string_view kEnd = ".gguf";
+  return name.size() > kEnd.size() && lower_case(name.substr(name.size() - kEnd.size())) == kEnd;
+}
+
+bool is_mmproj_name(std::string_view name) {
+  return is_gguf_name(name) && lower_case(name).find("mmproj") != std::string::npos;
+}
 
 std::string_view name_of(GgufKind kind) { return kKindNames[size_t(kind)]; }
 
@@ -184,6 +201,7 @@ double GgufHeader::number_or(std::string_view key, double fallback, double min, 
 
 GgufHeader read_gguf_header(const std::string& path) {
   const File file(path);
+  refuse_foreign(file, "a GGUF file");
   const auto read = [&](int64_t offset, int64_t bytes, char* to) {
     file.read_at(offset, bytes, to);
   };
@@ -195,7 +213,7 @@ GgufHeader read_gguf_header(const std::string& path) {
 bool is_gguf_file(const std::string& path) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(path, ignored)) return false;
-  if (std::filesystem::path(path).extension() == ".gguf") return true;
+  if (is_gguf_name(path)) return true;
   try {
     const File file(path);
     char magic[4];

@@ -106,6 +106,11 @@ class GgufHeader {
 /// Opens a file just for its header.
 GgufHeader read_gguf_header(const std::string& path);
 
+/// True for a name that ends in .gguf, in any case.
+bool is_gguf_name(std::string_view name);
+/// True for a GGUF file that is called the vision part of a model ("mmproj-model-f16.gguf").
+bool is_mmproj_name(std::string_view name);
+
 /// True for a regular file that is called *.gguf or begins with the magic of GGUF.
 bool is_gguf_file(const std::string& path);
 

@@ -8,12 +8,15 @@
 
 #include "engine/check.h"
 #include "engine/checked.h"
+#include "engine/foreign_content.h"
 #include "engine/json.h"
 
 namespace qwench {
 namespace {
 
 constexpr int64_t kMaxHeaderBytes = 100'000'000;  // as the reference implementation has it
+// {name: {"shape": [..]}}: three levels are all the format has
+constexpr JsonLimits kHeaderLimits{kMaxHeaderBytes, 3, 1 << 16};
 constexpr size_t kMaxRank = 8;
 
 struct KnownType {
@@ -50,8 +53,7 @@ int64_t bytes_of(const StoredTensor& t, const std::string& where) {
   return bits / 8;
 }
 
-StoredTensor parse_entry(const std::string& name, const Json& entry, int64_t data_bytes,
-                         const std::string& file) {
+StoredTensor parse_entry(const std::string& name, const Json& entry, const std::string& file) {
   const std::string where = fmt::format("{}: tensor {}", file, in_quotes(name));
   if (!entry.is_object()) fail("{}: expected an object, got {}", where, describe(entry));
   StoredTensor t;
@@ -63,8 +65,8 @@ StoredTensor parse_entry(const std::string& name, const Json& entry, int64_t dat
   for (const Json& dim : shape) t.shape.push_back(as_int(dim, "shape", 0, INT64_MAX, where));
   const Json& offsets = array_at(entry, "data_offsets", where);
   if (offsets.size() != 2) fail("{}: expected 2 data_offsets, got {}", where, offsets.size());
-  t.begin = as_int(offsets[0], "data_offsets", 0, data_bytes, where);
-  t.end = as_int(offsets[1], "data_offsets", 0, data_bytes, where);
+  t.begin = as_int(offsets[0], "data_offsets", 0, INT64_MAX, where);
+  t.end = as_int(offsets[1], "data_offsets", 0, INT64_MAX, where);
   if (t.begin > t.end)
     fail("{}: data_offsets: expected begin <= end, got [{}, {}]", where, t.begin, t.end);
   const int64_t bytes = bytes_of(t, where);
@@ -74,13 +76,27 @@ StoredTensor parse_entry(const std::string& name, const Json& entry, int64_t dat
   return t;
 }
 
-void check_metadata(const Json& metadata, const std::string& where) {
+/// Strings, or null where there is none.
+SafetensorsMetadata read_metadata(const Json& metadata, const std::string& where) {
+  if (metadata.is_null()) return {};
   if (!metadata.is_object())
     fail("{}: __metadata__: expected an object of strings, got {}", where, describe(metadata));
   for (const auto& [key, value] : metadata.items())
     if (!value.is_string())
       fail("{}: __metadata__ {}: expected a string, got {}", where, in_quotes(key),
            describe(value));
+  return metadata.get<SafetensorsMetadata>();
+}
+
+/// Sorts by name. Error when two have the same.
+void sort_by_name(std::vector<StoredTensor>& tensors, const std::string& where) {
+  std::sort(tensors.begin(), tensors.end(),
+            [](const StoredTensor& a, const StoredTensor& b) { return a.name < b.name; });
+  const auto twice = std::adjacent_find(
+      tensors.begin(), tensors.end(),
+      [](const StoredTensor& a, const StoredTensor& b) { return a.name == b.name; });
+  if (twice != tensors.end())
+    fail("{}: key {} appears twice in one object", where, in_quotes(twice->name));
 }
 
 /// An empty tensor may lie at any boundary; everything else must follow its predecessor directly.
@@ -100,10 +116,8 @@ void check_tiling(const std::vector<StoredTensor>& tensors, int64_t data_bytes,
     end = t->end;
   }
   if (end != data_bytes)
-    fail(
-        "{}: expected {} bytes of data as the header says, got {}: the file is truncated or has "
-        "extra bytes; download it again",
-        where, end, data_bytes);
+    fail("{}: expected {} bytes of data as the header says, got {}: the file {}; download it again",
+         where, end, data_bytes, end > data_bytes ? "is truncated" : "has extra bytes");
 }
 
 /// "BF16": how the format writes one of the engine's types.
@@ -142,19 +156,20 @@ std::vector<StoredTensor> parse_safetensors_header(std::string_view header_bytes
         "{}: expected a safetensors header that starts with '{{'; the file is not safetensors or "
         "is damaged",
         where);
-  // {name: {"shape": [..]}}: three levels are all the format has
-  const Json json = parse_json(header_bytes, where, {kMaxHeaderBytes, 3});
   std::vector<StoredTensor> tensors;
-  for (const auto& [name, entry] : json.items()) {
+  bool has_metadata = false;
+  parse_json_members(header_bytes, where, kHeaderLimits, [&](std::string name, const Json& entry) {
     if (name != "__metadata__") {
-      tensors.push_back(parse_entry(name, entry, data_bytes, where));
-      continue;
+      tensors.push_back(parse_entry(name, entry, where));
+      return;
     }
-    check_metadata(entry, where);
-    if (metadata) *metadata = entry.get<SafetensorsMetadata>();
-  }
+    if (std::exchange(has_metadata, true)) fail("{}: key '__metadata__' appears twice", where);
+    SafetensorsMetadata words = read_metadata(entry, where);
+    if (metadata) *metadata = std::move(words);
+  });
+  sort_by_name(tensors, where);
   check_tiling(tensors, data_bytes, where);
-  return tensors;  // sorted: Json keeps its keys in order
+  return tensors;
 }
 
 SafetensorsFile::SafetensorsFile(const std::string& path, bool mmap) {
@@ -163,7 +178,10 @@ SafetensorsFile::SafetensorsFile(const std::string& path, bool mmap) {
   else
     file_.emplace(path);
   const int64_t size = file().size();
-  if (size < 8) fail("{}: expected a safetensors file, got {} bytes: it is truncated", path, size);
+  if (size < 8)
+    fail("{}: expected a safetensors file, got {} bytes: it is truncated; download it again", path,
+         size);
+  refuse_foreign(file(), "a safetensors file");
   std::array<uint8_t, 8> raw;
   file().read_at(0, 8, raw.data());
   uint64_t length = 0;
@@ -172,8 +190,8 @@ SafetensorsFile::SafetensorsFile(const std::string& path, bool mmap) {
     fail("{}: expected a header of at most {} bytes, got {}: not a safetensors file", path,
          kMaxHeaderBytes, length);
   if (int64_t(length) > size - 8)
-    fail("{}: expected a header of {} bytes, got a file of {}: it is truncated", path, length,
-         size);
+    fail("{}: expected a header of {} bytes, got a file of {}: it is truncated; download it again",
+         path, length, size);
   std::string header(size_t(length), '\0');
   file().read_at(8, int64_t(length), header.data());
   data_start_ = 8 + int64_t(length);

@@ -119,7 +119,8 @@ Message read_message(const Json& object, size_t index, const std::string& where)
   const std::string place = fmt::format("{}: message {}", where, index);
   if (!object.is_object()) fail("{}: expected an object, got {}", place, describe(object));
   for (const char* key : {"tool_calls", "tools"}) {
-    if (has(object, key)) fail("{}: {} is not supported yet; leave it out", place, key);
+    if (has(object, key) && !object.at(key).empty())
+      fail("{}: {} is not supported yet; leave it out", place, key);
   }
   Message message;
   message.role = read_string(object, "role", place);

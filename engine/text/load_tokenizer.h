@@ -16,6 +16,7 @@
 namespace qwench {
 
 constexpr int64_t kMaxTokenizerBytes = 64 << 20;
+constexpr JsonLimits kTokenizerLimits{kMaxTokenizerBytes, 64, 8 << 20};  // Qwen3.5's has 1 M values
 constexpr size_t kMaxTokenBytes = 512;  // longest published Qwen token: 128
 
 /// The text of a tokenizer.json. `where` names it in messages.

@@ -111,7 +111,7 @@ void read_merges(const Json& merges, const TokenIds& ids, std::string_view where
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_tokenizer_json(std::string_view bytes, std::string_view where) {
-  const Json root = parse_json(bytes, where, {kMaxTokenizerBytes, 64});
+  const Json root = parse_json(bytes, where, kTokenizerLimits);
   BpeParts parts;
   const Json& model = member(root, "model", where);
   check_model(model, where);

@@ -58,7 +58,7 @@ std::unique_ptr<Tokenizer> load_vocab_merges(const std::string& folder) {
                     merges_path = (at / "merges.txt").string();
   BpeParts parts;
   read_added(at, parts);
-  const Json vocab = parse_json_file(vocab_path, {kMaxTokenizerBytes, 64});
+  const Json vocab = parse_json_file(vocab_path, kTokenizerLimits);
   const TokenIds ids = read_vocab(vocab, vocab_path, parts);
   read_merges(read_file(merges_path, kMaxTokenizerBytes), ids, merges_path, parts);
   return std::make_unique<ByteLevelBpe>(std::move(parts), vocab_path);

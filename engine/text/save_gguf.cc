@@ -118,7 +118,7 @@ void add_folder(const std::string& folder, const ModelConfig& config, GgufKeys& 
         "{}: expected tokenizer.json beside the weights, got another tokenizer; save it with "
         "transformers' AutoTokenizer",
         folder);
-  const Json root = parse_json_file(where, {kMaxTokenizerBytes, 64});
+  const Json root = parse_json_file(where, kTokenizerLimits);
   const GenerationConfig generation = read_generation_config(folder);
   const std::vector<int32_t>& ends =
       generation.eos_ids.empty() ? config.eos_ids : generation.eos_ids;

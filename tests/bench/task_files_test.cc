@@ -137,6 +137,7 @@ TEST_CASE("a malformed MMLU file is refused with its line") {
   check_says(json(begin + "}"), "x.jsonl:2: key 'answer' is missing");
   check_says(json(begin + R"(, "answer": 4})"), "x.jsonl:2)");
   check_says(json(begin + R"(, "answer": "E"})"), "expected A, B, C or D");
+  check_says(json(begin + R"(, "answer": "\u0000"})"), "expected A, B, C or D, got '?'");
   check_says(json(begin + R"(, "answer": 1.0})"), "0 to 3");
   check_says(json(begin + R"(, "answer": 1, "split": "x"})"), "dev, validation or test");
   check_says(json(begin + R"(, "answer": 1, "split": "dev"})"), "only examples");

@@ -1,7 +1,6 @@
 // What opening bytes as a GGUF model says, with a bound on the time and memory that saying it takes.
 #pragma once
 #include <doctest/doctest.h>
-#include <sys/resource.h>
 
 #include <chrono>
 #include <string>
@@ -9,6 +8,7 @@
 #include "engine/check.h"
 #include "engine/checkpoint/gguf_checkpoint.h"
 #include "tests/checkpoint/gguf_bytes.h"
+#include "tests/support/peak_memory.h"
 #include "tests/support/scratch.h"
 
 namespace qwench::test {
@@ -17,15 +17,6 @@ namespace qwench::test {
 inline std::string said(const std::string& bytes) {
   const ScratchFolder folder;
   const std::string path = folder.write("f.gguf", bytes);
-  const auto peak_kib = [] {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-#ifdef __APPLE__
-    return int64_t(usage.ru_maxrss) / 1024;  // bytes there
-#else
-    return int64_t(usage.ru_maxrss);
-#endif
-  };
   const int64_t before = peak_kib();
   const auto start = std::chrono::steady_clock::now();
   std::string message;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/check.h"
+#include "tests/support/peak_memory.h"
 #include "tests/support/scratch.h"
 
 using namespace qwench;
@@ -89,6 +90,8 @@ TEST_CASE("S07: metadata holds strings only") {
   CHECK_REFUSED(parse(R"({"__metadata__":{"format":1}})", 0), "expected a string, got 1");
   CHECK_REFUSED(parse(R"({"__metadata__":{"a":{"b":"c"}}})", 0), "expected a string");
   CHECK_REFUSED(parse(R"({"__metadata__":"pt"})", 0), "expected an object of strings");
+  CHECK_REFUSED(parse(R"({"__metadata__":{},"__metadata__":{}})", 0), "appears twice");
+  CHECK_NOTHROW(parse(R"({"__metadata__":null})", 0));  // as the reference implementation reads it
 }
 
 TEST_CASE("S08: types are those of the format, in its spelling, in whole bytes") {
@@ -134,7 +137,7 @@ TEST_CASE("S11: offsets that are not a range of the data") {
   for (const char* offsets : {"[0]", "[0,4,8]", "[]"})
     CHECK_REFUSED(parse(one("U8", "[4]", offsets), 4), "expected 2 data_offsets");
   CHECK_REFUSED(parse(one("U8", "[4]", "[4,0]"), 4), "begin <= end");
-  CHECK_REFUSED(parse(one("U8", "[5]", "[0,5]"), 4), "from 0 to 4, got 5");
+  CHECK_REFUSED(parse(one("U8", "[5]", "[0,5]"), 4), "expected 5 bytes of data");
   CHECK_REFUSED(parse(one("F32", "[1]", "[0,3]"), 3), "expected 4 bytes");
   CHECK_REFUSED(parse(one("U8", "[4]", "[-4,0]"), 4), "got -4");
   CHECK_REFUSED(parse(one("U8", "[4]", "[0,18446744073709551615]"), 4), "data_offsets");
@@ -174,7 +177,32 @@ TEST_CASE("S14: a scalar has one element, [0] none") {
 }
 
 TEST_CASE("S15: a good header over data that is short by 2") {
-  CHECK_REFUSED(open_bytes(safetensors_bytes(one("F32", "[4]", "[0,16]"), 14)), "got 16");
+  CHECK_REFUSED(open_bytes(safetensors_bytes(one("F32", "[4]", "[0,16]"), 14)),
+                "expected 16 bytes of data as the header says, got 14: the file is truncated");
+}
+
+TEST_CASE("a file of another kind is named for what it is, not called damaged") {
+  CHECK_REFUSED(open_bytes("version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 9\n"),
+                "got a Git LFS pointer that stands for the file; run `git lfs pull`");
+  CHECK_REFUSED(open_bytes("\xef\xbb\xbf \n<!DOCTYPE html>\n<html>"), "got a web page");
+  CHECK_REFUSED(open_bytes("<?xml version=\"1.0\"?><Error>NoSuchKey</Error>"), "an error in XML");
+  CHECK_REFUSED(open_bytes("Invalid username or password.\n"),
+                "got the text 'Invalid username or password.'; download the file again");
+  CHECK_REFUSED(open_bytes("PK\x03\x04 and the rest of an archive"), "got a zip archive");
+  CHECK_REFUSED(open_bytes("\x1f\x8b\x08\x01\x02\x03\x04\x05\x06"), "got a gzip archive");
+  CHECK_REFUSED(open_bytes(std::string(1000, '\0')), "a download that did not finish");
+}
+
+TEST_CASE("S05: a hostile header is refused at its first entry, without a copy of it in memory") {
+  std::string header = R"({"a":[)";
+  while (header.size() < 50000000) header += "{},";
+  const int64_t before = test::peak_kib();
+  CHECK_REFUSED(parse(header + "0]}", 0), "expected at most 65536 values in a member");
+  std::string empty = "{";
+  for (int i = 0; i < 500000; ++i) empty += entry(fmt::format("{}", i), "U8", "[0]", "[0,0]") + ",";
+  CHECK_REFUSED(parse(empty + "0", 0), "not valid JSON");
+  CHECK(test::peak_kib() - before <
+        450 * 1024 * test::kMemoryFactor);  // the texts, and 250 bytes for each tensor
 }
 
 TEST_CASE("what is written is read back, mapped or not, whole or in part") {

@@ -6,8 +6,13 @@
 #include <chrono>
 
 #include "engine/check.h"
+#include "tests/support/peak_memory.h"
+#include "tests/support/scratch.h"
 
 using namespace qwench;
+using test::kMemoryFactor;
+using test::peak_kib;
+using test::ScratchFolder;
 
 namespace {
 double seconds(const std::chrono::steady_clock::time_point& start) {
@@ -74,9 +79,59 @@ TEST_CASE("depth and size are capped") {
   CHECK_REFUSED(parse_json(repeated("[", 65) + repeated("]", 65), "t"), "deeper than 64");
   CHECK_REFUSED(parse_json(repeated("{\"a\":", 100) + "1" + repeated("}", 100), "t"), "deeper");
   CHECK_REFUSED(parse_json("[1,2,3]", "t", {6, 64}), "at most 6 bytes");
+  CHECK_NOTHROW(parse_json("[1,[2],3]", "t", {99, 64, 5}));
+  CHECK_REFUSED(parse_json("[1,[2],3]", "t", {99, 64, 4}), "expected at most 4 values, got more");
   const auto start = std::chrono::steady_clock::now();
   CHECK_REFUSED(parse_json(repeated("[", 5000000), "t"), "deeper");
   CHECK(seconds(start) < 1);
+}
+
+TEST_CASE("a hostile document takes no more memory than its values are allowed") {
+  const ScratchFolder folder;
+  const std::string small = "[" + repeated("{},", (16 << 20) / 3 - 10) + "0]";
+  const int64_t before = peak_kib();
+  CHECK_REFUSED(parse_json_file(folder.write("c.json", small)), "expected at most 1048576 values");
+  CHECK(peak_kib() - before < 250 * 1024 * kMemoryFactor);  // 16 MB twice, and 80 bytes for each value
+  CHECK_REFUSED(parse_json_file(folder.write("d.json", small + std::string(99, ' '))),
+                "expected at most 16777216 bytes");
+}
+
+TEST_CASE("members of an object are handed over one by one, whatever they are") {
+  const JsonLimits limits{1000, 3, 4};
+  std::vector<std::pair<std::string, std::string>> got;
+  const auto read = [&](const char* text) {
+    got.clear();
+    parse_json_members(text, "m", limits, [&](std::string name, const Json& value) {
+      got.emplace_back(std::move(name), value.dump());
+    });
+    return got.size();
+  };
+  CHECK(read(R"( {"a":1,"b":{"c":[1,2]},"a":"x","d":[],"e":null} )") == 5);
+  CHECK(got[1] == std::pair<std::string, std::string>("b", R"({"c":[1,2]})"));
+  CHECK(got[2] == std::pair<std::string, std::string>("a", "\"x\""));
+  CHECK(got[4].second == "null");
+  CHECK(read("{}") == 0);
+  CHECK_REFUSED(read("[1]"), "m: expected an object, got an array");
+  CHECK_REFUSED(read("7"), "m: expected an object, got 7");
+  CHECK_REFUSED(read(R"({"a":[1,2,3,4]})"), "expected at most 4 values in a member");
+  CHECK_REFUSED(read(R"({"a":[[[1]]]})"), "deeper than 3");
+  CHECK_REFUSED(read(R"({"a":{"b":1,"b":2}})"), "key 'b' appears twice");
+  CHECK_REFUSED(read(R"({"a":1)"), "not valid JSON");
+}
+
+TEST_CASE("what lies under the name of a JSON file is named for what it is") {
+  const ScratchFolder folder;
+  const auto refused = [&](const std::string& bytes, const char* words) {
+    CHECK_REFUSED(parse_json_file(folder.write("tokenizer.json", bytes)), words);
+  };
+  refused("version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 11422654\n",
+          "got a Git LFS pointer that stands for the file; run `git lfs pull`");
+  refused("\n<!DOCTYPE html><html>", "a web page");
+  refused("<?xml version=\"1.0\"?><Error>", "a web page or an error in XML");
+  refused("PK\x03\x04", "a zip archive");
+  refused(std::string(4096, '\0'), "only zeros at its start");
+  refused("GGUF", "a GGUF file");
+  refused("Entry not found", "not valid JSON");
 }
 
 TEST_CASE("a million keys are read in seconds, not minutes") {
@@ -84,7 +139,7 @@ TEST_CASE("a million keys are read in seconds, not minutes") {
   for (int i = 0; i < 1000000; ++i) text += fmt::format("{}\"key{}\":{}", i ? "," : "", i, i);
   text += "}";
   const auto start = std::chrono::steady_clock::now();
-  CHECK(parse_json(text, "t").size() == 1000000);
+  CHECK(parse_json(text, "t", {32 << 20, 64, 2 << 20}).size() == 1000000);
   CHECK(seconds(start) < 10);  // 1 s optimised; sanitizers and debug builds take longer
 }
 
