@@ -105,10 +105,11 @@ std::string stats_line(const Generated& g) {
 }
 
 std::string position_note(const ModelConfig& config, int64_t n_tokens) {
-  if (config.max_positions <= 0 || n_tokens <= config.max_positions) return {};
+  const int64_t positions = config.usable_positions();
+  if (positions <= 0 || n_tokens <= positions) return {};
   return fmt::format(
       "note: {} tokens go beyond the {} positions the model was made for; expect nonsense",
-      n_tokens, config.max_positions);
+      n_tokens, positions);
 }
 
 }  // namespace qwench::bench

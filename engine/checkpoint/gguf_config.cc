@@ -1,55 +1,33 @@
-// Source of the keys: docs/gguf.md and gguf-py/gguf/constants.py of llama.cpp, and what its converter
-// writes for Qwen. The caps are those of config.json: no product of two sizes can leave 64 bits.
+// Source of the keys: docs/gguf.md, gguf-py/gguf/constants.py and src/llama-model.cpp (load_hparams) of
+// llama.cpp, and what its converter writes for Qwen.
 #include "engine/checkpoint/gguf_config.h"
 
 #include <cmath>
 
 #include "engine/check.h"
+#include "engine/checkpoint/gguf_arch_keys.h"
 #include "engine/json.h"
+#include "engine/model/limits.h"
 
 namespace qwench {
 namespace {
 
-constexpr int64_t kMaxPositions = int64_t(1) << 27;
-constexpr int64_t kMaxVocab = int64_t(1) << 22;
-
-/// Keys of one architecture: "block_count" -> "qwen3.block_count".
-struct Keys {
-  const GgufHeader& header;
-  std::string prefix;
-
-  std::string name(std::string_view key) const { return prefix + std::string(key); }
-  bool has(std::string_view key) const { return header.find(name(key)) != nullptr; }
-  int64_t integer(std::string_view key, int64_t min, int64_t max) const {
-    return header.integer(name(key), min, max);
-  }
-  int64_t integer_or(std::string_view key, int64_t fallback, int64_t min, int64_t max) const {
-    return header.integer_or(name(key), fallback, min, max);
-  }
-  double number_or(std::string_view key, double fallback, double min, double max) const {
-    return header.number_or(name(key), fallback, min, max);
-  }
-  std::string place(std::string_view key) const {
-    const GgufValue* value = header.find(name(key));
-    return value ? header.place(*value)
-                 : fmt::format("{}: key {}", header.where(), in_quotes(name(key)));
-  }
-};
+using Keys = GgufArchKeys;
 
 void read_head_dim(const Keys& keys, ModelConfig& c) {
   if (keys.has("attention.key_length")) {
-    c.head_dim = keys.integer("attention.key_length", 2, 1024);
+    c.head_dim = keys.layers_integer("attention.key_length", c.n_layers, 2, kMaxHeadDim);
   } else {
     if (c.dim % c.n_heads != 0)
       fail("{}: expected a divisor of embedding_length {}, got {}",
            keys.place("attention.head_count"), c.dim, c.n_heads);
     c.head_dim = c.dim / c.n_heads;
   }
-  if (c.head_dim < 2 || c.head_dim > 1024 || c.head_dim % 2 != 0)
+  if (c.head_dim < 2 || c.head_dim > kMaxHeadDim || c.head_dim % 2 != 0)
     fail("{}: expected heads of an even size from 2 to 1024, got {}",
          keys.place("attention.key_length"), c.head_dim);
   for (const char* key : {"attention.value_length", "rope.dimension_count"}) {
-    const int64_t n = keys.integer_or(key, c.head_dim, 1, 1 << 20);
+    const int64_t n = keys.has(key) ? keys.layers_integer(key, c.n_layers, 1, 1 << 20) : c.head_dim;
     if (n != c.head_dim)
       fail("{}: expected {} as the keys have, got {}; other sizes are not supported",
            keys.place(key), c.head_dim, n);
@@ -57,11 +35,16 @@ void read_head_dim(const Keys& keys, ModelConfig& c) {
 }
 
 void read_sizes(const Keys& keys, ModelConfig& c) {
-  c.dim = keys.integer("embedding_length", 1, 1 << 17);
-  c.n_layers = keys.integer("block_count", 1, 1000);
-  c.n_heads = keys.integer("attention.head_count", 1, 4096);
-  c.n_kv_heads = keys.integer_or("attention.head_count_kv", c.n_heads, 1, 4096);
-  c.ffn_dim = keys.integer("feed_forward_length", 1, 1 << 20);
+  c.dim = keys.integer("embedding_length", 1, kMaxDim);
+  c.n_layers = keys.integer("block_count", 1, kMaxLayers);
+  const auto of_layers = [&](const char* key, int64_t max) {
+    return keys.layers_integer(key, c.n_layers, 1, max);
+  };
+  c.n_heads = of_layers("attention.head_count", kMaxHeads);
+  c.n_kv_heads = keys.has("attention.head_count_kv")
+                     ? of_layers("attention.head_count_kv", kMaxHeads)
+                     : c.n_heads;
+  c.ffn_dim = of_layers("feed_forward_length", kMaxFfnDim);
   c.max_positions = keys.integer("context_length", 1, kMaxPositions);
   if (c.n_heads % c.n_kv_heads != 0)
     fail("{}: expected a divisor of head_count {}, got {}", keys.place("attention.head_count_kv"),
@@ -92,16 +75,35 @@ void read_yarn(const Keys& keys, ModelConfig& c) {
   }
 }
 
+/// Without a type llama.cpp scales linearly by the factor, and by attn_factor whatever the type.
+void refuse_scaling(const Keys& keys, std::string_view type) {
+  const std::string said =
+      type.empty() ? "no rope.scaling.type" : "rope.scaling.type " + in_quotes(type);
+  const auto refuse = [&](const char* key, double factor) {
+    fail("{}: expected 1 beside {}, got {}; of scalings only 'yarn' is supported", keys.place(key),
+         said, factor);
+  };
+  for (const char* key : {"rope.scaling.factor", "rope.scale_linear"}) {
+    const double factor = keys.number_or(key, 1, -1e9, 1e9);  // 0 is none, as no key is
+    if (type != "none" && factor != 0 && factor != 1) refuse(key, factor);
+  }
+  const double attention = keys.number_or("rope.scaling.attn_factor", 1, -1e9, 1e9);
+  if (attention != 1) refuse("rope.scaling.attn_factor", attention);
+  for (const GgufValue& value : keys.header.values())
+    if (value.key.rfind(keys.name("rope.scaling.yarn_"), 0) == 0)
+      fail("{}: expected it beside rope.scaling.type 'yarn', got {}", keys.header.place(value),
+           said);
+}
+
 void read_rope(const Keys& keys, ModelConfig& c) {
   c.rope.theta = keys.header.number(keys.name("rope.freq_base"), 2, 1e15);
-  if (keys.number_or("rope.scale_linear", 1, -1e9, 1e9) != 1)
-    fail("{}: linear scaling is not supported; expected 1", keys.place("rope.scale_linear"));
-  if (!keys.has("rope.scaling.type")) return;
-  const std::string_view type = keys.header.string(keys.name("rope.scaling.type"));
-  if (type == "yarn")
-    read_yarn(keys, c);
-  else if (type != "none")
-    fail("{}: expected 'none' or 'yarn', got {}", keys.place("rope.scaling.type"), in_quotes(type));
+  const char* const kType = "rope.scaling.type";
+  const std::string_view type =
+      keys.has(kType) ? keys.header.string(keys.name(kType)) : std::string_view();
+  if (type == "yarn") return read_yarn(keys, c);
+  if (!type.empty() && type != "none" && type != "linear")
+    fail("{}: expected 'none' or 'yarn', got {}", keys.place(kType), in_quotes(type));
+  refuse_scaling(keys, type);
 }
 
 /// Keys that would change the numbers and are not implemented.
@@ -116,6 +118,7 @@ void refuse_unsupported(const Keys& keys, const ModelConfig& c) {
   if (keys.has("attention.causal") && !keys.header.boolean(keys.name("attention.causal")))
     fail("{}: expected true; attention to later tokens is not supported",
          keys.place("attention.causal"));
+  refuse_gguf_keys(keys);
 }
 
 /// The tokenizer, where there is one, must not name ids beyond the embedding.
@@ -135,13 +138,14 @@ void check_vocab(const Keys& keys, const ModelConfig& c) {
 std::string read_gguf_architecture(const GgufHeader& header) {
   const std::string name(header.string("general.architecture"));
   if (name == "qwen2" || name == "qwen3") return name;
-  fail(
-      "{}: expected 'qwen2' (Qwen2, Qwen2.5) or 'qwen3' (Qwen3, dense), got {}; "
-      "mixture-of-experts, vision and hybrid families are not supported yet",
-      header.place(*header.find("general.architecture")), in_quotes(name));
+  fail("{}: expected 'qwen2' (Qwen2, Qwen2.5) or 'qwen3' (Qwen3, dense), got {}; {}",
+       header.place(*header.find("general.architecture")), in_quotes(name),
+       name == "clip" ? "this is the vision part of a model (mmproj): give the file of the model"
+                      : "mixture-of-experts, vision and hybrid families are not supported yet");
 }
 
-ModelConfig read_gguf_config(const GgufHeader& header, const GgufTensorFacts& facts) {
+ModelConfig read_gguf_config(const GgufHeader& header, const GgufTensorFacts& facts,
+                             std::vector<std::string>* notes) {
   ModelConfig c;
   c.model_type = read_gguf_architecture(header);
   const Keys keys{header, c.model_type + "."};
@@ -158,6 +162,10 @@ ModelConfig read_gguf_config(const GgufHeader& header, const GgufTensorFacts& fa
   read_rope(keys, c);
   refuse_unsupported(keys, c);
   check_vocab(keys, c);
+  const std::vector<std::string> unknown = unknown_gguf_keys(keys);
+  if (notes && !unknown.empty())
+    notes->push_back(
+        fmt::format("{}: not known and not read: {}", header.where(), name_list(unknown)));
   for (const char* key : {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"})
     if (header.find(key)) c.eos_ids.push_back(int32_t(header.integer(key, 0, c.vocab - 1)));
   return c;

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "engine/checkpoint/gguf.h"
 #include "engine/model/config.h"
@@ -18,7 +19,9 @@ struct GgufTensorFacts {
 /// "qwen2" or "qwen3"; Error naming what is supported for any other architecture.
 std::string read_gguf_architecture(const GgufHeader& header);
 
-/// Error naming key and byte on anything missing, out of range or not supported.
-ModelConfig read_gguf_config(const GgufHeader& header, const GgufTensorFacts& facts);
+/// Error naming key and byte on anything missing, out of range or not supported. Keys of the
+/// architecture that are not known go to `notes` unless that is null.
+ModelConfig read_gguf_config(const GgufHeader& header, const GgufTensorFacts& facts,
+                             std::vector<std::string>* notes = nullptr);
 
 }  // namespace qwench

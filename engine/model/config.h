@@ -7,40 +7,34 @@
 
 #include "engine/dtype.h"
 #include "engine/json.h"
+#include "engine/model/rope_config.h"
 
 namespace qwench {
-
-enum class RopeType : uint8_t { kDefault, kYarn };
-
-struct RopeConfig {
-  RopeType type = RopeType::kDefault;
-  double theta = 0;
-  double factor = 1;               // YaRN
-  int64_t original_positions = 0;  // YaRN
-  double beta_fast = 32, beta_slow = 1;
-  double attention_factor = 1;  // multiplies cos and sin
-  bool truncate = true;         // YaRN: round the ramp's ends to whole dimensions
-};
 
 struct ModelConfig {
   std::string model_type;  // "qwen2" or "qwen3"
   int64_t dim = 0, n_layers = 0, n_heads = 0, n_kv_heads = 0, head_dim = 0, ffn_dim = 0, vocab = 0;
-  int64_t max_positions = 0;
+  int64_t max_positions = 0;  // as the file says
   double norm_eps = 0;
   bool qkv_bias = false, qk_norm = false, tied_embeddings = false;
   RopeConfig rope;
-  DType stored_dtype = DType::kF32;  // what the file says its weights are
+  DType stored_dtype = DType::kF32;  // of most weights: what the tensors say, the label of a card
   std::vector<int32_t> eos_ids;      // from config.json; generation_config.json may replace them
 
   int64_t q_dim() const { return n_heads * head_dim; }
   int64_t kv_dim() const { return n_kv_heads * head_dim; }
+  /// Positions that the model answers well for: with YaRN the factor times the original ones, where
+  /// max_positions says less (published recipes leave it as it was).
+  int64_t usable_positions() const;
   /// Number of weights by the formula of the architecture; a loader self-test.
   int64_t parameters() const;
 };
 
 /// Reads config.json (also `text_config`, `rope_parameters`). Error naming the field, what was
 /// expected and found; whatever is not supported (MoE, VL, other rope types, sliding window, other
-/// activation) is refused by name with what is supported.
-ModelConfig read_model_config(const Json& json, const std::string& where);
+/// activation) is refused by name with what is supported. What a person should know goes to `notes`
+/// unless that is null.
+ModelConfig read_model_config(const Json& json, const std::string& where,
+                              std::vector<std::string>* notes = nullptr);
 
 }  // namespace qwench

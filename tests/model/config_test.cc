@@ -45,6 +45,23 @@ ModelConfig without(const char* key) {
   return read_model_config(json, "c.json");
 }
 
+/// A window that slides in the layers from `first` on.
+ModelConfig with_window(int64_t first, const Json& window) {
+  Json json = qwen2();
+  json["use_sliding_window"] = true;
+  json["max_window_layers"] = first;
+  json["sliding_window"] = window;
+  return read_model_config(json, "c.json");
+}
+
+Json qwen_recipe(int64_t max_positions) {
+  Json json = qwen2();
+  json["max_position_embeddings"] = max_positions;
+  json["rope_scaling"] = {
+      {"type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 32768}};
+  return json;
+}
+
 }  // namespace
 
 TEST_CASE("a Qwen2 config is read") {
@@ -89,7 +106,8 @@ TEST_CASE("old and new spellings of rope and dtype are read alike") {
   CHECK(c.stored_dtype == DType::kF16);
   CHECK(without("torch_dtype").stored_dtype == DType::kF32);
   CHECK(with_text("rope_scaling", "null").rope.type == RopeType::kDefault);
-  CHECK_REFUSED(with_text("torch_dtype", "\"int8\""), "expected float32, float16 or bfloat16");
+  CHECK(with_text("torch_dtype", "\"int8\"").stored_dtype ==
+        DType::kF32);  // a label: tensors decide
 }
 
 TEST_CASE("YaRN is read with its defaults") {
@@ -133,6 +151,55 @@ TEST_CASE("rope fields out of range and types not implemented are refused (C05, 
   CHECK_REFUSED(with_text("rope_scaling", R"({"type":"yarn","factor":2,"mscale":1})"), "mscale");
   CHECK_REFUSED(with_text("rope_scaling", "[1]"), "expected an object or null");
   CHECK_REFUSED(with_text("partial_rotary_factor", "0.5"), "partial_rotary_factor");
+}
+
+TEST_CASE("rope_scaling stands in for rope_parameters, as in transformers") {
+  Json json = qwen3();
+  json["rope_parameters"] = {{"rope_theta", 5e6}, {"rope_type", "default"}};
+  json["rope_scaling"] = {{"type", "yarn"}, {"factor", 4.0}};
+  RopeConfig rope = read_model_config(json, "c.json").rope;
+  CHECK(rope.type == RopeType::kYarn);
+  CHECK(rope.theta == 1e6);  // that beside it; the whole of rope_parameters is replaced
+  json["rope_scaling"]["rope_theta"] = 7e6;
+  CHECK(read_model_config(json, "c.json").rope.theta == 7e6);
+  json["rope_scaling"].erase("rope_theta");
+  json.erase("rope_theta");
+  CHECK_REFUSED(read_model_config(json, "c.json"),
+                "rope_scaling: expected a rope_theta in it, since it replaces rope_parameters");
+  for (const Json& nothing : {Json(), Json::object()}) {
+    json["rope_scaling"] = nothing;
+    rope = read_model_config(json, "c.json").rope;
+    CHECK(rope.type == RopeType::kDefault);
+    CHECK(rope.theta == 5e6);
+  }
+}
+
+TEST_CASE("a rope key that the type has no use for is refused, one that says nothing is not") {
+  CHECK_REFUSED(with_text("rope_scaling", R"({"factor":4})"),
+                "expected \"rope_type\": \"yarn\" beside 'factor', got type 'default'");
+  CHECK_REFUSED(with_text("rope_scaling", R"({"type":"default","factor":4})"), "'factor'");
+  CHECK_REFUSED(with_text("rope_scaling", R"({"type":"yarn","factor":2,"alpha":8})"), "'alpha'");
+  CHECK_REFUSED(with_text("rope_scaling", R"({"type":"yarn","factor":2,"long_factor":[1]})"),
+                "'long_factor' is not supported");
+  for (const char* nothing :
+       {R"({"type":"linear","factor":1.0})", R"({"type":"default","factor":1})",
+        R"({"type":"default","original_max_position_embeddings":512,"mscale":null})", "{}"})
+    CHECK(with_text("rope_scaling", nothing).rope.type == RopeType::kDefault);
+  CHECK(with_text("rope_scaling", R"({"type":"yarn","factor":2,"finetuned":true})").rope.factor ==
+        2);
+  Json json = qwen_recipe(512);
+  json["original_max_position_embeddings"] = 128;  // beside rope_scaling, it wins
+  CHECK(read_model_config(json, "c.json").rope.original_positions == 128);
+}
+
+TEST_CASE("with YaRN a model is good for the factor times its original positions") {
+  for (const int64_t positions : {32768, 40960, 131072}) {
+    const ModelConfig c = read_model_config(qwen_recipe(positions), "c.json");
+    CHECK(c.max_positions == positions);
+    CHECK(c.usable_positions() == 131072);
+  }
+  CHECK(read_model_config(qwen_recipe(262144), "c.json").usable_positions() == 262144);
+  CHECK(read_model_config(qwen2(), "c.json").usable_positions() == 512);
 }
 
 TEST_CASE("layer counts that are not counts are refused (C01)") {
@@ -199,14 +266,82 @@ TEST_CASE("families and features that are not implemented are refused by name") 
     CHECK_REFUSED(with(qwen2(), "model_type", family), family);
   CHECK_REFUSED(without("model_type"), "'model_type' is missing");
   CHECK_REFUSED(with_text("hidden_act", "\"gelu\""), "hidden_act: expected 'silu', got 'gelu'");
-  CHECK_REFUSED(with_text("use_sliding_window", "true"), "sliding-window");
+  CHECK_REFUSED(with_window(0, 64), "use_sliding_window: expected false, or a window in no layer");
+  CHECK_REFUSED(with_window(1, 64), "got one of 64 in 1 of 2 layers");
   CHECK_REFUSED(with_text("layer_types", R"(["full_attention","sliding_attention"])"),
                 "sliding_attention");
   CHECK_REFUSED(with_text("layer_types", "3"), "layer_types: expected an array");
+  CHECK_REFUSED(with_text("layer_types", R"(["full_attention"])"),
+                "layer_types: expected one for each of 2 layers (num_hidden_layers)");
   CHECK_NOTHROW(with_text("layer_types", R"(["full_attention","full_attention"])"));
   CHECK_REFUSED(with(qwen3(), "attention_bias", true), "attention_bias");
   CHECK_NOTHROW(with(qwen3(), "attention_bias", false));
   CHECK_REFUSED(read_model_config(Json::array(), "c.json"), "expected an object");
+}
+
+TEST_CASE("a window that slides in no layer or is as long as the context is none") {
+  CHECK_NOTHROW(with_window(2, 64));
+  CHECK_NOTHROW(with_window(0, nullptr));
+  CHECK_NOTHROW(with_window(0, 512));
+  CHECK_NOTHROW(with_text("use_sliding_window", "true"));  // from layer 28 on, the default
+}
+
+TEST_CASE("what other families compute otherwise is refused unless it says what is done anyway") {
+  const auto check = [](const char* key, const char* neutral, const char* other) {
+    CAPTURE(key);
+    CHECK_NOTHROW(with_text(key, neutral));
+    CHECK_NOTHROW(with_text(key, "null"));
+    CHECK_REFUSED(with_text(key, other), (std::string(key) + ": expected").c_str());
+  };
+  check("logit_scale", "1.0", "0.5");
+  check("final_logit_softcapping", "0", "30.0");
+  check("attn_logit_softcapping", "0.0", "50");
+  check("num_experts", "0", "8");
+  check("is_causal", "true", "false");
+  check("use_mrope", "false", "true");
+  check("use_bidirectional_attention", "false", "\"all\"");
+  check("attention_multiplier", "null", "0.125");
+  CHECK_NOTHROW(with_text("hidden_act", "\"swish\""));
+}
+
+TEST_CASE("a list of equal numbers for all layers is that number") {
+  CHECK(with_text("num_key_value_heads", "[2,2]").n_kv_heads == 2);
+  CHECK(with_text("intermediate_size", "[160,160]").ffn_dim == 160);
+  CHECK(with_text("num_attention_heads", "[4,4]").n_heads == 4);
+  CHECK_REFUSED(with_text("num_key_value_heads", "[2,1]"),
+                "num_key_value_heads: expected the same for all layers, got 2 and 1");
+  CHECK_REFUSED(with_text("intermediate_size", "[160]"), "expected one for each of 2 layers");
+  CHECK_REFUSED(with_text("intermediate_size", "[\"1\",\"1\"]"), "intermediate_size");
+}
+
+TEST_CASE("head_dim has the default of its family") {
+  Json json = qwen3();
+  json.erase("head_dim");
+  CHECK(read_model_config(json, "c.json").head_dim == 128);
+  json["head_dim"] = nullptr;
+  CHECK(read_model_config(json, "c.json").head_dim == 16);
+}
+
+TEST_CASE("dual chunk attention is plain attention up to its first chunk") {
+  CHECK(with_text("dual_chunk_attention_config", R"({"chunk_size":256,"local_size":56})")
+            .max_positions == 200);
+  CHECK(with_text("dual_chunk_attention_config", R"({"chunk_size":262144,"local_size":8192})")
+            .max_positions == 512);
+  CHECK(with_text("dual_chunk_attention_config", "{}").max_positions == 512);
+}
+
+TEST_CASE("keys that nobody knows are noted, those of training and Python are not") {
+  Json json = qwen3();
+  std::vector<std::string> notes;
+  json["transformers_version"] = "5.23.0";
+  json["attention_dropout"] = 0.0;
+  read_model_config(json, "c.json", &notes);
+  CHECK(notes.empty());
+  json["use_qk_norm"] = false;
+  json["attn_temperature"] = 2;
+  read_model_config(json, "c.json", &notes);
+  CHECK(notes == std::vector<std::string>{
+                     "c.json: not known and not read: 'attn_temperature', 'use_qk_norm'"});
 }
 
 TEST_CASE("a text_config inside is read in place of the outer sizes") {
