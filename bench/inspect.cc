@@ -67,16 +67,16 @@ OrderedJson config_json(const ModelConfig& c) {
           {"eos_ids", c.eos_ids}};
 }
 
-OrderedJson tensors_json(const Checkpoint& checkpoint) {
+OrderedJson tensors_json(const Checkpoint& checkpoint, const LoadOptions& load) {
   OrderedJson list = OrderedJson::array();
   for (const TensorInfo& t : checkpoint.tensors()) {
     OrderedJson shape = OrderedJson::array();
     for (int i = 0; i < t.shape.rank; ++i) shape.push_back(t.shape[i]);
     list.push_back({{"name", t.name},
                     {"stored", stored_as(t)},
-                    {"dtype", name_of(t.dtype)},
+                    {"dtype", name_of(held_dtype(t, load))},
                     {"shape", shape},
-                    {"bytes", t.bytes()}});
+                    {"bytes", held_bytes(t, load)}});
   }
   return list;
 }
@@ -88,11 +88,11 @@ std::string config_text(const OrderedJson& config) {
   return table.to_string();
 }
 
-std::string tensors_text(const Checkpoint& checkpoint) {
+std::string tensors_text(const Checkpoint& checkpoint, const LoadOptions& load) {
   Table table({"<tensor", "<stored", "<held", "<shape", "bytes"});
   for (const TensorInfo& t : checkpoint.tensors())
-    table.add({t.name, stored_as(t), std::string(name_of(t.dtype)), to_string(t.shape),
-               std::to_string(t.bytes())});
+    table.add({t.name, stored_as(t), std::string(name_of(held_dtype(t, load))), to_string(t.shape),
+               std::to_string(held_bytes(t, load))});
   return table.to_string();
 }
 
@@ -121,7 +121,10 @@ int run_inspect(const InspectOptions& o) {
                      {"total_bytes", plan.total()},
                      {"available_bytes", available},
                      {"fits", plan.total() <= available}}},
-                   {"tensors", tensors_json(*checkpoint)}}));
+                   {"random_weights", checkpoint->is_random()},
+                   {"notes", checkpoint->notes()},
+                   {"tensors", tensors_json(*checkpoint, load_options(o.model))}}));
+    check_complete(*checkpoint);
     return kExitOk;
   }
   print(fmt::format(
@@ -130,11 +133,12 @@ int run_inspect(const InspectOptions& o) {
       "  weights {}{}, kv_cache {}, activations {}: {} of {} available{}\n",
       o.model.model, checkpoint->is_random() ? " (shape card: random weights)" : "",
       config_text(config_json(config)), config.parameters(), counted, checkpoint->tensors().size(),
-      tensors_text(*checkpoint), capacity, name_of(dtype), o.model.kv_dtype,
+      tensors_text(*checkpoint, load_options(o.model)), capacity, name_of(dtype), o.model.kv_dtype,
       format_bytes(plan.weights), decoded.empty() ? "" : fmt::format(" ({})", decoded),
       format_bytes(plan.kv_cache), format_bytes(plan.activations), format_bytes(plan.total()),
       format_bytes(available),
       plan.total() <= available ? "" : ": DOES NOT FIT, choose a smaller --ctx"));
+  check_complete(*checkpoint);  // it can be looked at, but not run
   return kExitOk;
 }
 

@@ -1,18 +1,45 @@
-// `qwench models`: the shape cards that -m takes where there is no folder.
+// `qwench models`: the shape cards that -m takes where there is no model, and what the model of each shape
+// takes.
 #include <CLI/CLI.hpp>
 
 #include "bench/commands.h"
+#include "bench/model/model_options.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/output.h"
+#include "bench/support/table.h"
 #include "engine/checkpoint/checkpoint.h"
 
 namespace qwench::bench {
 
 namespace {
+
+/// "1.19 GB": of the weights held as one type.
+std::string size_as(const Checkpoint& card, DType dtype) {
+  LoadOptions load;
+  load.as_stored = false, load.dtype = dtype;
+  return fmt::format("{:.2f} GB", double(weight_bytes(card, load)) * 1e-9);
+}
+
 int run_models() {
-  for (const std::string& name : shape_card_names()) print(name + "\n");
+  constexpr DType kSizes[] = {DType::kBF16, DType::kQ8_0, DType::kQ4_0, DType::kQ4G};
+  std::vector<std::string> head = {"<shape card", "parameters"};
+  for (const DType dtype : kSizes) head.emplace_back(name_of(dtype));
+  Table table(head);
+  for (const std::string& name : shape_card_names()) {
+    const std::unique_ptr<Checkpoint> card = open_checkpoint(name, OpenOptions());
+    std::vector<std::string> row = {
+        name, fmt::format("{:.2f} B", double(card->config().parameters()) * 1e-9)};
+    for (const DType dtype : kSizes) row.push_back(size_as(*card, dtype));
+    table.add(row);
+  }
+  print(table.to_string());
+  note(
+      "A shape card has random weights: speed and memory are those of the model, text and accuracy "
+      "mean nothing. For the model itself give -m its folder, GGUF file or id in Hugging Face's "
+      "cache.");
   return kExitOk;
 }
+
 }  // namespace
 
 void add_models_command(CLI::App& program, Action& chosen) {

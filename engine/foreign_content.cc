@@ -27,11 +27,11 @@ std::string normalised(std::string_view text) {
   return out;
 }
 
+/// Printable ASCII, of a length that no binary start of such bytes has by chance.
 bool is_text(std::string_view bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte >= 0x20 ? byte != 0x7f : c == '\t' || c == '\r' || c == '\n';
-  });
+  return bytes.size() >= 8 && std::all_of(bytes.begin(), bytes.end(), [](char c) {
+           return c >= 0x20 ? c < 0x7f : c == '\t' || c == '\r' || c == '\n';
+         });
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ std::string foreign_content(std::string_view first_bytes, Expected expected) {
   if (bytes.size() >= 64 && bytes.find_first_not_of('\0') == bytes.npos)
     return "only zeros at its start: a download that did not finish; download it again";
   if (expected == Expected::kText) return starts(bytes, "GGUF") ? "a GGUF file" : "";
-  if (bytes.empty() || !is_text(bytes)) return "";
+  if (!is_text(bytes)) return "";
   return "the text " + in_quotes(bytes.substr(0, bytes.find_first_of("\r\n"))) +
          "; download the file again";
 }

@@ -19,7 +19,7 @@ using Models = std::vector<std::unique_ptr<ConfiguredModel>>;
 
 std::string text_file(const Plan& plan) {
   if (plan.options.text) return *plan.options.text;
-  const std::string file = plan.reference().model.model + "/heldout.txt";
+  const std::string file = model_source(plan.reference().model.model) + "/heldout.txt";
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(file, ignored))
     fail_usage("--text: expected a text to compare over, and {} is not there; give --text FILE",

@@ -6,9 +6,7 @@
 
 namespace qwench::bench {
 
-/// Folder of the model `qwench-tiny`: in $QWENCH_MODELS where that is set, else in ./models, the
-/// source tree that this program was built from, or the folder that `install` fills; "" when it is
-/// in none.
+/// Folder of the model `qwench-tiny` in one of model_places(); "" when it is in none.
 std::string default_model_folder();
 
 /// Sets the model where -m was not given, and says so on stderr. UsageError when there is no default

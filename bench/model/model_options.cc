@@ -2,6 +2,7 @@
 #include "bench/model/model_options.h"
 
 #include <CLI/CLI.hpp>
+#include <set>
 
 #include "bench/support/interrupt.h"
 #include "bench/support/number_option.h"
@@ -105,6 +106,18 @@ std::unique_ptr<Backend> make_backend(const ModelOptions& options, int64_t threa
   return backend;
 }
 
+void note_checkpoint(const Checkpoint& checkpoint) {
+  static std::set<std::string> said;  // models are opened more than once in a run
+  std::vector<std::string> notes = checkpoint.notes();
+  if (checkpoint.is_random())
+    notes.push_back(fmt::format(
+        "{} is a shape card: its weights are random; speed and memory are those of the model, text "
+        "and accuracy mean nothing",
+        checkpoint.path()));
+  for (const std::string& text : notes)
+    if (said.insert(text).second) note("note: " + text);
+}
+
 std::unique_ptr<Checkpoint> open_model(const ModelOptions& options) {
   if (options.model.empty())
     fail_usage(
@@ -121,7 +134,9 @@ std::unique_ptr<Checkpoint> open_model(const ModelOptions& options) {
     const DType dtype = parse_dtype(options.dtype);
     open.random_dtype = is_quantized(dtype) ? DType::kBF16 : dtype;
   }
-  return open_checkpoint(options.model, open);
+  std::unique_ptr<Checkpoint> checkpoint = open_checkpoint(options.model, open);
+  note_checkpoint(*checkpoint);
+  return checkpoint;
 }
 
 DType weight_dtype(const ModelOptions& options, const ModelConfig& config) {

@@ -51,8 +51,12 @@ void check_backend(const std::string& name);
 std::unique_ptr<Backend> make_backend(const ModelOptions& options, int64_t threads,
                                       const Backend* threads_of = nullptr);
 
-/// Opens the model: its config and headers, no weights. UsageError when -m or another option is
-/// wrong.
+/// Says once what a person should know of a model's files: what they hold beyond what is used, and
+/// that the weights of a shape card are random.
+void note_checkpoint(const Checkpoint& checkpoint);
+
+/// Opens the model: its config and headers, no weights; notes on it go to stderr. UsageError when -m or
+/// another option is wrong.
 std::unique_ptr<Checkpoint> open_model(const ModelOptions& options);
 
 /// The type of the weight matrices in memory.

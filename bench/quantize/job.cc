@@ -41,11 +41,13 @@ QuantizeJob::QuantizeJob(const QuantizeOptions& options) : options_(options) {
   if (!options_.threads) options_.threads = cpu::cpu_info().physical_cores;
   rules_ = read_type_rules(options_);
   source_ = open_source(options_);
+  note_checkpoint(*source_);
   check_output(options_);
   plan_ = plan_parts(*source_, rules_);
   check_types(options_, plan_);
   if (options_.calibrated()) sequences_ = calibration_sequences(options_, *source_);
   require_room();
+  check_tied_head(*source_);
   for (const PlannedPart& part : plan_) weights_total_ += part.weights();
   partial_.emplace(
       Partial::Open{options_.out, describe(), plan_.size(), options_.resume, options_.force});

@@ -130,9 +130,8 @@ std::vector<std::string> write_gguf_text(const std::string& from, const std::str
 }
 
 /// The files beside the weights that text needs. Returns what is missing, said for a person.
-std::vector<std::string> add_text_files(const QuantizeOptions& o, const Checkpoint& source,
-                                        const std::string& to) {
-  if (!source.is_random() && copy_text_files(o.model, to)) return {};
+std::vector<std::string> add_text_files(const Checkpoint& source, const std::string& to) {
+  if (!source.is_random() && copy_text_files(source.path(), to)) return {};
   return is_gguf_file(source.path()) ? write_gguf_text(source.path(), to)
                                      : std::vector<std::string>{kNoTokenizer};
 }
@@ -158,12 +157,12 @@ std::vector<std::string> write_folder(const QuantizeOptions& o, const Checkpoint
   }
   const std::string& folder = partial.path();
   write_text_file(folder + "/model.safetensors.index.json", shard_index(shards).dump(2) + "\n");
-  const std::string own = o.model + "/config.json";
+  const std::string own = source.path() + "/config.json";
   const Json config =
       exists(own) && !source.is_random() ? parse_json_file(own) : config_json_of(source.config());
   write_text_file(folder + "/config.json",
                   quantized_config(config, types_of(plan, rules)).dump(2) + "\n");
-  const std::vector<std::string> notes = add_text_files(o, source, folder);
+  const std::vector<std::string> notes = add_text_files(source, folder);
   partial.remove_list();
   move_into_place(folder, o.out);
   return notes;
@@ -173,7 +172,8 @@ std::vector<std::string> write_folder(const QuantizeOptions& o, const Checkpoint
 
 void check_output(const QuantizeOptions& o) {
   std::error_code error;
-  if (exists(o.model) && exists(o.out) && fs::equivalent(o.model, o.out, error))
+  const std::string model = model_source(o.model);
+  if (exists(model) && exists(o.out) && fs::equivalent(model, o.out, error))
     fail_usage("-o: expected another name than the model's, got {}", o.out);
   if (!exists(o.out)) return;
   if (!o.force) fail_usage("-o: {} is there already; choose another name or --force", o.out);

@@ -29,7 +29,7 @@ int64_t continued_prompts(const SuiteOptions& o, const ModelConfig& config) {
 
 /// The held-out text that ships with a model; "" where there is none, or nothing to read it with.
 std::string text_of(SuiteContext& context) {
-  const std::string file = context.options().model.model + "/heldout.txt";
+  const std::string file = context.checkpoint().path() + "/heldout.txt";
   std::error_code ignored;
   const bool there = std::filesystem::is_regular_file(file, ignored);
   return there && context.text().tokenizer ? file : "";

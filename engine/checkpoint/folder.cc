@@ -1,6 +1,5 @@
-// Opening a model folder: every promise of config.json and the index is checked before use. Names
-// from the index stay inside the folder; symbolic links are followed, since Hugging Face's own
-// cache is made of them.
+// Opening a model folder: what config.json and the index say is compared with the files; where they only
+// keep books, the files are believed.
 #include "engine/checkpoint/folder.h"
 
 #include <algorithm>
@@ -9,87 +8,22 @@
 
 #include "engine/check.h"
 #include "engine/checked.h"
+#include "engine/checkpoint/unused_tensors.h"
 #include "engine/dtype.h"
 #include "engine/json.h"
 
 namespace qwench {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr JsonLimits kIndexLimits{64 << 20, 3};
-constexpr size_t kMaxShards = 4096;  // bounded by open descriptors long before
-
 bool exists(const std::string& path) {
   std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
-/// What the folder holds instead of safetensors, for the message.
-std::string other_format(const std::string& folder) {
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    const std::string extension = it->path().extension().string();
-    if (extension == ".gguf") return "a GGUF file; give its own path to -m";
-    if (extension == ".bin" || extension == ".pt" || extension == ".pth")
-      return "PyTorch weights; save the model with safe_serialization=True";
-  }
-  return "neither";
-}
-
-/// Only a plain name directly in the folder: no separator, nothing absolute, no parent.
-void check_shard_name(const std::string& name, const std::string& where) {
-  const bool plain = !name.empty() && name.size() <= 255 && name != "." && name != ".." &&
-                     name.find_first_of("/\\") == std::string::npos &&
-                     name.find('\0') == std::string::npos;
-  if (!plain) fail("{}: expected a file name inside the folder, got {}", where, in_quotes(name));
+  return std::filesystem::exists(path, ignored);
 }
 
 /// Some re-saved checkpoints hold the inner model alone, without the "model." prefix.
 std::string canonical(const std::string& name) {
   for (const char* inner : {"embed_tokens.", "layers.", "norm."})
     if (name.rfind(inner, 0) == 0) return "model." + name;
-  return name;
-}
-
-/// Shard file -> tensors the index places in it.
-std::map<std::string, std::vector<std::string>> read_weight_map(const Json& index,
-                                                                const std::string& where) {
-  if (!has(index, "weight_map") || !index.at("weight_map").is_object())
-    fail("{}: expected an object 'weight_map'", where);
-  std::map<std::string, std::vector<std::string>> shards;
-  for (const auto& [tensor, shard] : index.at("weight_map").items()) {
-    if (!shard.is_string())
-      fail("{}: weight_map {}: expected a file name, got {}", where, in_quotes(tensor),
-           describe(shard));
-    check_shard_name(shard.get_ref<const std::string&>(), where);
-    shards[shard.get<std::string>()].push_back(tensor);
-  }
-  if (shards.empty()) fail("{}: weight_map names no tensor", where);
-  if (shards.size() > kMaxShards)
-    fail("{}: expected at most {} shards, got {}", where, kMaxShards, shards.size());
-  return shards;
-}
-
-void check_total_size(const Json& index, int64_t total, const std::string& where) {
-  if (!has(index, "metadata") || !has(index.at("metadata"), "total_size")) return;
-  const Json& value = index.at("metadata").at("total_size");
-  const double promised = value.is_number() ? value.get<double>() : -1;  // some writers store 1.0e9
-  if (promised != double(total))
-    fail(
-        "{}: total_size: expected {} as the shards hold, got {}; the shards are of another "
-        "download",
-        where, total, describe(value));
-}
-
-/// The one file of an older GPTQ folder, as quantize_config.json names it; "" when it does not.
-std::string old_file_name(const std::string& folder) {
-  const std::string where = folder + "/quantize_config.json";
-  if (!exists(where)) return "";
-  const Json options = parse_json_file(where);
-  if (!has(options, "model_file_base_name")) return "";
-  const std::string name = read_string(options, "model_file_base_name", where) + ".safetensors";
-  check_shard_name(name, where);
   return name;
 }
 
@@ -109,12 +43,20 @@ bool is_plain(const PackedModule& module) {
          module.parts.begin()->second.is_float();
 }
 
-/// Whether the architecture has a bias at this module of a layer.
-bool has_bias(const ModelConfig& config, const std::string& module) {
-  if (!config.qkv_bias) return false;
-  for (const std::string_view with_bias : {"q_proj", "k_proj", "v_proj"})
-    if (!part_name_of(module, {with_bias}).empty()) return true;
-  return false;
+bool is_zeros(const Part& part) {
+  if (!part.is_float()) return false;
+  const std::vector<float> values =
+      part.read_floats(0, part.bytes() / (part.dtype() == "F32" ? 4 : 2));
+  return std::all_of(values.begin(), values.end(), [](float value) { return value == 0; });
+}
+
+/// An adapter beside the weights would be applied by other programs.
+void refuse_adapter(const std::string& folder) {
+  if (exists(folder + "/adapter_config.json"))
+    fail(
+        "{}/adapter_config.json: expected no adapter (LoRA) beside the weights, since none is "
+        "applied; merge it into them (peft: merge_and_unload), or move it away where it is merged",
+        folder);
 }
 
 }  // namespace
@@ -123,56 +65,62 @@ FolderCheckpoint::FolderCheckpoint(const std::string& path, const OpenOptions& o
     : path_(path) {
   const std::string config_file = path + "/config.json";
   if (!exists(config_file))
-    fail("{}: expected config.json and model.safetensors, got {}", path, other_format(path));
+    fail("{}: expected config.json and model.safetensors, got {}", path, describe_folder(path));
   const Json config = parse_json_file(config_file);
   own_types_ = read_quantized_types(config, config_file);
   const std::unique_ptr<WeightScheme> scheme =
       own_types_ ? nullptr : detect_weight_scheme(config, path);
-  config_ = read_model_config(config, config_file);
+  config_ = read_model_config(config, config_file, &notes_);
   open_files(options);
+  refuse_adapter(path);
   sort_parts();
   if (scheme) take_packed(*scheme);
+  drop_unused();
   if (own_types_) take_own();
   list_tensors();
+  if (!own_types_ && packed_.empty()) config_.stored_dtype = main_dtype(tensors_);
 }
 
 void FolderCheckpoint::open_files(const OpenOptions& options) {
-  if (exists(path_ + "/model.safetensors")) return open_single("model.safetensors", options);
-  if (exists(path_ + "/model.safetensors.index.json")) return open_shards(options);
-  const std::string old_name = old_file_name(path_);
-  if (!old_name.empty() && exists(path_ + "/" + old_name)) return open_single(old_name, options);
-  fail("{}: expected model.safetensors or model.safetensors.index.json, got {}", path_,
-       other_format(path_));
-}
-
-void FolderCheckpoint::open_single(const std::string& file, const OpenOptions& options) {
-  files_.emplace_back(path_ + "/" + file, options.mmap);
-  for (const StoredTensor& stored : files_[0].tensors()) add(files_[0], stored);
-}
-
-void FolderCheckpoint::open_shards(const OpenOptions& options) {
-  const std::string where = path_ + "/model.safetensors.index.json";
-  const Json index = parse_json_file(where, kIndexLimits);
-  const auto shards = read_weight_map(index, where);
-  int64_t total = 0;
-  files_.reserve(shards.size());
-  for (const auto& [shard, names] : shards) {
-    const std::string file = path_ + "/" + shard;
-    if (!exists(file)) fail("{}: expected shard {}, which is missing", where, in_quotes(shard));
-    files_.emplace_back(file, options.mmap);
-    for (const std::string& name : names)
-      if (!files_.back().find(name))
-        fail("{}: expected tensor {} in {}, where it is not", where, in_quotes(name), shard);
-    for (const StoredTensor& stored : files_.back().tensors()) {
-      total = checked_add(total, stored.end - stored.begin, where);
-      add(files_.back(), stored);
-    }
+  const FolderFiles files = find_folder_files(path_, notes_);
+  files_.reserve(files.names.size());
+  for (const std::string& name : files.names) {
+    files_.emplace_back(path_ + "/" + name, options.mmap);
+    for (const StoredTensor& stored : files_.back().tensors())
+      parts_.push_back({canonical(stored.name), &files_.back(), &stored});
   }
-  check_total_size(index, total, where);
+  check_index(files);
 }
 
-void FolderCheckpoint::add(const SafetensorsFile& file, const StoredTensor& stored) {
-  parts_.push_back({canonical(stored.name), &file, &stored});
+void FolderCheckpoint::check_index(const FolderFiles& files) {
+  const UnusedTensors unused(config_, path_);
+  std::vector<std::string> absent, elsewhere;
+  std::map<std::string_view, const SafetensorsFile*> holder;
+  for (const SafetensorsFile& file : files_)
+    for (const StoredTensor& stored : file.tensors()) holder.emplace(stored.name, &file);
+  for (const auto& [tensor, file] : files.index) {
+    const auto found = holder.find(tensor);
+    if (found != holder.end()) {
+      if (found->second->path() != path_ + "/" + file) elsewhere.push_back(tensor);
+      continue;
+    }
+    const bool tied_head = config_.tied_embeddings && tensor == "lm_head.weight";
+    if (unused.uses(canonical(tensor)) && !tied_head)
+      fail("{}: expected tensor {} in {}, where it is not; download the shards again",
+           files.index_file, in_quotes(tensor), file);
+    absent.push_back(tensor);
+  }
+  if (!absent.empty())
+    notes_.push_back(fmt::format("{}: names tensors that are in no shard and are not used: {}",
+                                 files.index_file, name_list(absent)));
+  if (!elsewhere.empty())
+    notes_.push_back(fmt::format("{}: names another shard than holds {}", files.index_file,
+                                 name_list(elsewhere)));
+  int64_t total = 0;
+  for (const Part& part : parts_) total = checked_add(total, part.bytes(), files.index_file);
+  if (files.total_size >= 0 && files.total_size != double(total))
+    notes_.push_back(fmt::format("{}: total_size is {:.0f} where the shards hold {} bytes",
+                                 files.index_file, files.total_size, total));
 }
 
 void FolderCheckpoint::sort_parts() {
@@ -215,7 +163,20 @@ void FolderCheckpoint::take_packed(const WeightScheme& scheme) {
   config_.stored_dtype = DType::kQ4_0;
   for (const auto& [name, weight] : packed_)
     if (weight->dtype() == DType::kF32) config_.stored_dtype = DType::kF32;
-  take_extra_biases();
+  for (const std::string& note : scheme.notes()) notes_.push_back(path_ + ": " + note);
+}
+
+void FolderCheckpoint::drop_unused() {
+  UnusedTensors unused(config_, path_);
+  for (const auto& [name, weight] : packed_)
+    if (!unused.uses(name)) unused.drop(name, [] { return false; });
+  const auto is_unused = [&](const Part& part) {
+    if (unused.uses(part.name)) return false;
+    unused.drop(part.name, [&] { return is_zeros(part); });
+    return true;
+  };
+  parts_.erase(std::remove_if(parts_.begin(), parts_.end(), is_unused), parts_.end());
+  unused.finish(notes_);
 }
 
 void FolderCheckpoint::take_own() {
@@ -227,20 +188,6 @@ void FolderCheckpoint::take_own() {
     tensors_.push_back(quantized_tensor(*part, type));
   }
   config_.stored_dtype = own_types_->layers;
-}
-
-void FolderCheckpoint::take_extra_biases() {
-  const auto is_extra = [&](const Part& part) {
-    if (part_name_of(part.name, {"bias"}).empty() || !part.is_float()) return false;
-    const std::string module = part.name.substr(0, part.name.size() - 5);
-    if (!packed_.count(module + ".weight") || has_bias(config_, module)) return false;
-    for (const float value : part.read_floats(0, part.bytes() / (part.dtype() == "F32" ? 4 : 2)))
-      if (value != 0)
-        part.refuse("expected a bias of zeros, since {} has none at this module, got {}",
-                    config_.model_type, value);
-    return true;
-  };
-  parts_.erase(std::remove_if(parts_.begin(), parts_.end(), is_extra), parts_.end());
 }
 
 void FolderCheckpoint::list_tensors() {
@@ -275,10 +222,7 @@ const Part* FolderCheckpoint::part_of(std::string_view name) const {
 }
 
 const TensorInfo* FolderCheckpoint::find(std::string_view name) const {
-  const auto found =
-      std::lower_bound(tensors_.begin(), tensors_.end(), name,
-                       [](const TensorInfo& t, std::string_view n) { return t.name < n; });
-  if (found != tensors_.end() && found->name == name) return &*found;
+  if (const TensorInfo* found = find_tensor(tensors_, name)) return found;
   if (const Part* part = part_of(name)) {
     const TensorInfo info = part->stored->info(part->file->path());
     part->refuse("expected dtype F32, F16 or BF16, got {}", name_of(info.dtype));

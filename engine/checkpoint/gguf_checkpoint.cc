@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
 
 #include "engine/check.h"
 #include "engine/checked.h"
 #include "engine/checkpoint/gguf_config.h"
 #include "engine/checkpoint/gguf_names.h"
+#include "engine/checkpoint/unused_tensors.h"
+#include "engine/foreign_content.h"
 #include "engine/json.h"
 
 namespace qwench {
@@ -44,18 +45,6 @@ TensorInfo info_of(const std::string& name, const GgufTensor& stored) {
   return info;
 }
 
-/// The type that most weights of the layers are held in.
-DType main_dtype(const std::vector<TensorInfo>& tensors) {
-  std::map<DType, int64_t> counts;
-  for (const TensorInfo& t : tensors)
-    if (t.shape.rank == 2 && t.name.rfind("model.layers.", 0) == 0)
-      counts[t.dtype] += t.shape.count();
-  const auto most =
-      std::max_element(counts.begin(), counts.end(),
-                       [](const auto& a, const auto& b) { return a.second < b.second; });
-  return most == counts.end() ? DType::kF32 : most->first;
-}
-
 }  // namespace
 
 GgufFile::GgufFile(const std::string& path, bool mmap) {
@@ -63,6 +52,7 @@ GgufFile::GgufFile(const std::string& path, bool mmap) {
     mapped_ = std::make_unique<MappedFile>(path);
   else
     file_.emplace(path);
+  refuse_foreign(file(), "a GGUF file");
   const auto read = [&](int64_t offset, int64_t bytes, char* to) {
     file().read_at(offset, bytes, to);
   };
@@ -119,8 +109,11 @@ void GgufCheckpoint::add(const GgufFile& file) {
     if (name.empty())
       fail(
           "{}: tensor {}: expected only tensors of a text model of Qwen2 or Qwen3; this one would "
-          "be left out",
-          where, in_quotes(stored.name));
+          "be left out{}",
+          where, in_quotes(stored.name),
+          stored.name.find(".lora_") != std::string::npos
+              ? "; an adapter is no model: merge it into one first"
+              : "");
     places_.push_back({name, &file, &stored});
   }
 }
@@ -140,14 +133,32 @@ void GgufCheckpoint::finish() {
         "model",
         path_, tensors_.size());
   config_ = read_gguf_config(
-      header(), {embedding->rows(), find("lm_head.weight") == nullptr, main_dtype(tensors_)});
+      header(), {embedding->rows(), find("lm_head.weight") == nullptr, main_dtype(tensors_)},
+      &notes_);
+  drop_unused();
+}
+
+void GgufCheckpoint::drop_unused() {
+  UnusedTensors unused(config_, path_);
+  std::vector<TensorInfo> used;
+  for (const TensorInfo& tensor : tensors_) {
+    if (unused.uses(tensor.name)) {
+      used.push_back(tensor);
+      continue;
+    }
+    unused.drop(tensor.name, [&] {
+      if (tensor.dtype != DType::kF32) return false;
+      std::vector<float> values(size_t(tensor.shape.count()));
+      read(tensor, 0, tensor.shape.count(), values.data());
+      return std::all_of(values.begin(), values.end(), [](float value) { return value == 0; });
+    });
+  }
+  unused.finish(notes_);
+  tensors_ = std::move(used);
 }
 
 const TensorInfo* GgufCheckpoint::find(std::string_view name) const {
-  const auto found =
-      std::lower_bound(tensors_.begin(), tensors_.end(), name,
-                       [](const TensorInfo& t, std::string_view n) { return t.name < n; });
-  return found != tensors_.end() && found->name == name ? &*found : nullptr;
+  return find_tensor(tensors_, name);
 }
 
 void GgufCheckpoint::read(const TensorInfo& tensor, int64_t first, int64_t count, void* to) const {

@@ -41,6 +41,7 @@ class GgufCheckpoint : public Checkpoint {
   const std::string& path() const override { return path_; }
   /// Sorted by Hugging Face name; shapes [out, in].
   const std::vector<TensorInfo>& tensors() const override { return tensors_; }
+  const std::vector<std::string>& notes() const override { return notes_; }
   const TensorInfo* find(std::string_view name) const override;
   void read(const TensorInfo& tensor, int64_t first, int64_t count, void* to) const override;
 
@@ -56,12 +57,15 @@ class GgufCheckpoint : public Checkpoint {
   void open_shards(const OpenOptions& options);
   void add(const GgufFile& file);
   void finish();
+  /// Drops what the model does not use; Error unless that changes nothing.
+  void drop_unused();
 
   std::string path_;
   ModelConfig config_;
   std::deque<GgufFile> files_;  // a deque: places_ points into it
-  std::vector<Place> places_;   // sorted by name; the same order as tensors_
+  std::vector<Place> places_;   // sorted by name: tensors_ and what was dropped from it
   std::vector<TensorInfo> tensors_;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace qwench

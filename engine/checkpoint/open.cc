@@ -1,12 +1,13 @@
-// One name from the command line -> a checkpoint: an existing folder or GGUF file first, then a shape
-// card.
-#include <algorithm>
+// One name from the command line -> a checkpoint: what exists under it first, then a model of that name
+// in the places for models, a shape card, and an id in Hugging Face's cache.
 #include <filesystem>
 
 #include "engine/check.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/folder.h"
 #include "engine/checkpoint/gguf_checkpoint.h"
+#include "engine/checkpoint/hub_cache.h"
+#include "engine/checkpoint/model_places.h"
 #include "engine/checkpoint/random.h"
 #include "engine/checkpoint/shape_card.h"
 
@@ -16,41 +17,63 @@ namespace {
 namespace fs = std::filesystem;
 
 [[noreturn]] void refuse_file(const std::string& path) {
-  const std::string parent = fs::path(path).parent_path().string();
+  const fs::path parent = fs::path(path).has_parent_path() ? fs::path(path).parent_path() : ".";
+  std::error_code ignored;
   fail(
       "{}: expected a GGUF file or the folder that holds config.json and the weights, got another "
-      "file; try {}",
-      path, parent.empty() ? "." : parent);
+      "file{}",
+      path,
+      fs::exists(parent / "config.json", ignored)
+          ? " of such a folder; give the folder: -m " + parent.string()
+          : ", without config.json beside it");
+}
+
+std::string near_cards(const std::string& name, const char* before) {
+  std::string near;
+  for (const std::string& card : near_shape_cards(name))
+    near += fmt::format("{}{}", near.empty() ? before : " or ", card);
+  return near;
+}
+
+[[noreturn]] void refuse_hub_id(const std::string& id) {
+  const std::string name = id.substr(id.find('/') + 1);
+  fail_usage(
+      "model: expected {} to be a folder here or a model in Hugging Face's cache ({}), got "
+      "neither, "
+      "and nothing is downloaded by this program; `hf download {} --local-dir {}` (in older "
+      "versions "
+      "huggingface-cli) fetches it, then give -m {}{}",
+      in_quotes(id), hub_cache_folder(), id, name, name,
+      near_cards(id, "; the same shape with random weights is -m "));
 }
 
 [[noreturn]] void refuse_unknown(const std::string& path) {
-  std::string near;
-  for (const std::string& name : near_shape_cards(path))
-    near += fmt::format("{}{}", near.empty() ? "; did you mean " : " or ", name);
   fail_usage(
-      "model: expected a model folder, a GGUF file or the name of a shape card, got {}{}; "
-      "'qwench models' lists the cards",
-      in_quotes(path), near);
+      "model: expected a model folder, a GGUF file, an id in Hugging Face's cache such as "
+      "Qwen/Qwen3-0.6B or the name of a shape card, got {}{}; 'qwench models' lists the cards",
+      in_quotes(path), near_cards(path, "; did you mean "));
+}
+
+/// What a name leads to where nothing exists under it; the name itself when it leads nowhere.
+std::string find_by_name(const std::string& name) {
+  if (const std::string found = model_in_places(name); !found.empty()) return found;
+  if (find_shape_card(name) || !is_hub_id(name)) return name;
+  const std::string snapshot = hub_snapshot(name);
+  return snapshot.empty() ? name : snapshot;
 }
 
 }  // namespace
 
-std::string model_source(const std::string& path) {
+std::string model_source(const std::string& name) {
   std::error_code error;
-  if (!fs::is_directory(path, error)) return path;
-  if (fs::exists(fs::path(path) / "config.json", error)) return path;
-  std::vector<std::string> files;
-  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error))
-    if (it->path().extension() == ".gguf") files.push_back(it->path().string());
-  if (files.empty()) return path;
-  std::sort(files.begin(), files.end());
-  const std::string shards = fmt::format("-00001-of-{:05}.gguf", files.size());
-  const std::string& first = files.front();
-  if (files.size() > 1 && (first.size() < shards.size() ||
-                           first.compare(first.size() - shards.size(), shards.size(), shards) != 0))
-    fail("{}: expected config.json or one GGUF file, got {} GGUF files; try -m {}", path,
-         files.size(), first);
-  return first;
+  const std::string path = fs::exists(name, error) ? name : find_by_name(name);
+  if (!fs::is_directory(path, error) || fs::exists(fs::path(path) / "config.json", error))
+    return path;
+  const std::string snapshot = snapshot_in(path);  // of an entry of the cache, given by its path
+  const std::string folder = snapshot.empty() ? path : snapshot;
+  if (fs::exists(fs::path(folder) / "config.json", error)) return folder;
+  const std::string gguf = gguf_in_folder(folder);
+  return gguf.empty() ? folder : gguf;
 }
 
 std::unique_ptr<Checkpoint> open_checkpoint(const std::string& name, const OpenOptions& options) {
@@ -62,6 +85,7 @@ std::unique_ptr<Checkpoint> open_checkpoint(const std::string& name, const OpenO
   if (const ShapeCard* card = find_shape_card(path))
     return std::make_unique<RandomCheckpoint>(card->name, read_shape_card(*card), options);
   if (fs::exists(status)) refuse_file(path);
+  if (is_hub_id(path)) refuse_hub_id(path);
   refuse_unknown(path);
 }
 

@@ -127,10 +127,7 @@ RandomCheckpoint::RandomCheckpoint(std::string card_name, ModelConfig config,
 }
 
 const TensorInfo* RandomCheckpoint::find(std::string_view name) const {
-  const auto found =
-      std::lower_bound(tensors_.begin(), tensors_.end(), name,
-                       [](const TensorInfo& t, std::string_view n) { return t.name < n; });
-  return found != tensors_.end() && found->name == name ? &*found : nullptr;
+  return find_tensor(tensors_, name);
 }
 
 void RandomCheckpoint::read(const TensorInfo& tensor, int64_t first, int64_t count,

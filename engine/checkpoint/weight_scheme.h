@@ -64,6 +64,11 @@ struct PackedModule {
   const Part* optional(std::string_view part) const;
 };
 
+/// The note of schemes whose files also say how to round activations.
+constexpr std::string_view kActivationsNote =
+    "weights are used as they are stored; activations (and keys and values) are not rounded as the "
+    "configuration has it";
+
 class WeightScheme {
  public:
   virtual ~WeightScheme() = default;
@@ -72,6 +77,8 @@ class WeightScheme {
   /// What the names of a module's tensors end in. "weight" may be among them: a module that has
   /// nothing but a weight of floats is not quantised, whatever lists in the configuration say.
   virtual const std::vector<std::string_view>& part_names() const = 0;
+  /// What the configuration says that is not followed, for a person.
+  virtual std::vector<std::string> notes() const { return {}; }
   /// Checks types and shapes of the parts against each other. Error naming tensor and file.
   virtual std::unique_ptr<PackedWeight> assemble(const PackedModule& module) const = 0;
 };

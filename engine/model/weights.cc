@@ -15,6 +15,23 @@ namespace {
 constexpr int64_t kStagingBytes = 8 << 20;
 constexpr const char *kEmbedding = "model.embed_tokens.weight", *kHead = "lm_head.weight";
 
+/// A head that is stored beside the embeddings it is tied to.
+bool is_tied_head(const TensorInfo& tensor, const ModelConfig& config) {
+  return config.tied_embeddings && tensor.name == kHead;
+}
+
+/// Rows [first, first + n) of a tensor, as stored or converted.
+std::vector<char> read_rows(const Checkpoint& checkpoint, const TensorInfo& info, int64_t first,
+                            int64_t n, DType dtype) {
+  const int64_t cols = info.cols();
+  std::vector<char> stored(size_t(n * row_bytes(info.dtype, cols)));
+  checkpoint.read(info, first * cols, n * cols, stored.data());
+  if (info.dtype == dtype) return stored;
+  std::vector<char> converted(size_t(n * row_bytes(dtype, cols)));
+  convert_rows(stored.data(), info.dtype, converted.data(), dtype, n, cols);
+  return converted;
+}
+
 /// Reads rows [first_row, first_row + rows) of a tensor with several threads; the first thread's error
 /// is the caller's.
 void read_parallel(const Checkpoint& checkpoint, const TensorInfo& info, int64_t first_row,
@@ -47,11 +64,12 @@ class Loader {
  public:
   Loader(const Checkpoint& checkpoint, Backend& backend, const LoadOptions& options)
       : checkpoint_(checkpoint), backend_(backend), options_(options) {
-    for (const TensorInfo& t : checkpoint.tensors()) progress_.bytes_total += t.bytes();
+    for (const TensorInfo& t : checkpoint.tensors())
+      if (!is_tied_head(t, checkpoint.config())) progress_.bytes_total += t.bytes();
   }
 
   Weight matrix(const std::string& name, int64_t out, int64_t in, WeightUse use) {
-    const TensorInfo& info = require(name, {out, in});
+    const TensorInfo& info = require_tensor(checkpoint_, name, {out, in});
     const DType dtype = held_dtype(info, options_);
     if (is_quantized(dtype) && in % kQuantBlock != 0)
       fail("tensor {}: expected rows of whole blocks of {} for {}, got {} columns (in {})", name,
@@ -67,7 +85,7 @@ class Loader {
   }
 
   Vector vector(const std::string& name, int64_t n) {
-    const void* host = read(require(name, {n}), DType::kF32, 0, 1);
+    const void* host = read(require_tensor(checkpoint_, name, {n}), DType::kF32, 0, 1);
     Vector v;
     v.storage = backend_.allocate(n * 4, MemoryKind::kWeights);
     v.view = {v.storage.data(), DType::kF32, {n}};
@@ -78,17 +96,6 @@ class Loader {
   int64_t elements_read() const { return elements_; }
 
  private:
-  const TensorInfo& require(const std::string& name, const Shape& shape) const {
-    const TensorInfo* info = checkpoint_.find(name);
-    if (!info)
-      fail("tensor {}: missing (in {}); the checkpoint is incomplete or of another architecture",
-           name, checkpoint_.path());
-    if (info->shape != shape)
-      fail("tensor {}: expected shape {}, got {} (in {})", name, to_string(shape),
-           to_string(info->shape), checkpoint_.path());
-    return *info;
-  }
-
   /// Rows of a tensor as `dtype`, valid until the next call.
   void* read(const TensorInfo& info, DType dtype, int64_t first_row, int64_t rows) {
     throw_if(options_.cancelled);
@@ -147,20 +154,46 @@ DType held_dtype(const TensorInfo& tensor, const LoadOptions& options) {
   return table ? embedding_dtype(options.dtype) : options.dtype;
 }
 
+int64_t held_bytes(const TensorInfo& tensor, const LoadOptions& options) {
+  const DType dtype = held_dtype(tensor, options);
+  const int64_t cols = is_quantized(dtype) ? round_up(tensor.cols(), kQuantBlock) : tensor.cols();
+  return checked_mul(tensor.rows(), row_bytes(dtype, cols), "weight bytes");
+}
+
 int64_t weight_bytes(const Checkpoint& checkpoint, const LoadOptions& options) {
   int64_t bytes = 0;
   for (const TensorInfo& t : checkpoint.tensors()) {
-    if (t.name == kHead && checkpoint.config().tied_embeddings) continue;
-    const DType dtype = held_dtype(t, options);
-    const int64_t cols = is_quantized(dtype) ? round_up(t.cols(), kQuantBlock) : t.cols();
-    bytes = checked_add(bytes, checked_mul(t.rows(), row_bytes(dtype, cols), "weight bytes"),
-                        "weight bytes");
+    if (is_tied_head(t, checkpoint.config())) continue;
+    bytes = checked_add(bytes, held_bytes(t, options), "weight bytes");
   }
   return bytes;
 }
 
+void check_tied_head(const Checkpoint& checkpoint) {
+  const TensorInfo *head = nullptr, *embedding = checkpoint.find(kEmbedding);
+  if (checkpoint.config().tied_embeddings && embedding) head = checkpoint.find(kHead);
+  if (!head) return;
+  const auto refuse = [&](const std::string& what) {
+    fail(
+        "tensor {}: expected the values of {}, since the configuration ties the two "
+        "(tie_word_embeddings), got {} (in {}); set it to false where the head is meant, or remove "
+        "the head",
+        kHead, kEmbedding, what, checkpoint.path());
+  };
+  if (head->shape != embedding->shape) refuse("shape " + to_string(head->shape));
+  const DType dtype = head->dtype == embedding->dtype ? head->dtype : DType::kF32;
+  const int64_t step = std::max<int64_t>(1, kStagingBytes / row_bytes(DType::kF32, head->cols()));
+  for (int64_t row = 0; row < head->rows(); row += step) {
+    const int64_t n = std::min(step, head->rows() - row);
+    if (read_rows(checkpoint, *head, row, n, dtype) !=
+        read_rows(checkpoint, *embedding, row, n, dtype))
+      refuse(fmt::format("others in rows {} to {}", row, row + n - 1));
+  }
+}
+
 Weights load_weights(const Checkpoint& checkpoint, Backend& backend, const LoadOptions& options) {
   const ModelConfig& c = checkpoint.config();
+  check_tied_head(checkpoint);
   Loader load(checkpoint, backend, options);
   Weights weights;
   const WeightUse use = c.tied_embeddings ? WeightUse::kTiedEmbedding : WeightUse::kEmbedding;

@@ -48,8 +48,15 @@ struct LoadOptions {
 /// and head what embedding_dtype() makes of it.
 DType held_dtype(const TensorInfo& tensor, const LoadOptions& options);
 
+/// Bytes of a tensor in memory, rows of quantised types in whole blocks.
+int64_t held_bytes(const TensorInfo& tensor, const LoadOptions& options);
+
 /// Bytes of all tensors in memory, rows of quantised ones in whole blocks.
 int64_t weight_bytes(const Checkpoint& checkpoint, const LoadOptions& options);
+
+/// Error when embeddings are tied and a head of other values is stored beside them: programs differ in
+/// which of the two they use. Reads both where there are both.
+void check_tied_head(const Checkpoint& checkpoint);
 
 /// Reads, checks (names, shapes, types, parameter count) and imports every tensor.
 Weights load_weights(const Checkpoint& checkpoint, Backend& backend, const LoadOptions& options);

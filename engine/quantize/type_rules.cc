@@ -52,17 +52,6 @@ void check_exceptions(const TypeRules& rules, const std::vector<PlannedPart>& pa
   }
 }
 
-const TensorInfo& require(const Checkpoint& checkpoint, const TensorInfo& expected) {
-  const TensorInfo* found = checkpoint.find(expected.name);
-  if (!found)
-    fail("tensor {}: missing (in {}); the checkpoint is incomplete or of another architecture",
-         expected.name, checkpoint.path());
-  if (found->shape != expected.shape)
-    fail("tensor {}: expected shape {}, got {} (in {})", expected.name, to_string(expected.shape),
-         to_string(found->shape), checkpoint.path());
-  return *found;
-}
-
 }  // namespace
 
 bool matches_glob(std::string_view pattern, std::string_view text) {
@@ -104,7 +93,8 @@ std::vector<PlannedPart> plan_parts(const Checkpoint& checkpoint, const TypeRule
       parts.push_back({"head", -1, {}});
     else if (layer >= 0 && layer != parts.back().layer)
       parts.push_back({fmt::format("layer {}", layer), layer, {}});
-    parts.back().tensors.push_back(plan_tensor(rules, require(checkpoint, expected)));
+    parts.back().tensors.push_back(
+        plan_tensor(rules, require_tensor(checkpoint, expected.name, expected.shape)));
   }
   check_exceptions(rules, parts);
   return parts;

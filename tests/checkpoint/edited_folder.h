@@ -35,9 +35,10 @@ class EditedFolder : public ScratchFolder {
     config = parse_json_file(data_folder("text/qwen2-untied-f32/config.json"));
     config[key] = options;
   }
-  /// A copy of tests/data/quantized/<name>.
+  /// A copy of tests/data/quantized/<name>, or of tests/data/<name> where that has a folder in it.
   explicit EditedFolder(const std::string& name) {
-    const std::string from = data_folder("quantized/" + name);
+    const bool in_folder = name.find('/') != std::string::npos;
+    const std::string from = data_folder(in_folder ? name : "quantized/" + name);
     config = parse_json_file(from + "/config.json");
     const SafetensorsFile file(from + "/model.safetensors");
     for (const StoredTensor& t : file.tensors()) {
@@ -53,6 +54,12 @@ class EditedFolder : public ScratchFolder {
   }
 
   FolderCheckpoint open() const {
+    save();
+    return FolderCheckpoint(path(), {});
+  }
+
+  /// Writes the files, whatever they say.
+  void save() const {
     write("config.json", config.dump());
     OrderedJson header = OrderedJson::object();
     std::string data;
@@ -63,7 +70,6 @@ class EditedFolder : public ScratchFolder {
       data += t.data;
     }
     write("model.safetensors", safetensors_bytes(header.dump(), 0) + data);
-    return FolderCheckpoint(path(), {});
   }
 
   /// All elements of a matrix of the folder.

@@ -24,16 +24,19 @@ namespace {
 
 const std::string kText = QWENCH_SOURCE_DIR "/tests/data/text";
 
-/// A folder with a valid config.json and shards a.safetensors (tensor x) and b.safetensors (y, z).
+const std::string kX = "model.norm.weight", kY = "model.layers.0.input_layernorm.weight",
+                  kZ = "model.layers.1.input_layernorm.weight";
+
+/// A folder with a valid config.json and shards a.safetensors (tensor kX) and b.safetensors (kY, kZ).
 class Sharded : public ScratchFolder {
  public:
   Sharded() {
     fs::copy_file(kText + "/qwen2-untied-f32/config.json", file("config.json"));
     const std::vector<float> v = {1, 2, 3, 4};
-    write_safetensors(file("a.safetensors"), {{{"x", DType::kF32, {4}}, v.data()}});
+    write_safetensors(file("a.safetensors"), {{{kX, DType::kF32, {4}}, v.data()}});
     write_safetensors(file("b.safetensors"),
-                      {{{"y", DType::kF32, {2}}, v.data()}, {{"z", DType::kF32, {1}}, v.data()}});
-    map = {{"x", "a.safetensors"}, {"y", "b.safetensors"}, {"z", "b.safetensors"}};
+                      {{{kY, DType::kF32, {2}}, v.data()}, {{kZ, DType::kF32, {1}}, v.data()}});
+    map = {{kX, "a.safetensors"}, {kY, "b.safetensors"}, {kZ, "b.safetensors"}};
   }
   FolderCheckpoint open(bool mmap = false) {
     OrderedJson index = {{"metadata", {{"total_size", total}}}, {"weight_map", map}};
@@ -114,12 +117,12 @@ TEST_CASE("a tensor of a type that cannot be computed with is refused when it is
   folder.write("model.safetensors",
                test::safetensors_bytes(
                    R"({"model.norm.weight":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]},)"
-                   R"("ids":{"dtype":"I32","shape":[1],"data_offsets":[4,8]}})",
+                   R"("lm_head.weight":{"dtype":"I32","shape":[1],"data_offsets":[4,8]}})",
                    8));
   const FolderCheckpoint checkpoint(folder.path(), {});
   CHECK(checkpoint.tensors().empty());
   CHECK_REFUSED(checkpoint.find("model.norm.weight"), "got F8_E4M3");
-  CHECK_REFUSED(checkpoint.find("ids"), "got i32");
+  CHECK_REFUSED(checkpoint.find("lm_head.weight"), "got i32");
 }
 
 TEST_CASE("S16: an index that tells the truth opens, through symbolic links too") {
@@ -128,7 +131,7 @@ TEST_CASE("S16: an index that tells the truth opens, through symbolic links too"
     const FolderCheckpoint checkpoint = folder.open(mmap);
     CHECK(checkpoint.tensors().size() == 3);
     std::vector<float> y(2);
-    checkpoint.read(*checkpoint.find("y"), 0, 2, y.data());
+    checkpoint.read(*checkpoint.find(kY), 0, 2, y.data());
     CHECK(y == std::vector<float>{1, 2});
   }
   fs::create_directory(folder.file("blobs"));
@@ -141,36 +144,62 @@ TEST_CASE("S16: an index that names files outside the folder or missing ones is 
   Sharded folder;
   for (const char* name : {"../../etc/passwd", "/etc/passwd", "..", ".", "", "sub/a.safetensors",
                            "..\\a.safetensors"}) {
-    folder.map["x"] = name;
+    folder.map[kX] = name;
     CHECK_REFUSED(folder.open(), "file name inside the folder");
   }
-  folder.map["x"] = "none.safetensors";
+  folder.map[kX] = "none.safetensors";
   CHECK_REFUSED(folder.open(), "'none.safetensors', which is missing");
-  folder.map["x"] = "config.json";
+  folder.map[kX] = "config.json";
   CHECK_REFUSED(folder.open(), "config.json");
+}
+
+TEST_CASE("S16: what an index keeps books of is noted where the shards say otherwise") {
+  Sharded folder;
+  CHECK(folder.open().notes().empty());
+  const auto check_noted = [&](const char* words) {
+    const FolderCheckpoint checkpoint = folder.open();
+    CHECK(checkpoint.tensors().size() == 3);
+    REQUIRE(checkpoint.notes().size() == 1);
+    INFO(checkpoint.notes()[0]);
+    CHECK(checkpoint.notes()[0].find(words) != std::string::npos);
+  };
+  SUBCASE("a tensor that is nowhere and not used") {
+    folder.map["mtp.fc.weight"] = "a.safetensors";
+    check_noted("in no shard and are not used: 'mtp.fc.weight'");
+  }
+  SUBCASE("a shard that is nowhere, with nothing that is used") {
+    folder.map["mtp.fc.weight"] = "c.safetensors";
+    const FolderCheckpoint checkpoint = folder.open();
+    CHECK(checkpoint.notes()[0].find("shard 'c.safetensors' is missing") != std::string::npos);
+  }
+  SUBCASE("the wrong shard") {
+    folder.map[kX] = "b.safetensors";
+    folder.map[kY] = "a.safetensors";
+    check_noted("names another shard than holds");
+  }
+  SUBCASE("total_size") {
+    folder.total = 27;
+    check_noted("total_size is 27 where the shards hold 28 bytes");
+  }
 }
 
 TEST_CASE("S16: an index that disagrees with its shards is refused") {
   Sharded folder;
-  SUBCASE("tensor in the map, not in the shard") {
-    folder.map["w"] = "a.safetensors";
-    CHECK_REFUSED(folder.open(), "expected tensor 'w' in a.safetensors");
+  SUBCASE("a tensor of the model that is nowhere") {
+    folder.map["model.layers.1.mlp.up_proj.weight"] = "a.safetensors";
+    CHECK_REFUSED(folder.open(),
+                  "expected tensor 'model.layers.1.mlp.up_proj.weight' in a.safetensors");
   }
-  SUBCASE("the wrong shard") {
-    folder.map["x"] = "b.safetensors";
-    CHECK_REFUSED(folder.open(), "expected tensor 'x' in b.safetensors");
-  }
-  SUBCASE("total_size") {
-    folder.total = 27;
-    CHECK_REFUSED(folder.open(), "total_size: expected 28");
+  SUBCASE("a shard that is nowhere, with a tensor of the model") {
+    folder.map["model.layers.1.mlp.up_proj.weight"] = "c.safetensors";
+    CHECK_REFUSED(folder.open(), "expected shard 'c.safetensors', which is missing");
   }
   SUBCASE("one tensor in two shards") {
     const std::vector<float> v(4);
-    write_safetensors(folder.file("b.safetensors"), {{{"x", DType::kF32, {1}}, v.data()},
-                                                     {{"y", DType::kF32, {2}}, v.data()},
-                                                     {{"z", DType::kF32, {1}}, v.data()}});
-    folder.total = 32;
-    CHECK_REFUSED(folder.open(), "'x' is there twice");
+    write_safetensors(folder.file("b.safetensors"), {{{kX, DType::kF32, {1}}, v.data()},
+                                                     {{kY, DType::kF32, {2}}, v.data()},
+                                                     {{kZ, DType::kF32, {1}}, v.data()}});
+    CHECK_REFUSED(folder.open(), "'model.norm.weight' is there twice");
   }
   SUBCASE("a duplicate owner, an empty map, no map, a map that is none") {
     const auto index = [&](const char* text) {
@@ -182,8 +211,6 @@ TEST_CASE("S16: an index that disagrees with its shards is refused") {
     CHECK_REFUSED(index("{}"), "weight_map");
     CHECK_REFUSED(index("[]"), "weight_map");
     CHECK_REFUSED(index(R"({"weight_map":{"x":1}})"), "expected a file name, got 1");
-    CHECK_REFUSED(index(R"({"metadata":{"total_size":"28"},"weight_map":{"x":"a.safetensors"}})"),
-                  "total_size");
   }
 }
 
@@ -197,11 +224,56 @@ TEST_CASE("a folder without the files says what it has instead") {
   fs::remove(folder.file("pytorch_model.bin"));
   folder.write("m.gguf", "GGUF");
   CHECK_REFUSED(open_checkpoint(folder.path(), {}), "GGUF");
+  CHECK_REFUSED(open_checkpoint(folder.path(), {}), ("-m " + folder.file("m.gguf")).c_str());
   CHECK_REFUSED(open_checkpoint(folder.file("m.gguf"), {}), "version at byte 4");
-  CHECK_REFUSED(open_checkpoint(folder.file("config.json"), {}), "or the folder that holds");
+  CHECK_REFUSED(open_checkpoint(folder.file("config.json"), {}),
+                ("give the folder: -m " + folder.path()).c_str());
   fs::remove(folder.file("m.gguf"));
   fs::create_directory(folder.file("model.safetensors"));
   CHECK_REFUSED(open_checkpoint(folder.path(), {}), "got a directory");
+}
+
+TEST_CASE("shards without an index are read when all are there, and none is left out in silence") {
+  Sharded folder;
+  fs::rename(folder.file("a.safetensors"), folder.file("model-00001-of-00002.safetensors"));
+  fs::rename(folder.file("b.safetensors"), folder.file("model-00002-of-00002.safetensors"));
+  const FolderCheckpoint checkpoint(folder.path(), {});
+  CHECK(checkpoint.tensors().size() == 3);
+  REQUIRE(checkpoint.notes().size() == 1);
+  CHECK(checkpoint.notes()[0].find("the 2 shards are read") != std::string::npos);
+  folder.write("other-00001-of-00002.safetensors", "");
+  CHECK_REFUSED(FolderCheckpoint(folder.path(), {}), "expected the shards of one model");
+  fs::remove(folder.file("other-00001-of-00002.safetensors"));
+  fs::remove(folder.file("model-00001-of-00002.safetensors"));
+  CHECK_REFUSED(FolderCheckpoint(folder.path(), {}),
+                "expected shard 'model-00001-of-00002.safetensors', which is missing");
+}
+
+TEST_CASE("files that are no model of their own are named, with what to do") {
+  ScratchFolder folder;
+  fs::copy_file(kText + "/qwen2-untied-f32/config.json", folder.file("config.json"));
+  const auto check_named = [&](const char* name, const char* words) {
+    folder.write(name, "x");
+    CAPTURE(name);
+    CHECK_REFUSED(open_checkpoint(folder.path(), {}), words);
+    fs::remove_all(folder.file(name));
+  };
+  check_named("qwen.safetensors", "got 'qwen.safetensors'; where that is the model's only file");
+  check_named("consolidated.00.pth", "got PyTorch weights ('consolidated.00.pth')");
+  check_named("tf_model.h5", "got weights of another framework ('tf_model.h5')");
+  check_named("mmproj-f16.GGUF", "got 'mmproj-f16.GGUF', the vision part of a model");
+  check_named("M.GGUF", "got a GGUF file; give its own path: -m");
+  check_named("adapter_model.safetensors", "an adapter (LoRA); merge it into its model");
+  fs::remove(folder.file("config.json"));
+  folder.write("sub/config.json", "{}");
+  CHECK_REFUSED(open_checkpoint(folder.path(), {}), ("try -m " + folder.file("sub")).c_str());
+}
+
+TEST_CASE("an adapter beside the weights is refused: other programs would apply it") {
+  Sharded folder;
+  CHECK_NOTHROW(folder.open());
+  folder.write("adapter_config.json", "{}");
+  CHECK_REFUSED(folder.open(), "adapter_config.json: expected no adapter (LoRA)");
 }
 
 TEST_CASE("a quantisation that is not known is refused by name, before weights are opened") {
@@ -215,4 +287,10 @@ TEST_CASE("a quantisation that is not known is refused by name, before weights a
   config["quantization_config"] = {{"bits", 4}};
   folder.write("config.json", config.dump());
   CHECK_REFUSED(open_checkpoint(folder.path(), {}), "quant_method: expected gptq");
+  config["quantization_config"] = "gptq";
+  folder.write("config.json", config.dump());
+  CHECK_REFUSED(open_checkpoint(folder.path(), {}), "quantization_config: expected an object");
+  config["quantization_config"] = Json::object();  // says nothing
+  folder.write("config.json", config.dump());
+  CHECK_REFUSED(open_checkpoint(folder.path(), {}), "expected model.safetensors");
 }

@@ -106,6 +106,79 @@ TEST_CASE("YaRN's keys are those of config.json") {
   CHECK_REFUSED(open_config(f), "yarn_beta_fast");
 }
 
+TEST_CASE("a scaling without a type, or beside one that does not scale, is refused") {
+  const auto scaled = [](const char* type, const std::string& key_value) {
+    GgufBytes f = small_model();
+    if (*type) f.values.push_back(kv_text("qwen3.rope.scaling.type", type));
+    f.values.push_back(key_value);
+    return f;
+  };
+  const std::string factor = kv_f32("qwen3.rope.scaling.factor", 4);
+  CHECK_REFUSED(open_config(scaled("", factor)), "beside no rope.scaling.type, got 4");
+  CHECK_REFUSED(open_config(scaled("linear", factor)), "beside rope.scaling.type 'linear', got 4");
+  CHECK_REFUSED(open_config(scaled("", kv_f32("qwen3.rope.scale_linear", 4))), "got 4");
+  CHECK_REFUSED(open_config(scaled("none", kv_f32("qwen3.rope.scaling.attn_factor", 2))), "got 2");
+  CHECK_REFUSED(open_config(scaled("none", kv_f32("qwen3.rope.scaling.yarn_beta_fast", 32))),
+                "expected it beside rope.scaling.type 'yarn'");
+  CHECK_REFUSED(open_config(scaled("longrope", factor)), "expected 'none' or 'yarn'");
+  for (const auto& nothing :
+       {scaled("none", factor), scaled("linear", kv_f32("qwen3.rope.scaling.factor", 1)),
+        scaled("", kv_f32("qwen3.rope.scaling.factor", 0)),
+        scaled("", kv_u32("qwen3.rope.scaling.original_context_length", 16))})
+    CHECK(open_config(nothing).rope.type == RopeType::kDefault);
+}
+
+TEST_CASE("an array of equal numbers for all layers is that number") {
+  const auto layers = [](const char* key, const std::vector<int32_t>& values) {
+    GgufBytes f = with("qwen3.block_count", kv_u32("qwen3.block_count", 2));
+    for (std::string& old : f.values)
+      if (old.substr(0, 8 + std::string(key).size()) == text(key)) old = kv_i32s(key, values);
+    return f;
+  };
+  CHECK(open_config(layers("qwen3.attention.head_count_kv", {1, 1})).n_kv_heads == 1);
+  CHECK(open_config(layers("qwen3.attention.head_count", {2, 2})).n_heads == 2);
+  CHECK(open_config(layers("qwen3.feed_forward_length", {32, 32})).ffn_dim == 32);
+  CHECK(open_config(layers("qwen3.attention.key_length", {16, 16})).head_dim == 16);
+  CHECK_REFUSED(open_config(layers("qwen3.attention.head_count_kv", {1, 2})),
+                "expected the same for all layers, got 1 in layer 0 and 2 in layer 1");
+  CHECK_REFUSED(open_config(layers("qwen3.feed_forward_length", {32})),
+                "expected one for each of 2 layers (block_count), got 1");
+  CHECK_REFUSED(open_config(layers("qwen3.embedding_length", {32, 32})), "value of type array");
+}
+
+TEST_CASE("what other architectures compute otherwise is refused unless it is neutral") {
+  for (const char* key : {"logit_scale", "residual_scale", "embedding_scale", "attention.scale",
+                          "attention.clamp_kqv", "attn_logit_softcapping",
+                          "final_logit_softcapping", "rope.scaling.alpha"}) {
+    const std::string name = std::string("qwen3.") + key;
+    CAPTURE(name);
+    CHECK_REFUSED(open_config(with_f32(name, 2)), "which is not supported");
+    CHECK_NOTHROW(open_config(with_f32(name, 0)));
+  }
+  const auto sections = [](const std::vector<int32_t>& values) {
+    return with("qwen3.rope.dimension_sections", kv_i32s("qwen3.rope.dimension_sections", values));
+  };
+  CHECK_REFUSED(open_config(sections({4, 2, 2, 0})), "M-RoPE is not supported");
+  CHECK_NOTHROW(open_config(sections({0, 0, 0, 0})));
+}
+
+TEST_CASE("keys of the architecture that nobody knows are noted") {
+  const ScratchFolder folder;
+  const auto notes = [&](const GgufBytes& f) {
+    return GgufCheckpoint(folder.write("f.gguf", f.file()), {}).notes();
+  };
+  CHECK(notes(small_model()).empty());
+  const auto said = notes(with_u32("qwen3.attention.indexer.top_k", 8));
+  REQUIRE(said.size() == 1);
+  CHECK(said[0].find("not known and not read: 'qwen3.attention.indexer.top_k'") !=
+        std::string::npos);
+}
+
+TEST_CASE("the vision part of a model is named, with what to give instead") {
+  CHECK_REFUSED(open_config(with("general.architecture", kv_text("general.architecture", "clip"))),
+                "this is the vision part of a model (mmproj): give the file of the model");
+}
+
 TEST_CASE("sizes out of range name key and byte") {
   const std::vector<std::pair<const char*, std::vector<uint32_t>>> wrong = {
       {"qwen3.block_count", {0, 1001, UINT32_MAX}},
@@ -142,7 +215,7 @@ TEST_CASE("numbers out of range and values of other types name key and byte") {
   CHECK_REFUSED(open_config(with_f32("qwen3.block_count", 1)),
                 "expected an integer, got a value of type f32");
   CHECK_REFUSED(
-      open_config(with("qwen3.attention.head_count", kv_i32s("qwen3.attention.head_count", {2}))),
+      open_config(with("qwen3.embedding_length", kv_i32s("qwen3.embedding_length", {32}))),
       "got a value of type array");
   CHECK_REFUSED(open_config(with("qwen3.block_count", kv("qwen3.block_count", 10, le(UINT64_MAX)))),
                 "got 9223372036854775807 or more");
@@ -152,7 +225,7 @@ TEST_CASE("numbers out of range and values of other types name key and byte") {
   CHECK_REFUSED(open_config(with("qwen3.attention.causal",
                                  kv("qwen3.attention.causal", 7, std::string(1, '\0')))),
                 "expected true");
-  CHECK_REFUSED(open_config(with_f32("qwen3.rope.scale_linear", 2)), "linear scaling");
+  CHECK_REFUSED(open_config(with_f32("qwen3.rope.scale_linear", 2)), "scale_linear' at byte");
   CHECK_REFUSED(open_config(with("tokenizer.ggml.tokens",
                                  kv_texts("tokenizer.ggml.tokens", {"a", "b", "c", "d", "e"}))),
                 "expected at most 4 tokens");

@@ -16,12 +16,12 @@ using namespace qwench;
 namespace {
 
 ModelConfig small(const char* family, bool tied) {
-  Json json = {{"model_type", family},       {"vocab_size", 320},
-               {"hidden_size", 64},          {"intermediate_size", 160},
-               {"num_hidden_layers", 2},     {"num_attention_heads", 4},
-               {"num_key_value_heads", 2},   {"max_position_embeddings", 64},
-               {"rms_norm_eps", 1e-6},       {"rope_theta", 1e6},
-               {"tie_word_embeddings", tied}};
+  Json json = {{"model_type", family},     {"vocab_size", 320},
+               {"hidden_size", 64},        {"intermediate_size", 160},
+               {"num_hidden_layers", 2},   {"num_attention_heads", 4},
+               {"num_key_value_heads", 2}, {"max_position_embeddings", 64},
+               {"rms_norm_eps", 1e-6},     {"rope_theta", 1e6},
+               {"head_dim", 16},           {"tie_word_embeddings", tied}};
   return read_model_config(json, "test");
 }
 

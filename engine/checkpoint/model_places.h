@@ -1,0 +1,15 @@
+// Folders in which models lie by name, so that `-m qwench-tiny` works from anywhere.
+#pragma once
+#include <string>
+#include <vector>
+
+namespace qwench {
+
+/// $QWENCH_MODELS alone where it is set, so that it can also hide the others; else ./models, the source
+/// tree that this program was built from, and the folder that `install` fills.
+std::vector<std::string> model_places();
+
+/// The model that one of the places has under this name, a folder or a GGUF file; "" when none has.
+std::string model_in_places(const std::string& name);
+
+}  // namespace qwench
