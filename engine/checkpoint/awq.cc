@@ -3,7 +3,7 @@
 //   qweight I32 [in, out / 8]    qzeros I32 [groups, out / 8]    scales float [groups, out]
 //   weight[o, i] = scales[g, o] * (q[i, o] - zero[g, o])
 // Output 8w + j is in word w at nibble {0, 4, 1, 5, 2, 6, 3, 7}[j].
-// Source: AutoAWQ (awq/utils/packing_utils.py).
+// Source: AutoAWQ (awq/utils/packing_utils.py); of the defaults transformers' AwqConfig.
 #include <algorithm>
 #include <array>
 
@@ -108,15 +108,24 @@ class Awq : public WeightScheme {
 
 std::unique_ptr<WeightScheme> make_awq(const Json& options, const std::string& where) {
   const char* const bits = has(options, "w_bit") ? "w_bit" : "bits";  // the first is AutoAWQ's own
-  if (read_int(options, bits, 1, 32, where) != 4)
+  if (has(options, bits) && read_int(options, bits, 1, 32, where) != 4)
     refuse_option(where, bits, option_text(options, bits), "4 for AWQ");
-  const std::string version = option_word(options, "version", where);
-  if (version != "gemm")  // gemv, gemv_fast, marlin ... order the integers differently
-    refuse_option(where, "version", option_text(options, "version"), "gemm");
+  for (const char* key : {"version", "format"}) {  // absent: gemm
+    const std::string version = option_word(options, key, where);
+    if (!version.empty() &&
+        version != "gemm")  // gemv, gemv_fast ... order the integers differently
+      refuse_option(where, key, option_text(options, key), "gemm");
+  }
+  if (option_word(options, "backend", where) == "llm-awq")
+    refuse_option(where, "backend", "'llm-awq'", "another, whose layout is gemm");
   if (!read_bool(options, "zero_point", true, where))
     refuse_option(where, "zero_point", "false", "true");
-  return std::make_unique<Awq>(read_group_size(
-      options, has(options, "q_group_size") ? "q_group_size" : "group_size", where));
+  if (has(options, "dynamic"))
+    for (const auto& [pattern, own] : options.at("dynamic").items())
+      if (pattern.rfind("-:", 0) != 0)  // "-:PATTERN" modules are floats, as their tensors show
+        refuse_option(where, "dynamic " + in_quotes(pattern), describe(own), "only '-:' patterns");
+  const char* const group = has(options, "q_group_size") ? "q_group_size" : "group_size";
+  return std::make_unique<Awq>(has(options, group) ? read_group_size(options, group, where) : 128);
 }
 
 }  // namespace qwench

@@ -143,45 +143,49 @@ std::unique_ptr<PackedWeight> assemble_int8(const PackedModule& module) {
   return make_byte_weight(parts, "bitsandbytes int8 row");
 }
 
+/// A module is what its tensors show, whatever width the configuration names.
 class BitsAndBytes : public WeightScheme {
  public:
-  explicit BitsAndBytes(bool four_bits) : four_bits_(four_bits) {}
+  explicit BitsAndBytes(bool rounds_activations) : rounds_activations_(rounds_activations) {}
   std::string_view name() const override { return "bitsandbytes"; }
   const std::vector<std::string_view>& part_names() const override {
-    static const std::vector<std::string_view> four = {"weight.absmax",
-                                                       "weight.quant_map",
-                                                       "weight.nested_absmax",
-                                                       "weight.nested_quant_map",
-                                                       kNf4State,
-                                                       kFp4State,
-                                                       "weight"};
-    static const std::vector<std::string_view> eight = {"weight", "SCB", "weight_format"};
-    return four_bits_ ? four : eight;
+    static const std::vector<std::string_view> names = {"weight.absmax",
+                                                        "weight.quant_map",
+                                                        "weight.nested_absmax",
+                                                        "weight.nested_quant_map",
+                                                        kNf4State,
+                                                        kFp4State,
+                                                        "weight",
+                                                        "SCB",
+                                                        "weight_format"};
+    return names;
   }
   std::unique_ptr<PackedWeight> assemble(const PackedModule& module) const override {
-    if (!four_bits_) return assemble_int8(module);
+    if (module.optional("SCB")) return assemble_int8(module);
     const bool fp4 = module.optional(kFp4State) != nullptr;
     const std::string_view type = fp4 ? "fp4" : "nf4";
     const QuantState state = read_quant_state(module.required(fp4 ? kFp4State : kNf4State), type);
     return std::make_unique<Nibbles>(state, module, type);
   }
+  std::vector<std::string> notes() const override {
+    if (!rounds_activations_) return {};
+    return {std::string(kActivationsNote)};
+  }
 
  private:
-  bool four_bits_;
+  bool rounds_activations_;
 };
 
 }  // namespace
 
 std::unique_ptr<WeightScheme> make_bitsandbytes(const Json& options, const std::string& where) {
-  const bool four = read_bool(options, "load_in_4bit", false, where);
   const bool eight = read_bool(options, "load_in_8bit", false, where);
-  if (four == eight)
-    refuse_option(where, "load_in_4bit and load_in_8bit", four ? "both" : "neither",
-                  "one of them to be true");
+  if (eight && read_bool(options, "load_in_4bit", false, where))
+    refuse_option(where, "load_in_4bit and load_in_8bit", "both", "one of them to be true");
   const std::string type = option_word(options, "bnb_4bit_quant_type", where);
-  if (four && type != "nf4" && type != "fp4" && !type.empty())
+  if (type != "nf4" && type != "fp4" && !type.empty())
     refuse_option(where, "bnb_4bit_quant_type", in_quotes(type), "nf4 or fp4");
-  return std::make_unique<BitsAndBytes>(four);
+  return std::make_unique<BitsAndBytes>(eight);
 }
 
 }  // namespace qwench

@@ -166,7 +166,8 @@ std::unique_ptr<PackedWeight> assemble_bytes(const CtOptions& o, const PackedMod
 
 class CompressedTensors : public WeightScheme {
  public:
-  explicit CompressedTensors(CtOptions options) : options_(std::move(options)) {}
+  CompressedTensors(CtOptions options, bool rounds_activations)
+      : options_(std::move(options)), rounds_activations_(rounds_activations) {}
   std::string_view name() const override { return "compressed-tensors"; }
   const std::vector<std::string_view>& part_names() const override {
     static const std::vector<std::string_view> names = {
@@ -174,13 +175,18 @@ class CompressedTensors : public WeightScheme {
         "weight_shape", "weight_g_idx",  "input_scale",  "input_zero_point"};
     return names;
   }
+  std::vector<std::string> notes() const override {
+    if (!rounds_activations_) return {};
+    return {std::string(kActivationsNote)};
+  }
   std::unique_ptr<PackedWeight> assemble(const PackedModule& module) const override {
-    return options_.format == "pack-quantized" ? assemble_packed(options_, module)
-                                               : assemble_bytes(options_, module);
+    const bool packed = options_.format == "pack-quantized" || module.optional("weight_packed");
+    return packed ? assemble_packed(options_, module) : assemble_bytes(options_, module);
   }
 
  private:
   CtOptions options_;
+  bool rounds_activations_;
 };
 
 /// The one description of weights; Error where groups of modules differ.
@@ -219,8 +225,10 @@ CtOptions read_weights(const Json& weights, const std::string& where, std::strin
   const bool is_float = option_word(weights, "type", where) == "float";
   // "naive" is what the library calls bytes that it did not lay out for a kernel
   if (format == "naive-quantized") format = is_float ? "float-quantized" : "int-quantized";
-  o.format = format;
   o.bits = int(read_int(weights, "num_bits", 1, 32, where));
+  if (format.empty())
+    format = is_float ? "float-quantized" : o.bits == 8 ? "int-quantized" : "pack-quantized";
+  o.format = format;
   const bool is_packed = format == "pack-quantized";
   if (o.bits != 8 && !(is_packed && o.bits == 4))
     refuse_option(where, "num_bits", std::to_string(o.bits),
@@ -242,9 +250,22 @@ void refuse_transforms(const Json& options, const std::string& where) {
     const bool dense = value.is_object() && option_word(value, "format", where) == "dense";
     if (!value.empty() && !dense) refuse_option(where, key, describe(value), "none");
   }
-  const std::string status = option_word(options, "quantization_status", where);
-  if (!status.empty() && status != "compressed")
-    refuse_option(where, "quantization_status", in_quotes(status), "compressed");
+}
+
+/// The format's name, which later versions write into the group; "" where neither says it: then types
+/// and tensors do. (quantization_status keeps the quantiser's books: weights that it left unpacked are
+/// floats, as their tensors show.)
+std::string read_format(const Json& options, const Json& group, const std::string& where) {
+  for (const Json* place : {&options, &group}) {
+    const std::string format = option_word(*place, "format", where);
+    if (format.empty() || format == "mixed-precision" || format == "dense") continue;
+    if (format != "pack-quantized" && format != "int-quantized" && format != "float-quantized" &&
+        format != "naive-quantized")
+      refuse_option(where, "format", in_quotes(format),
+                    "pack-quantized, int-quantized, float-quantized or naive-quantized");
+    return format;
+  }
+  return "";
 }
 
 }  // namespace
@@ -252,14 +273,13 @@ void refuse_transforms(const Json& options, const std::string& where) {
 std::unique_ptr<WeightScheme> make_compressed_tensors(const Json& options,
                                                       const std::string& where) {
   refuse_transforms(options, where);
-  const std::string format = option_word(options, "format", where);
-  if (format != "pack-quantized" && format != "int-quantized" && format != "float-quantized" &&
-      format != "naive-quantized")
-    refuse_option(where, "format", option_text(options, "format"),
-                  "pack-quantized, int-quantized, float-quantized or naive-quantized");
   const Json& group = single_group(options, where);
+  bool rounds = has(options, "kv_cache_scheme");
+  for (const Json& one : options.at("config_groups"))
+    rounds |= has(one, "input_activations") || has(one, "output_activations");
   return std::make_unique<CompressedTensors>(
-      read_weights(group.at("weights"), where + ": weights", format));
+      read_weights(group.at("weights"), where + ": weights", read_format(options, group, where)),
+      rounds);
 }
 
 }  // namespace qwench

@@ -2,8 +2,12 @@
 //   qweight I32 [in * bits / 32, out]    qzeros I32 [groups, out * bits / 32]
 //   scales  float [groups, out]          g_idx  I32 [in], the group of each input (optional)
 //   weight[o, i] = scales[g, o] * (q[i, o] - zero[g, o]),  low bits of a word first
-// Sources: AutoGPTQ and GPTQModel (TorchLinear.dequantize_weight).
+// What the configuration says of a module is believed as far as its tensors agree: `dynamic` gives
+// patterns of modules bits and groups of their own, and the shapes say which of them a module has; of
+// symmetric files the zero points themselves say whether they are stored less one.
+// Sources: AutoGPTQ and GPTQModel (TorchLinear.dequantize_weight, QuantizeConfig.dynamic_get).
 #include <algorithm>
+#include <optional>
 
 #include "engine/checked.h"
 #include "engine/checkpoint/exact_q4_0.h"
@@ -16,23 +20,41 @@ struct GptqOptions {
   int bits = 4;
   int64_t group_size = -1;
   bool zeros_minus_one = true;  // "gptq" (v1) stores zero points less one, "gptq_v2" as they are
+  bool symmetric = true;        // every zero point is the middle
   int per_word() const { return 32 / bits; }
   uint32_t mask() const { return (1u << bits) - 1; }
+  /// A word of ones, one in each of its fields.
+  uint32_t ones() const { return bits == 4 ? 0x11111111u : 0x01010101u; }
+  int64_t groups(int64_t in) const { return ceil_div(in, group_columns(group_size, in)); }
+  std::string stored() const {
+    return fmt::format("gptq int{} {}{}{}", bits, group_text(group_size),
+                       symmetric ? "" : " asymmetric", zeros_minus_one ? "" : " v2");
+  }
 };
+
+/// Whether all zero points of a module are stored as the middle less one (v1) or as the middle (v2);
+/// nothing when they are neither.
+std::optional<bool> stored_minus_one(const Part& qzeros, uint32_t ones, int bits) {
+  const uint32_t middle = ones << (bits - 1);
+  bool minus_one = true, as_is = true;
+  const int64_t step = kDecodeBytes / 4, n = qzeros.bytes() / 4;
+  for (int64_t first = 0; first < n && (minus_one || as_is); first += step)
+    for (const uint32_t word : qzeros.read_words(first, std::min(step, n - first)))
+      minus_one &= word == middle - ones, as_is &= word == middle;
+  if (minus_one == as_is) return std::nullopt;
+  return minus_one;
+}
 
 class GptqWeight : public PackedWeight {
  public:
-  GptqWeight(const GptqOptions& options, const PackedModule& module, int64_t in, int64_t out,
-             const std::string& stored)
-      : PackedWeight(out, in, stored),
+  GptqWeight(const GptqOptions& options, const PackedModule& module, int64_t in, int64_t out)
+      : PackedWeight(out, in, options.stored()),
         options_(options),
         group_(group_columns(options.group_size, in)),
         groups_(ceil_div(in, group_)),
         qweight_(module.required("qweight")),
         qzeros_(module.required("qzeros")),
         scales_(module.required("scales")) {
-    qzeros_.expect_dtype({"I32"});
-    qzeros_.expect_shape({groups_, out / options.per_word()});
     scales_.expect_dtype({"F16", "BF16", "F32"});
     scales_.expect_shape({groups_, out});
     if (const Part* g_idx = module.optional("g_idx")) {
@@ -102,13 +124,12 @@ class GptqWeight : public PackedWeight {
     const std::vector<uint32_t> packed = qzeros_.read_word_block(0, groups_, w0, n_words);
     // v1 writers subtract one from every field of a word at once, borrows included, so that one is
     // added back to the word as a whole
-    const uint32_t one_each = options_.bits == 4 ? 0x11111111u : 0x01010101u;
     std::vector<int32_t> zeros(size_t(groups_ * n));
     for (int64_t g = 0; g < groups_; ++g)
       for (int64_t o = 0; o < n; ++o) {
         const int64_t at = first + o;
         uint32_t word = packed[size_t(g * n_words + at / per_word - w0)];
-        if (options_.zeros_minus_one) word += one_each;
+        if (options_.zeros_minus_one) word += options_.ones();
         zeros[size_t(g * n + o)] =
             int32_t(word >> (options_.bits * (at % per_word)) & options_.mask());
       }
@@ -123,37 +144,101 @@ class GptqWeight : public PackedWeight {
 
 class Gptq : public WeightScheme {
  public:
-  Gptq(const GptqOptions& options, std::string stored)
-      : options_(options), stored_(std::move(stored)) {}
+  /// choices: those of the whole file first.
+  explicit Gptq(std::vector<GptqOptions> choices) : choices_(std::move(choices)) {}
   std::string_view name() const override { return "GPTQ"; }
   const std::vector<std::string_view>& part_names() const override {
     static const std::vector<std::string_view> names = {"qweight", "qzeros", "scales", "g_idx"};
     return names;
   }
+
   std::unique_ptr<PackedWeight> assemble(const PackedModule& module) const override {
     const Part& qweight = module.required("qweight");
     qweight.expect_dtype({"I32"});
     qweight.expect_matrix();
-    const int64_t in = checked_mul(qweight.shape()[0], options_.per_word(), qweight.name);
+    GptqOptions o = choose(module, qweight);
+    const int64_t in = checked_mul(qweight.shape()[0], o.per_word(), qweight.name);
     const int64_t out = qweight.shape()[1];
-    if (out % options_.per_word() != 0)
-      qweight.refuse("expected a multiple of {} outputs, got {}", options_.per_word(), out);
-    return std::make_unique<GptqWeight>(options_, module, in, out, stored_);
+    if (out % o.per_word() != 0)
+      qweight.refuse("expected a multiple of {} outputs, got {}", o.per_word(), out);
+    const Part& qzeros = module.required("qzeros");
+    qzeros.expect_dtype({"I32"});
+    qzeros.expect_shape({o.groups(in), out / o.per_word()});
+    if (o.symmetric) {
+      const std::optional<bool> minus_one = stored_minus_one(qzeros, o.ones(), o.bits);
+      o.symmetric = minus_one.has_value();
+      o.zeros_minus_one = minus_one.value_or(o.zeros_minus_one);
+    }
+    return std::make_unique<GptqWeight>(o, module, in, out);
   }
 
  private:
-  GptqOptions options_;
-  std::string stored_;
+  /// The choice that the shapes agree with; the first when none does, whose mismatch is then said.
+  const GptqOptions& choose(const PackedModule& module, const Part& qweight) const {
+    const Part& qzeros = module.required("qzeros");
+    const GptqOptions* chosen = nullptr;
+    for (const GptqOptions& o : choices_) {
+      const int64_t in = checked_mul(qweight.shape()[0], o.per_word(), qweight.name);
+      if (qzeros.shape() != std::vector<int64_t>{o.groups(in), qweight.shape()[1] / o.per_word()})
+        continue;
+      const bool same =
+          !chosen || group_columns(o.group_size, in) == group_columns(chosen->group_size, in);
+      if (!same && !module.optional("g_idx"))  // with it, groups need no size
+        qzeros.refuse(
+            "expected one group size of `dynamic` that fits {} groups of {} inputs, got {} and {}",
+            o.groups(in), in, chosen->group_size, o.group_size);
+      if (!chosen) chosen = &o;
+    }
+    return chosen ? *chosen : choices_.front();
+  }
+
+  std::vector<GptqOptions> choices_;
 };
+
+void read_sizes(const Json& options, const std::string& where, GptqOptions& o) {
+  if (has(options, "bits")) {
+    const int64_t bits = read_int(options, "bits", 1, 32, where);
+    if (bits != 4 && bits != 8)
+      refuse_option(where, "bits", std::to_string(bits), "4 or 8 for GPTQ");
+    o.bits = int(bits);
+  }
+  if (has(options, "group_size")) o.group_size = read_group_size(options, "group_size", where);
+  o.symmetric = read_bool(options, "sym", o.symmetric, where);
+}
+
+/// Keys of a pattern's own settings that say how the weights were found, not what they are.
+bool says_nothing(std::string_view key) {
+  for (const std::string_view known :
+       {"desc_act", "act_group_aware", "damp_percent", "damp_auto_increment", "mse",
+        "static_groups", "true_sequential", "hyb_act", "process", "fallback"})
+    if (key == known) return true;
+  return false;
+}
+
+/// GPTQModel's `dynamic`: "-:PATTERN" leaves modules as they were, "+:PATTERN" or "PATTERN" gives them
+/// settings of their own.
+void add_dynamic(const Json& dynamic, const std::string& where, std::vector<GptqOptions>& choices) {
+  if (!dynamic.is_object()) refuse_option(where, "dynamic", describe(dynamic), "an object");
+  for (const auto& [pattern, own] : dynamic.items()) {
+    if (pattern.rfind("-:", 0) == 0) continue;  // such modules are floats, as their tensors show
+    const std::string place = fmt::format("{}: dynamic {}", where, in_quotes(pattern));
+    if (!own.is_object()) fail("{}: expected an object, got {}", place, describe(own));
+    for (const auto& [key, value] : own.items())
+      if (key != "bits" && key != "group_size" && key != "sym" && !says_nothing(key))
+        refuse_option(place, key, describe(value), "only bits, group_size and sym");
+    GptqOptions o = choices.front();
+    read_sizes(own, place, o);
+    choices.push_back(o);
+  }
+}
 
 }  // namespace
 
 std::unique_ptr<WeightScheme> make_gptq(const Json& options, const std::string& where) {
   GptqOptions o;
-  const int64_t bits = read_int(options, "bits", 1, 32, where);
-  if (bits != 4 && bits != 8) refuse_option(where, "bits", std::to_string(bits), "4 or 8 for GPTQ");
-  o.bits = int(bits);
-  o.group_size = read_group_size(options, "group_size", where);
+  o.group_size = 128;  // where it is not said, as in transformers and GPTQModel
+  (void)read_int(options, "bits", 1, 32, where);
+  read_sizes(options, where, o);
   for (const char* key : {"checkpoint_format", "format"}) {
     const std::string format = option_word(options, key, where);
     if (format.empty()) continue;
@@ -164,11 +249,9 @@ std::unique_ptr<WeightScheme> make_gptq(const Json& options, const std::string& 
   }
   if (has(options, "pack_dtype") && option_word(options, "pack_dtype", where) != "int32")
     refuse_option(where, "pack_dtype", option_text(options, "pack_dtype"), "int32");
-  const bool symmetric =
-      read_bool(options, "sym", true, where);  // the zeros say it, this is a label
-  return std::make_unique<Gptq>(
-      o, fmt::format("gptq int{} {}{}{}", o.bits, group_text(o.group_size),
-                     symmetric ? "" : " asymmetric", o.zeros_minus_one ? "" : " v2"));
+  std::vector<GptqOptions> choices = {o};
+  if (has(options, "dynamic")) add_dynamic(options.at("dynamic"), where, choices);
+  return std::make_unique<Gptq>(std::move(choices));
 }
 
 }  // namespace qwench

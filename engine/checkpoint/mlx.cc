@@ -29,8 +29,10 @@ MlxOptions read_options(const Json& json, const std::string& where) {
   if (!mode.empty() && mode != "affine" && mode != "mxfp4")
     refuse_option(where, "mode", in_quotes(mode), "affine or mxfp4");
   o.mxfp4 = mode == "mxfp4";
-  o.bits = int(read_int(json, "bits", 1, 32, where));
-  o.group_size = read_int(json, "group_size", 1, INT32_MAX, where);
+  if (has(json, "bits")) o.bits = int(read_int(json, "bits", 1, 32, where));
+  o.group_size = has(json, "group_size") ? read_int(json, "group_size", 1, INT32_MAX, where)
+                 : o.mxfp4               ? 32
+                                         : 64;  // the defaults of mlx.nn.quantize
   const bool affine_bits = o.bits == 3 || o.bits == 4 || o.bits == 5 || o.bits == 6 || o.bits == 8;
   if (o.mxfp4 ? o.bits != 4 : !affine_bits)
     refuse_option(where, "bits", std::to_string(o.bits), o.mxfp4 ? "4" : "3, 4, 5, 6 or 8");

@@ -26,15 +26,16 @@ std::string Part::quoted_name() const { return in_quotes(name); }
 void Part::expect_dtype(std::initializer_list<std::string_view> dtypes) const {
   for (const std::string_view known : dtypes)
     if (known == dtype()) return;
-  refuse("expected dtype {}, got {}; the file is damaged or not of the scheme its config names",
+  refuse("expected dtype {}, got {}; the file is not of the scheme that its configuration names",
          fmt::join(dtypes, " or "), dtype());
 }
 
 void Part::expect_shape(const std::vector<int64_t>& expected) const {
   if (shape() != expected)
     refuse(
-        "expected shape {} to fit its module, got {}; the file is damaged or not of the scheme and "
-        "group size its config names",
+        "expected shape {} to fit its module, got {}; the file is not of the scheme, bits and "
+        "group "
+        "size that its configuration names",
         shape_text(expected), shape_text(shape()));
 }
 

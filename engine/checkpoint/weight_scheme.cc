@@ -25,6 +25,12 @@ std::string method_of(const Json& options, const std::string& where) {
   return "";
 }
 
+const Json& object_of(const Json& json, const char* key, const std::string& where) {
+  if (!json.at(key).is_object())
+    fail("{}: {}: expected an object, got {}", where, key, describe(json.at(key)));
+  return json.at(key);
+}
+
 std::unique_ptr<WeightScheme> make_scheme(const std::string& method, const Json& options,
                                           const std::string& where) {
   if (method == "gptq") return make_gptq(options, where);
@@ -125,11 +131,12 @@ std::unique_ptr<WeightScheme> detect_weight_scheme(const Json& config, const std
   const Json* const inner = has(config, "text_config") ? &config.at("text_config") : nullptr;
   for (const Json* json : {outer, inner})
     if (json && has(*json, "quantization"))
-      return make_mlx(json->at("quantization"), where + ": quantization");
+      return make_mlx(object_of(*json, "quantization", where), where + ": quantization");
   for (const Json* json : {outer, inner})
-    if (json && has(*json, "quantization_config")) {
+    if (json && has(*json, "quantization_config") &&
+        json->at("quantization_config") != Json::object()) {
       const std::string place = where + ": quantization_config";
-      const Json& options = json->at("quantization_config");
+      const Json& options = object_of(*json, "quantization_config", where);
       return make_scheme(method_of(options, place), options, place);
     }
   const std::string old_file = folder + "/quantize_config.json";

@@ -169,7 +169,7 @@ TEST_CASE("options that are not supported are refused by name, with what is") {
   const char* fp8 = "fp8-qwen3-block128-ragged-f32scale";
   check_option(fp8, "fmt", "e5m2", "fmt: expected e4m3, got 'e5m2'");
   check_option(fp8, "scale_fmt", "ue8m0", "scale_fmt");
-  check_option(fp8, "weight_block_size", nullptr, "weight_block_size: expected two sizes");
+  check_option(fp8, "weight_block_size", 128, "weight_block_size: expected two sizes");
   check_option(fp8, "weight_block_size", {128, 0}, "weight_block_size");
 }
 
@@ -177,7 +177,6 @@ TEST_CASE("options of compressed-tensors that are not supported are refused by n
   const char* ct = "ct-qwen3-w4a16-g32-asym";
   check_option(ct, "format", "nvfp4-pack-quantized", "got 'nvfp4-pack-quantized'");
   check_option(ct, "format", "int-quantized", "num_bits: expected 8 for int-quantized, got 4");
-  check_option(ct, "quantization_status", "frozen", "expected compressed, got 'frozen'");
   check_option(ct, "sparsity_config", {{"format", "sparse-24-bitmask"}}, "sparsity_config");
   check_option(ct, "transform_config", {{"config_groups", {{"r3", 1}}}}, "transform_config");
   check_option(ct, "config_groups", nullptr, "config_groups");
@@ -266,6 +265,7 @@ TEST_CASE("options of the wrong kind are errors, whatever they are") {
         R"({"quant_method":"compressed-tensors"})", R"({"quant_method":"fp8"})",
         R"({"quant_method":"bitsandbytes"})", R"({"quant_method":"awq"})"})
     for (const char* key : {"quantization_config", "quantization"}) {
+      if (text == std::string("{}") && key == std::string("quantization_config")) continue;  // none
       CAPTURE(text);
       EditedFolder folder(key, Json::parse(text));
       CHECK_THROWS_AS((void)folder.open(), Error);
