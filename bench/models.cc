@@ -1,6 +1,7 @@
 // `qwench models`: the shape cards that -m takes where there is no model, and what the model of each shape
 // takes.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "bench/commands.h"
 #include "bench/model/model_options.h"
@@ -12,6 +13,18 @@
 namespace qwench::bench {
 
 namespace {
+
+std::vector<std::unique_ptr<Checkpoint>> cards_by_size() {
+  std::vector<std::unique_ptr<Checkpoint>> cards;
+  for (const std::string& name : shape_card_names())
+    cards.push_back(open_checkpoint(name, OpenOptions()));
+  std::stable_sort(cards.begin(), cards.end(), [](const auto& a, const auto& b) {
+    const ModelConfig &x = a->config(), &y = b->config();
+    return x.model_type != y.model_type ? x.model_type < y.model_type
+                                        : x.parameters() < y.parameters();
+  });
+  return cards;
+}
 
 /// "1.19 GB": of the weights held as one type.
 std::string size_as(const Checkpoint& card, DType dtype) {
@@ -25,10 +38,9 @@ int run_models() {
   std::vector<std::string> head = {"<shape card", "parameters"};
   for (const DType dtype : kSizes) head.emplace_back(name_of(dtype));
   Table table(head);
-  for (const std::string& name : shape_card_names()) {
-    const std::unique_ptr<Checkpoint> card = open_checkpoint(name, OpenOptions());
+  for (const std::unique_ptr<Checkpoint>& card : cards_by_size()) {
     std::vector<std::string> row = {
-        name, fmt::format("{:.2f} B", double(card->config().parameters()) * 1e-9)};
+        card->path(), fmt::format("{:.2f} B", double(card->config().parameters()) * 1e-9)};
     for (const DType dtype : kSizes) row.push_back(size_as(*card, dtype));
     table.add(row);
   }

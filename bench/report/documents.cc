@@ -14,7 +14,7 @@ namespace {
 
 constexpr int64_t kMaxBytes = int64_t(256) << 20;
 constexpr int kMaxDepth = 64;
-constexpr int64_t kMaxValues = 16 << 20;  // as many as fit into kMaxBytes at the length they have
+constexpr int64_t kMaxValues = 4 << 20;  // some 400 MB of memory
 constexpr int kMaxResultDepth = 60;       // a report puts a result three levels deeper
 
 struct Kind {

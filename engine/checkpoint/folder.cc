@@ -45,8 +45,7 @@ bool is_plain(const PackedModule& module) {
 
 bool is_zeros(const Part& part) {
   if (!part.is_float()) return false;
-  const std::vector<float> values =
-      part.read_floats(0, part.bytes() / (part.dtype() == "F32" ? 4 : 2));
+  const std::vector<float> values = part.read_floats(0, part.elements());
   return std::all_of(values.begin(), values.end(), [](float value) { return value == 0; });
 }
 

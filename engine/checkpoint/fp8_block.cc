@@ -30,7 +30,7 @@ class Fp8Block : public WeightScheme {
     const Part* const scale = module.optional("weight_scale");
     parts.scale = scale ? *scale : module.required("weight_scale_inv");
     parts.block = block_;
-    if (scale) parts.block = {scale->bytes() <= 4 ? rows : 1, cols};
+    if (scale) parts.block = {scale->elements() == 1 ? rows : 1, cols};
     if (parts.block.rows == 0) parts.block = {rows, cols};
     const bool whole = parts.block.rows == rows && parts.block.cols == cols;
     return make_byte_weight(parts, scale || whole

@@ -21,6 +21,12 @@ DType float_type(const std::string& dtype) {
 
 }  // namespace
 
+int64_t Part::elements() const {
+  int64_t n = 1;  // the product is known to fit since the header was read
+  for (const int64_t dim : shape()) n *= dim;
+  return n;
+}
+
 std::string Part::quoted_name() const { return in_quotes(name); }
 
 void Part::expect_dtype(std::initializer_list<std::string_view> dtypes) const {

@@ -25,6 +25,7 @@ struct Part {
   const std::string& dtype() const { return stored->dtype; }
   const std::vector<int64_t>& shape() const { return stored->shape; }
   int64_t bytes() const { return stored->end - stored->begin; }
+  int64_t elements() const;
   bool is_float() const { return dtype() == "F32" || dtype() == "F16" || dtype() == "BF16"; }
 
   /// Error naming tensor and file: "tensor 'x': <message> (in <file>)".

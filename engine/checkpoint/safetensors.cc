@@ -18,6 +18,7 @@ constexpr int64_t kMaxHeaderBytes = 100'000'000;  // as the reference implementa
 // {name: {"shape": [..]}}: three levels are all the format has
 constexpr JsonLimits kHeaderLimits{kMaxHeaderBytes, 3, 1 << 16};
 constexpr size_t kMaxRank = 8;
+constexpr size_t kMaxTensors = 1 << 18;  // of a file; the largest models have less in all files
 
 struct KnownType {
   std::string_view name;
@@ -160,6 +161,8 @@ std::vector<StoredTensor> parse_safetensors_header(std::string_view header_bytes
   bool has_metadata = false;
   parse_json_members(header_bytes, where, kHeaderLimits, [&](std::string name, const Json& entry) {
     if (name != "__metadata__") {
+      if (tensors.size() == kMaxTensors)
+        fail("{}: expected at most {} tensors, got more", where, kMaxTensors);
       tensors.push_back(parse_entry(name, entry, where));
       return;
     }

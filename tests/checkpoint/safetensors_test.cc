@@ -200,7 +200,7 @@ TEST_CASE("S05: a hostile header is refused at its first entry, without a copy o
   CHECK_REFUSED(parse(header + "0]}", 0), "expected at most 65536 values in a member");
   std::string empty = "{";
   for (int i = 0; i < 500000; ++i) empty += entry(fmt::format("{}", i), "U8", "[0]", "[0,0]") + ",";
-  CHECK_REFUSED(parse(empty + "0", 0), "not valid JSON");
+  CHECK_REFUSED(parse(empty, 0), "expected at most 262144 tensors, got more");
   CHECK(test::peak_kib() - before <
         450 * 1024 * test::kMemoryFactor);  // the texts, and 250 bytes for each tensor
 }
