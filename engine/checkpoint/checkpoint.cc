@@ -25,8 +25,11 @@ const TensorInfo& require_tensor(const Checkpoint& checkpoint, const std::string
                                  const Shape& shape) {
   const TensorInfo* info = checkpoint.find(name);
   if (!info)
-    fail("tensor {}: missing (in {}); the checkpoint is incomplete or of another architecture",
-         name, checkpoint.path());
+    fail("tensor {}: missing (in {}); the checkpoint is incomplete or of another architecture{}",
+         name, checkpoint.path(),
+         name == "lm_head.weight"
+             ? ", or its embeddings are the head: then tie_word_embeddings is to be true"
+             : "");
   if (info->shape != shape)
     fail("tensor {}: expected shape {}, got {} (in {})", name, to_string(shape),
          to_string(info->shape), checkpoint.path());

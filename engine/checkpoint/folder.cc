@@ -168,10 +168,10 @@ void FolderCheckpoint::take_packed(const WeightScheme& scheme) {
 void FolderCheckpoint::drop_unused() {
   UnusedTensors unused(config_, path_);
   for (const auto& [name, weight] : packed_)
-    if (!unused.uses(name)) unused.drop(name, [] { return false; });
+    if (!unused.uses(name)) unused.drop(name, name, [] { return false; });
   const auto is_unused = [&](const Part& part) {
     if (unused.uses(part.name)) return false;
-    unused.drop(part.name, [&] { return is_zeros(part); });
+    unused.drop(part.name, part.name, [&] { return is_zeros(part); });
     return true;
   };
   parts_.erase(std::remove_if(parts_.begin(), parts_.end(), is_unused), parts_.end());

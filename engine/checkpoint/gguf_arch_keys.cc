@@ -56,7 +56,10 @@ constexpr Neutral kNeutral[] = {{"attention.clamp_kqv", 0},       {"attention.ma
 /// M-RoPE: sections of zero are none.
 void refuse_sections(const GgufArchKeys& keys) {
   constexpr const char* kSections = "rope.dimension_sections";
-  if (!keys.has(kSections)) return;
+  const GgufValue* value = keys.header.find(keys.name(kSections));
+  if (!value) return;
+  if (value->count > 4)
+    fail("{}: expected 4 sections, got {}", keys.place(kSections), value->count);
   for (const int64_t section : keys.header.integers(keys.name(kSections), 0, INT32_MAX))
     if (section != 0)
       fail("{}: expected zeros, got {}; M-RoPE is not supported", keys.place(kSections), section);
@@ -68,10 +71,10 @@ int64_t GgufArchKeys::layers_integer(std::string_view key, int64_t n_layers, int
                                      int64_t max) const {
   const GgufValue* value = header.find(name(key));
   if (!value || value->kind != GgufKind::kArray) return integer(key, min, max);
-  const std::vector<int64_t> list = header.integers(name(key), min, max);
-  if (int64_t(list.size()) != n_layers)
+  if (value->count != n_layers)
     fail("{}: expected one for each of {} layers (block_count), got {}", place(key), n_layers,
-         list.size());
+         value->count);
+  const std::vector<int64_t> list = header.integers(name(key), min, max);
   for (size_t i = 1; i < list.size(); ++i)
     if (list[i] != list[0])
       fail("{}: expected the same for all layers, got {} in layer 0 and {} in layer {}", place(key),

@@ -141,12 +141,13 @@ void GgufCheckpoint::finish() {
 void GgufCheckpoint::drop_unused() {
   UnusedTensors unused(config_, path_);
   std::vector<TensorInfo> used;
-  for (const TensorInfo& tensor : tensors_) {
+  for (size_t i = 0; i < tensors_.size(); ++i) {  // places_ are in the same order until here
+    const TensorInfo& tensor = tensors_[i];
     if (unused.uses(tensor.name)) {
       used.push_back(tensor);
       continue;
     }
-    unused.drop(tensor.name, [&] {
+    unused.drop(tensor.name, places_[i].stored->name, [&] {
       if (tensor.dtype != DType::kF32) return false;
       std::vector<float> values(size_t(tensor.shape.count()));
       read(tensor, 0, tensor.shape.count(), values.data());

@@ -63,14 +63,17 @@ UnusedTensors::UnusedTensors(const ModelConfig& config, std::string where)
 
 bool UnusedTensors::uses(std::string_view name) const { return used_.count(name) > 0; }
 
-void UnusedTensors::drop(const std::string& name, const std::function<bool()>& is_zeros) {
+void UnusedTensors::drop(const std::string& name, const std::string& stored,
+                         const std::function<bool()>& is_zeros) {
   const std::string_view what = harmless_tensor(name);
-  if (!what.empty())
-    dropped_[std::string(what)].push_back(name);
-  else if (ends_with(name, ".bias") && is_zeros())
-    dropped_["biases of zeros"].push_back(name);
-  else
-    refused_.push_back(name);
+  if (!what.empty()) {
+    dropped_[std::string(what)].push_back(stored);
+  } else if (ends_with(name, ".bias") && is_zeros()) {
+    dropped_["biases of zeros"].push_back(stored);
+  } else {
+    if (refused_.empty()) hint_ = hint_for(name);
+    refused_.push_back(stored);
+  }
 }
 
 std::string UnusedTensors::hint_for(std::string_view name) const {
@@ -92,8 +95,7 @@ void UnusedTensors::finish(std::vector<std::string>& notes) const {
     fail(
         "{}: expected only tensors that a {} model of {} layers uses, got {}, which would be left "
         "out; {}",
-        where_, config_.model_type, config_.n_layers, name_list(refused_),
-        hint_for(refused_.front()));
+        where_, config_.model_type, config_.n_layers, name_list(refused_), hint_);
   for (const auto& [what, names] : dropped_)
     notes.push_back(fmt::format("{}: not used: {} ({})", where_, what, name_list(names)));
 }

@@ -24,8 +24,10 @@ class UnusedTensors {
   /// True for a tensor that the model reads (a head beside tied embeddings is one: it is compared with
   /// them). Names are those of Hugging Face's checkpoints.
   bool uses(std::string_view name) const;
-  /// Of a tensor that is not used. is_zeros: whether it is floats that are all zero; asked of biases.
-  void drop(const std::string& name, const std::function<bool()>& is_zeros);
+  /// Of a tensor that is not used. stored: its name in the file, where that has names of its own.
+  /// is_zeros: whether it is floats that are all zero; asked of biases.
+  void drop(const std::string& name, const std::string& stored,
+            const std::function<bool()>& is_zeros);
   /// Error naming what would be left out; else a note for each kind that was dropped.
   void finish(std::vector<std::string>& notes) const;
 
@@ -36,7 +38,8 @@ class UnusedTensors {
   std::string where_;
   std::set<std::string, std::less<>> used_;
   std::map<std::string, std::vector<std::string>> dropped_;  // by what they are
-  std::vector<std::string> refused_;
+  std::vector<std::string> refused_;                         // as stored
+  std::string hint_;                                         // on the first of them
 };
 
 }  // namespace qwench

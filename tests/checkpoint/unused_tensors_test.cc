@@ -132,6 +132,7 @@ TEST_CASE("GGUF: what the architecture has no place for is refused, zero biases 
     return GgufCheckpoint(folder.write("f.gguf", f.file()), {}).notes();
   };
   CHECK(open_with("blk.0.attn_norm.weight", 1).empty());
+  CHECK_REFUSED(open_with("blk.1.attn_norm.weight", 1), "got 'blk.1.attn_norm.weight', which");
   CHECK_REFUSED(open_with("blk.1.attn_norm.weight", 1), "the configuration says 1 layers");
   CHECK_REFUSED(open_with("blk.0.attn_q.bias", 1), "expected a bias of zeros");
   CHECK(open_with("blk.0.attn_q.bias", 0).size() == 1);

@@ -82,7 +82,8 @@ Json odd_value(Choices& c) {
           "float-quantized", "naive-quantized", "tensor", "channel", "group", "block", "int",
           "float", "fp8", "e4m3", "affine", "mxfp4", "qwench", "q8_0", "q4_0", "q4g", "f16", "f32",
           "model", "../model", [], {}, [1, 1], [0, 128], [2147483647, 2147483647], [3],
-          {"group_0": {}}, {"weights": {"num_bits": 4}}, {"bits": 8, "group_size": 64}])");
+          {"group_0": {}}, {"weights": {"num_bits": 4}}, {"bits": 8, "group_size": 64},
+          {"+:.*": {"bits": 8, "group_size": -1}, "-:.*": {}}, {"x": {"group_size": 24}}])");
   return values.at(c.below(values.size()));
 }
 
@@ -94,6 +95,8 @@ constexpr const char* kOptions[] = {"quant_method",
                                     "checkpoint_format",
                                     "format",
                                     "pack_dtype",
+                                    "dynamic",
+                                    "backend",
                                     "sym",
                                     "version",
                                     "zero_point",
