@@ -112,6 +112,28 @@ SamplerOptions read_sampling(const GgufHeader& header) {
   return o;
 }
 
+/// general.sampling.* that asks for something that is not done. A key that is no number, or not the
+/// one with which it asks for nothing, is named.
+void name_the_rest(const GgufHeader& header, GenerationConfig& out) {
+  constexpr std::string_view kBegin = "general.sampling.";
+  const auto is = [&](const GgufValue& value, double number) {
+    const bool numeric = value.kind != GgufKind::kString && value.kind != GgufKind::kArray &&
+                         value.kind != GgufKind::kBool;
+    return numeric && header.number(value.key, -1e308, 1e308) == number;
+  };
+  for (const GgufValue& value : header.values()) {
+    if (std::string_view(value.key).substr(0, kBegin.size()) != kBegin) continue;
+    const std::string_view key = std::string_view(value.key).substr(kBegin.size());
+    const bool honoured = key == "temp" || key == "top_k" || key == "top_p" || key == "min_p" ||
+                          key == "penalty_repeat";
+    // Details of what another key turns on, and the order, which is fixed here.
+    const bool detail = key == "mirostat_tau" || key == "mirostat_eta" || key == "xtc_threshold";
+    const bool off = ((key == "mirostat" || key == "xtc_probability") && is(value, 0)) ||
+                     (key == "penalty_last_n" && is(value, -1));
+    if (!honoured && !detail && !off) out.not_honoured.push_back(value.key);
+  }
+}
+
 }  // namespace
 
 std::optional<GgufVocabulary> read_gguf_vocabulary(const GgufHeader& header) {
@@ -162,7 +184,9 @@ std::unique_ptr<Tokenizer> load_gguf_tokenizer(const GgufHeader& header) {
 
 GenerationConfig read_gguf_generation_config(const GgufHeader& header) {
   GenerationConfig out;
+  out.where = header.where();
   out.sampling = read_sampling(header);
+  name_the_rest(header, out);
   const std::string wrong = describe_invalid(out.sampling);
   if (!wrong.empty()) fail("{}: general.sampling: {}", header.where(), wrong);
   for (const char* key : {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"})
@@ -170,7 +194,7 @@ GenerationConfig read_gguf_generation_config(const GgufHeader& header) {
   if (!header.find(kTokens)) return out;
   const std::vector<std::string_view> tokens = header.strings(kTokens);
   const std::vector<int64_t> types = read_types(header, tokens);
-  for (const std::string_view name : {"<|im_end|>", "<|endoftext|>"}) {
+  for (const std::string_view name : {kTurnEnd, kTextEnd}) {
     const auto found = std::find(tokens.begin(), tokens.end(), name);
     const size_t id = size_t(found - tokens.begin());
     if (id < tokens.size() && types[id] != kGgufNormal) add_end(int32_t(id), out.eos_ids);

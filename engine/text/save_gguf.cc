@@ -53,7 +53,7 @@ void add_vocabulary(const Vocabulary& vocabulary, const char* pre, TokenRoles ro
   keys.add_strings("tokenizer.ggml.merges", vocabulary.merges);
   if (roles.eos) keys.add_u32("tokenizer.ggml.eos_token_id", *roles.eos);
   if (roles.eot) keys.add_u32("tokenizer.ggml.eot_token_id", *roles.eot);
-  const auto pad = vocabulary.find("<|endoftext|>");
+  const auto pad = vocabulary.find(kTextEnd);
   if (pad) keys.add_u32("tokenizer.ggml.padding_token_id", *pad);
   const auto bos =
       roles.before ? roles.before : pad;  // named; put before a text only if it says so
@@ -77,8 +77,8 @@ void add_placeholder(const ModelConfig& config, GgufKeys& keys) {
   vocabulary.set(256, space + space, kGgufNormal, "");
   vocabulary.merges.push_back(space + " " + space);
   int64_t id = 257;
-  for (const char* name : {"<|endoftext|>", "<|im_start|>", "<|im_end|>"})
-    vocabulary.set(id++, name, kGgufControl, "");
+  for (const std::string_view name : {kTextEnd, kTurnStart, kTurnEnd})
+    vocabulary.set(id++, std::string(name), kGgufControl, "");
   add_vocabulary(vocabulary, "qwen2", {uint32_t(id - 1), {}, {}, {}}, keys);
 }
 
@@ -120,22 +120,22 @@ std::optional<uint32_t> only_id(const std::vector<int32_t>& ids, const char* key
   return uint32_t(ids.front());
 }
 
+/// Without a draw only what applies without one: a file with a temperature means sampling.
 void add_sampling(const SamplerOptions& o, GgufKeys& keys) {
+  if (o.repetition_penalty != 1)
+    keys.add_f32("general.sampling.penalty_repeat", float(o.repetition_penalty));
   if (o.greedy) return;
   keys.add_f32("general.sampling.temp", float(o.temperature));
   if (o.top_k > 0) keys.add_i32("general.sampling.top_k", int32_t(o.top_k));
   if (o.top_p < 1) keys.add_f32("general.sampling.top_p", float(o.top_p));
   if (o.min_p > 0) keys.add_f32("general.sampling.min_p", float(o.min_p));
-  if (o.repetition_penalty != 1)
-    keys.add_f32("general.sampling.penalty_repeat", float(o.repetition_penalty));
 }
 
 TokenRoles roles_of(const Tokenizer& tokenizer, const std::vector<int32_t>& ends,
                     const std::string& where) {
   TokenRoles roles;
   for (const int32_t id : ends) {
-    const bool by_name =
-        tokenizer.find("<|im_end|>") == id || tokenizer.find("<|endoftext|>") == id;
+    const bool by_name = tokenizer.find(kTurnEnd) == id || tokenizer.find(kTextEnd) == id;
     if (!roles.eos) {
       roles.eos = uint32_t(id);
     } else if (!by_name) {  // those of Qwen are found by their names
@@ -208,6 +208,21 @@ GgufKeys gguf_text_keys(const std::string& source, const ModelConfig& config) {
   else
     add_placeholder(config, keys);
   return keys;
+}
+
+std::vector<std::string> sampling_without_gguf_key(const std::string& source) {
+  std::error_code ignored;
+  if (!fs::is_directory(source, ignored)) return {};
+  const GenerationConfig config = read_generation_config(source);
+  const SamplerOptions& o = config.sampling;
+  std::vector<std::string> lost;
+  if (o.presence_penalty != 0) lost.emplace_back("presence_penalty");
+  if (o.min_length > 0) lost.emplace_back("min_length");
+  if (o.min_new_tokens > 0) lost.emplace_back("min_new_tokens");
+  if (!o.logit_bias.empty()) lost.emplace_back("sequence_bias");
+  if (!o.suppressed.empty()) lost.emplace_back("suppress_tokens or bad_words_ids");
+  if (!config.stop_strings.empty()) lost.emplace_back("stop_strings");
+  return lost;
 }
 
 }  // namespace qwench
