@@ -28,6 +28,7 @@ using FaultTable = std::vector<PlantedFault>;
 /// The tables of all areas.
 FaultTable compare_faults();
 FaultTable option_faults();
+FaultTable text_faults();
 
 /// Runs the program; the verdict is everything it wrote.
 inline std::function<Conclusion()> program(std::string arguments) {
