@@ -1,14 +1,14 @@
-// `qwench chat`: a conversation on stdin and stdout. The prompt of every turn is rendered anew;
-// what it shares with the keys and values already there is not computed again.
+// `qwench chat`: a conversation on a terminal, or on stdin and stdout.
 #include <CLI/CLI.hpp>
-#include <iostream>
 
+#include "bench/chat/commands.h"
+#include "bench/chat/conversation.h"
+#include "bench/chat/history_file.h"
+#include "bench/chat/line_reader.h"
 #include "bench/commands.h"
-#include "bench/generate.h"
 #include "bench/kernels/kernel_command.h"
 #include "bench/model/default_model.h"
 #include "bench/support/exit_code.h"
-#include "bench/support/interrupt.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
 
@@ -22,72 +22,9 @@ struct ChatOptions {
   ModelOptions model;
   SamplingOptions sampling;
   TemplateOptions form;
-  std::string system;
+  std::string system, stats = "on";
   int64_t max_new = 1024;
-};
-
-class Chat {
- public:
-  Chat(const ChatOptions& options, const ChatForm& form, const LoadedModel& loaded,
-       const TextModel& text, Session& session)
-      : options_(options), form_(form), loaded_(loaded), text_(text), session_(session) {
-    clear();
-  }
-
-  void clear() {
-    messages_.clear();
-    if (!options_.system.empty()) messages_.push_back({"system", options_.system, {}});
-  }
-
-  /// Answers one line of the user; the answer streams to stdout.
-  void answer(const std::string& line) {
-    messages_.push_back({"user", line, {}});
-    const std::vector<int32_t> prompt = text_.tokenizer->encode(form_.render(messages_));
-    const int64_t room = session_.capacity() - int64_t(prompt.size());
-    if (room <= 0) {
-      messages_.pop_back();
-      note(
-          fmt::format("the conversation needs {} tokens, the context holds {}: /clear starts anew, "
-                      "--ctx makes it larger",
-                      prompt.size(), session_.capacity()));
-      return;
-    }
-    const int64_t cached = reuse(prompt);
-    StreamDecoder decoder(*text_.tokenizer);
-    GenerateArgs args{session_, *loaded_.backend,
-                      text_,    prompt,
-                      cached,   std::min(room, options_.max_new),
-                      nullptr,  {}};
-    args.on_token = [&](int32_t id) {
-      if (text_.has_text(id)) print(decoder.push(id));
-    };
-    const InterruptGuard guard;
-    const Generated generated = generate(args);
-    print(decoder.finish() + "\n");
-    note(stats_line(generated));
-    messages_.push_back({"assistant", text_.plain_text(generated.ids), {}});
-    cached_ids_.assign(generated.history.begin(), generated.history.begin() + session_.length(0));
-  }
-
- private:
-  /// Cuts the cache back to what it shares with the prompt. One token is always left to compute.
-  int64_t reuse(const std::vector<int32_t>& prompt) {
-    size_t same = 0;
-    while (same < cached_ids_.size() && same + 1 < prompt.size() &&
-           cached_ids_[same] == prompt[same])
-      ++same;
-    session_.truncate(0, int64_t(same));
-    cached_ids_.resize(same);
-    return int64_t(same);
-  }
-
-  const ChatOptions& options_;
-  const ChatForm& form_;
-  const LoadedModel& loaded_;
-  const TextModel& text_;
-  Session& session_;
-  std::vector<Message> messages_;
-  std::vector<int32_t> cached_ids_;  // the ids whose keys and values the session holds
+  bool no_history = false;
 };
 
 SessionOptions plan_session(const ChatOptions& o, const ModelConfig& config) {
@@ -97,37 +34,66 @@ SessionOptions plan_session(const ChatOptions& o, const ModelConfig& config) {
   return session_options(o.model, 1, capacity);
 }
 
+/// False to leave.
+bool obey(const ChatOrder& order, Conversation& conversation) {
+  switch (order.command) {
+    case ChatCommand::kHelp: note(chat_help()); return true;
+    case ChatCommand::kClear:
+      conversation.clear();
+      note("the conversation starts anew");
+      return true;
+    case ChatCommand::kStats: conversation.set_stats(order.on); return true;
+    case ChatCommand::kExit: return false;
+    case ChatCommand::kThink:
+      if (!conversation.set_thinking(order.on))
+        note("/think: the template of this model has no such switch; Qwen3's has");
+      return true;
+  }
+  return false;
+}
+
+/// False when a signal ended it.
+bool converse(LineReader& reader, Conversation& conversation) {
+  std::string message;
+  for (bool several = false;;) {
+    const LineEvent event = read_message(reader, message, several);
+    if (event == LineEvent::kEnd) return true;
+    if (event == LineEvent::kDiscarded) continue;
+    const ParsedLine line = several ? ParsedLine{{}, message, {}} : parse_line(message);
+    if (line.order || !line.refusal.empty() || !line.text.empty()) reader.remember(message);
+    if (!line.refusal.empty()) note(line.refusal);
+    if (line.order && !obey(*line.order, conversation)) return true;
+    if (!line.text.empty() && !conversation.answer(line.text)) return false;
+  }
+}
+
 int run_chat(ChatOptions o) {
   if (wants_kernel_list(o.model)) return print_kernel_list(o.model);
   use_default_model(o.model);
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
-  const TextModel text = open_text(o.model, *checkpoint, o.sampling);
+  TextModel text = open_text(o.model, *checkpoint, o.sampling);
   text.require_tokenizer("chat", o.model.model);
+  end_answers_at_turns(o.sampling, o.model.model, text);
+  if (!text.sampling_note.empty()) note(text.sampling_note);
   // A wrong template or role is found here, before the weights are read.
   const ChatForm form = chat_form(o.form, o.model.model, checkpoint->config());
-  form.render({{"user", "", {}}});
+  form.encode(*text.tokenizer, {{"user", "", {}}});
   const SessionOptions plan = plan_session(o, checkpoint->config());
   std::unique_ptr<Backend> backend = make_backend(o.model, o.model.threads);
   const LoadedModel loaded = load_model(o.model, *checkpoint, std::move(backend), plan);
   Session session(loaded.model, plan);
-  Chat chat(o, form, loaded, text, session);
-  note(fmt::format("context {} tokens; /clear forgets the conversation, /exit or Ctrl-D leaves",
-                   session.capacity()));
-  for (std::string line; note("> "), std::getline(std::cin, line);) {
-    if (line == "/exit") break;
-    if (line == "/clear")
-      chat.clear();
-    else if (!line.empty())
-      chat.answer(line);
-  }
-  return kExitOk;
+  Conversation conversation({loaded, text, session, form, o.system, o.max_new, o.stats == "on"});
+  const std::unique_ptr<LineReader> reader =
+      make_line_reader(o.no_history ? "" : default_history_file());
+  note(fmt::format("context {} tokens; /help lists commands, Ctrl-D leaves", session.capacity()));
+  return converse(*reader, conversation) ? kExitOk : kExitInterrupted;
 }
 
 }  // namespace
 
 void add_chat_command(CLI::App& program, Action& chosen) {
   auto o = std::make_shared<ChatOptions>();
-  CLI::App* command = program.add_subcommand("chat", "Talk to a model, line by line");
+  CLI::App* command = program.add_subcommand("chat", "Talk to a model");
   add_model_options(*command, o->model);
   add_threads_option(*command, o->model);
   add_template_options(*command, o->form);
@@ -136,6 +102,13 @@ void add_chat_command(CLI::App& program, Action& chosen) {
   command->add_option("-n,--new-tokens", o->max_new, "Tokens of an answer at most")
       ->transform(number_within(int64_t(1), int64_t(1) << 24))
       ->capture_default_str();
+  command->add_option("--stats", o->stats, "Speed and memory after every answer: on or off")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str();
+  command->add_flag("--no-history", o->no_history,
+                    "Neither read nor write the history of typed lines\n"
+                    "(~/.local/state/qwench/chat_history)");
+  command->footer("/help in the conversation lists its commands.");
   command->callback([o, &chosen] { chosen = [o] { return run_chat(*o); }; });
 }
 

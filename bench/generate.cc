@@ -15,11 +15,12 @@ namespace {
 
 double per_second(int64_t n, int64_t ns) { return ns > 0 ? double(n) * 1e9 / double(ns) : 0; }
 
-/// Chooses the next token: on the backend when greedy, else by the sampler.
+/// Chooses the next token: on the backend where it is the argmax of the logits, else by the sampler.
 class Chooser {
  public:
   explicit Chooser(const GenerateArgs& args) : args_(args) {
-    if (!args.text.sampling.greedy) sampler_.emplace(args.text.sampling, args.text.emit_limit);
+    const SamplerOptions& sampling = args.text.sampling;
+    if (sampling.draws() || sampling.processes()) sampler_.emplace(sampling, args.text.emit_limit);
   }
   int32_t choose(const std::vector<int32_t>& history) {
     if (!sampler_) return args_.session.argmax(0, args_.text.emit_limit);
@@ -46,6 +47,11 @@ bool prefill(const GenerateArgs& args, Generated& g) {
 
 }  // namespace
 
+std::string_view name_of(End end) {
+  constexpr std::string_view kNames[] = {"length", "eos", "stop", "interrupted"};
+  return kNames[size_t(end)];
+}
+
 Generated generate(const GenerateArgs& args) {
   Generated g;
   g.history = args.prompt;
@@ -54,19 +60,23 @@ Generated generate(const GenerateArgs& args) {
   g.cached = args.n_cached;
   Chooser chooser(args);
   const int64_t start = now_ns();
-  g.interrupted = !prefill(args, g);
+  if (!prefill(args, g)) g.end = End::kInterrupted;
   const std::vector<int32_t>& stops = args.text.stop_ids;
   int64_t first_token = 0;
-  while (!g.interrupted && int64_t(g.ids.size()) < args.max_new) {
+  while (g.end == End::kLength && int64_t(g.ids.size()) < args.max_new) {
     const int32_t id = chooser.choose(g.history);
     if (g.ids.empty()) first_token = now_ns(), g.ttft_ns = first_token - start;
     g.ids.push_back(id), g.history.push_back(id);
-    if (args.on_token) args.on_token(id);
-    g.interrupted = interrupted();
-    if (g.interrupted || std::find(stops.begin(), stops.end(), id) != stops.end()) break;
-    if (int64_t(g.ids.size()) == args.max_new) break;
-    g.interrupted = !finished([&] { args.session.decode(&id); });
-    g.decode_steps += !g.interrupted;
+    const bool stopped = args.on_token && !args.on_token(id);
+    if (stopped) g.end = End::kStop;
+    if (std::find(stops.begin(), stops.end(), id) != stops.end()) g.end = End::kEos;
+    if (interrupted()) g.end = End::kInterrupted;
+    if (g.end != End::kLength || int64_t(g.ids.size()) == args.max_new) break;
+    if (!finished([&] { args.session.decode(&id); })) {
+      g.end = End::kInterrupted;
+      break;
+    }
+    ++g.decode_steps;
   }
   if (g.decode_steps) g.decode_ns = now_ns() - first_token;
   g.peak_rss_bytes = cpu::peak_rss_bytes();

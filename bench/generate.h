@@ -17,8 +17,13 @@ struct GenerateArgs {
   int64_t n_cached = 0;  // < prompt.size()
   int64_t max_new = 0;
   const Session::OnLogits* on_logits = nullptr;  // of every prompt token
-  std::function<void(int32_t)> on_token;         // each generated id, the stopping one included
+  // Each generated id, the stopping one included; false ends the answer.
+  std::function<bool(int32_t)> on_token;
 };
+
+enum class End { kLength, kEos, kStop, kInterrupted };
+/// "length", "eos", "stop", "interrupted".
+std::string_view name_of(End end);
 
 struct Generated {
   std::vector<int32_t> history;  // prompt and generated ids
@@ -27,10 +32,10 @@ struct Generated {
   int64_t prefill_ns = 0, ttft_ns = 0, decode_ns = 0;
   int64_t peak_rss_bytes = 0;
   std::string backend;
-  bool interrupted = false;
+  End end = End::kLength;
 };
 
-/// Runs until a stop id, max_new tokens or Ctrl-C.
+/// Runs until an id that ends a text, until on_token says so, max_new tokens or Ctrl-C.
 Generated generate(const GenerateArgs& args);
 
 /// The `stats` object of run --json; what there is no measurement of is null.

@@ -13,6 +13,7 @@
 #include "bench/support/list_option.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
+#include "bench/support/seed_option.h"
 #include "bench/support/suggest.h"
 #include "bench/support/table.h"
 #include "bench/sweep/report.h"
@@ -319,7 +320,7 @@ void add_kernels_command(CLI::App& program, Action& chosen) {
   command->add_option("--seconds", o->seconds, "Timing per kernel and token count")
       ->transform(number_within(0.01, 600.0))
       ->capture_default_str();
-  command->add_option("--seed", o->model.seed, "Seed of the inputs")->capture_default_str();
+  add_seed_option(*command, o->model.seed, "Seed of the inputs");
   add_plugin_option(*command, o->model.plugins);
   add_threads_option(*command, o->model);
   command->add_flag("--json", o->json, "One JSON document on stdout");

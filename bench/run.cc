@@ -3,11 +3,13 @@
 #include <CLI/CLI.hpp>
 #include <optional>
 
+#include "bench/answer_text.h"
 #include "bench/commands.h"
 #include "bench/generate.h"
 #include "bench/kernels/kernel_command.h"
 #include "bench/logits_file.h"
 #include "bench/model/default_model.h"
+#include "bench/prompt_text.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/list_option.h"
@@ -15,33 +17,63 @@
 #include "bench/support/output.h"
 #include "bench/support/output_file.h"
 #include "bench/trace_file.h"
+#include "engine/file.h"
 
 namespace qwench::bench {
 
 namespace {
 
+constexpr int64_t kMostPromptBytes = int64_t(1) << 28;  // as much as the tokenizer takes
+
 struct RunOptions {
   ModelOptions model;
   SamplingOptions sampling;
   TemplateOptions form;
-  std::optional<std::string> tokens, prompt, messages;
+  std::optional<std::string> tokens, prompt, file, messages;
   int64_t max_new = 128;
   bool json = false;
   std::string logits, trace;
 };
 
-std::vector<int32_t> prompt_ids(const RunOptions& o, const TextModel& text,
-                                const ModelConfig& config) {
+/// "-" is stdin, what begins with "[" is the JSON itself, anything else a file.
+std::vector<Message> messages_from(const std::string& from) {
+  const size_t first = from.find_first_not_of(" \t\r\n");
+  const bool inline_json = first != from.npos && from[first] == '[';
+  if (!inline_json && from != "-") return read_messages(parse_json_file(from), from);
+  const std::string where = inline_json ? "--messages" : "stdin";
+  return read_messages(parse_json(inline_json ? from : read_stdin(), where), where);
+}
+
+std::vector<int32_t> conversation_ids(const RunOptions& o, const Tokenizer& tokenizer,
+                                      const ModelConfig& config) {
+  ChatForm form = chat_form(o.form, o.model.model, config);
+  const std::vector<Message> messages = messages_from(*o.messages);
+  std::vector<int32_t> ids = form.encode(tokenizer, messages);
+  if (form.parse_special) return ids;
+  form.parse_special = true;
+  if (form.encode(tokenizer, messages) != ids)
+    note("note: special tokens written in messages are text; --parse-special makes them tokens");
+  return ids;
+}
+
+std::string prompt_text(const RunOptions& o) {
+  const std::string& from = o.file ? *o.file : o.prompt ? *o.prompt : "-";
+  if (from == "-") return prompt_of(read_stdin());
+  return o.file ? prompt_of(read_file(from, kMostPromptBytes)) : from;
+}
+
+std::vector<int32_t> prompt_ids(const RunOptions& o, TextModel& text, const ModelConfig& config) {
   std::vector<int32_t> ids;
   if (o.tokens) {
     // The range of the vocabulary is checked below; here only that they are numbers.
     for (int64_t id : parse_list(*o.tokens, "--tokens", 0, INT32_MAX)) ids.push_back(int32_t(id));
-  } else if (o.prompt) {
-    ids = text.require_tokenizer("--prompt", o.model.model).encode(*o.prompt);
-  } else {
+  } else if (o.messages) {
     const Tokenizer& tokenizer = text.require_tokenizer("--messages", o.model.model);
-    const std::vector<Message> messages = read_messages(parse_json_file(*o.messages), *o.messages);
-    ids = tokenizer.encode(chat_form(o.form, o.model.model, config).render(messages));
+    end_answers_at_turns(o.sampling, o.model.model, text);
+    ids = conversation_ids(o, tokenizer, config);
+  } else {
+    const Tokenizer& tokenizer = text.require_tokenizer("--prompt", o.model.model);
+    ids = tokenizer.encode_framed(prompt_text(o));
   }
   if (ids.empty()) fail_usage("prompt: expected at least one token, got none");
   check_token_ids(ids, config.vocab);
@@ -49,14 +81,19 @@ std::vector<int32_t> prompt_ids(const RunOptions& o, const TextModel& text,
 }
 
 void check_options(const RunOptions& o) {
-  const int given =
-      int(o.tokens.has_value()) + int(o.prompt.has_value()) + int(o.messages.has_value());
-  if (given != 1)
-    fail_usage("run: expected one of --tokens, --prompt and --messages, got {}",
-               given == 0 ? "none" : "several");
-  if (!o.form.thinking.empty() && !o.messages) fail_usage("--thinking: only used with --messages");
-  if (!o.form.chat_template.empty() && !o.messages)
-    fail_usage("--chat-template: only used with --messages");
+  const int given = int(o.tokens.has_value()) + int(o.prompt.has_value()) +
+                    int(o.file.has_value()) + int(o.messages.has_value());
+  if (given > 1 || (given == 0 && !stdin_is_fed()))
+    fail_usage(
+        "run: expected one of --tokens, --prompt and --messages, or --file, or a text on stdin, "
+        "got "
+        "{}",
+        given == 0 ? "none" : "several");
+  if (o.messages) return;
+  if (!o.form.thinking.empty()) fail_usage("--thinking: only used with --messages");
+  if (!o.form.chat_template.empty()) fail_usage("--chat-template: only used with --messages");
+  if (o.form.parse_special)
+    fail_usage("--parse-special: only used with --messages; special tokens in a prompt are tokens");
 }
 
 SessionOptions plan_session(const RunOptions& o, int64_t n_prompt) {
@@ -65,34 +102,16 @@ SessionOptions plan_session(const RunOptions& o, int64_t n_prompt) {
   return session;
 }
 
-/// Prints the text as it comes, or the ids where there is no tokenizer.
-class Stream {
- public:
-  Stream(const TextModel& text, bool silent) : text_(text), silent_(silent) {
-    if (text.tokenizer) decoder_.emplace(*text.tokenizer);
-  }
-  void push(int32_t id) {
-    if (silent_) return;
-    if (!decoder_) print(fmt::format("{}{}", any_ ? " " : "", id));
-    if (text_.has_text(id)) print(decoder_->push(id));
-    any_ = true;
-  }
-  void finish() {
-    if (silent_ || !any_) return;
-    print((decoder_ ? decoder_->finish() : "") + "\n");
-  }
-
- private:
-  const TextModel& text_;
-  bool silent_, any_ = false;
-  std::optional<StreamDecoder> decoder_;
-};
-
-OrderedJson result_json(const Generated& g, const TextModel& text) {
+OrderedJson result_json(const Generated& g, const TextModel& text, const AnswerText& answer) {
   OrderedJson plain = nullptr;
-  if (text.tokenizer) plain = text.plain_text(g.ids);
+  if (text.tokenizer) plain = answer.text();
   const std::vector<int32_t> prompt(g.history.begin(), g.history.begin() + g.prompt_tokens);
-  return {{"prompt_ids", prompt}, {"ids", g.ids}, {"text", plain}, {"stats", stats_json(g)}};
+  return {{"prompt_ids", prompt},
+          {"ids", g.ids},
+          {"text", plain},
+          {"finish_reason", name_of(g.end)},
+          {"seed", text.sampling.seed},
+          {"stats", stats_json(g)}};
 }
 
 int run_prompt(RunOptions o) {
@@ -101,7 +120,8 @@ int run_prompt(RunOptions o) {
   use_default_model(o.model);
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
   const ModelConfig& config = checkpoint->config();
-  const TextModel text = open_text(o.model, *checkpoint, o.sampling);
+  TextModel text = open_text(o.model, *checkpoint, o.sampling);
+  if (!text.sampling_note.empty()) note(text.sampling_note);
   const std::vector<int32_t> prompt = prompt_ids(o, text, config);
   const int64_t n_prompt = int64_t(prompt.size());
   const SessionOptions plan = plan_session(o, n_prompt);
@@ -114,22 +134,22 @@ int run_prompt(RunOptions o) {
   const LoadedModel loaded = load_model(o.model, *checkpoint, std::move(backend), plan);
   Session session(loaded.model, plan);
   const InterruptGuard guard;
-  Stream stream(text, o.json);
+  AnswerText answer(text, !o.json);
   const Session::OnLogits on_logits = [&](int64_t first, int64_t n, const float* values) {
     logits->append(first, n, values);
   };
   GenerateArgs args{session, *loaded.backend, text, prompt, 0, o.max_new, nullptr, {}};
   if (logits) args.on_logits = &on_logits;
-  args.on_token = [&](int32_t id) { stream.push(id); };
+  args.on_token = [&](int32_t id) { return answer.push(id); };
   std::optional<Trace> trace;
   if (!o.trace.empty()) loaded.backend->trace = &trace.emplace(kTraceEvents);
   const Generated generated = generate(args);
-  stream.finish();
+  answer.finish();
   if (trace) write_trace(*trace, o.trace);
   if (logits) logits->close();
-  if (o.json) print(to_text(result_json(generated, text)));
+  if (o.json) print(to_text(result_json(generated, text, answer)));
   note(stats_line(generated));
-  return generated.interrupted ? kExitInterrupted : kExitOk;
+  return generated.end == End::kInterrupted ? kExitInterrupted : kExitOk;
 }
 
 }  // namespace
@@ -142,9 +162,15 @@ void add_run_command(CLI::App& program, Action& chosen) {
   add_output_option(*command, "--trace", o->trace,
                     "Write the time of every op to this file, for Perfetto");
   command->add_option("--tokens", o->tokens, "Prompt as token ids: 1,2,3");
-  command->add_option("--prompt", o->prompt, "Prompt as raw text, no template");
+  command->add_option(
+      "--prompt", o->prompt,
+      "Prompt as raw text, no template; special tokens in it are tokens; - is stdin,\n"
+      "as is a pipe when no prompt is given");
+  command->add_option("-f,--file", o->file,
+                      "Prompt as raw text in this file; its last line end is left out");
   command->add_option("--messages", o->messages,
-                      "Prompt as a JSON array of {\"role\",\"content\"}");
+                      "Prompt as a JSON array of {\"role\",\"content\"}: a file, - for stdin, or "
+                      "the array");
   add_template_options(*command, o->form);
   command->add_option("-n,--new-tokens", o->max_new, "Tokens to generate at most")
       ->transform(number_within(int64_t(0), int64_t(1) << 24))

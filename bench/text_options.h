@@ -20,26 +20,30 @@ namespace qwench::bench {
 /// What the command line says; the rest comes from generation_config.json.
 struct SamplingOptions {
   bool greedy = false, ignore_eos = false;
+  std::vector<std::string> stop;
   std::optional<double> temperature, top_p, min_p, repetition_penalty, presence_penalty;
   std::optional<int64_t> top_k;
 };
 
-/// --greedy --ignore-eos --temperature --top-k --top-p --min-p --repetition-penalty
+/// --greedy --ignore-eos --stop --temperature --top-k --top-p --min-p --repetition-penalty
 /// --presence-penalty.
 void add_sampling_options(CLI::App& command, SamplingOptions& options);
 
 struct TemplateOptions {
   std::string thinking, chat_template;  // "": what the template does without, the model's template
+  bool parse_special = false;
 };
 
-/// --thinking on|off and --chat-template.
+/// --thinking on|off, --chat-template and --parse-special.
 void add_template_options(CLI::App& command, TemplateOptions& options);
 
 struct TextModel {
   std::unique_ptr<Tokenizer> tokenizer;  // null: the model has none
   SamplerOptions sampling;
-  std::vector<int32_t> stop_ids;  // empty with --ignore-eos
-  int64_t emit_limit = 0;         // only ids below may be chosen
+  std::vector<int32_t> stop_ids;        // that end a text; empty with --ignore-eos
+  std::vector<std::string> stop_texts;  // --stop, and those of the model's file
+  std::string sampling_note;            // keys of that file which are not honoured, "" for none
+  int64_t emit_limit = 0;               // only ids below may be chosen
 
   /// True for the ids that have text; the rest pads the vocabulary.
   bool has_text(int32_t id) const { return tokenizer && id < tokenizer->size(); }
@@ -54,17 +58,23 @@ struct TextModel {
 TextModel open_text(const ModelOptions& model, const Checkpoint& checkpoint,
                     const SamplingOptions& options);
 
-/// How a model's conversations are rendered, settled once.
+/// How a model's conversations are rendered and tokenised, settled once.
 struct ChatForm {
   ChatTemplate chat_template;
   Thinking thinking;
+  bool parse_special;  // special tokens written in messages are tokens; else they are text
 
-  std::string render(const std::vector<Message>& messages) const {
-    return render_chat(chat_template, messages, true, thinking);
-  }
+  bool has_thinking_switch() const { return chat_template == ChatTemplate::kQwen3; }
+  std::vector<int32_t> encode(const Tokenizer& tokenizer,
+                              const std::vector<Message>& messages) const;
 };
 /// The template asked for, or that of the model. UsageError, Error on one that is not known.
 ChatForm chat_form(const TemplateOptions& options, const std::string& folder,
                    const ModelConfig& config);
+
+/// Makes the end of a turn end the answer, whatever the model's files say ends a text. Error where
+/// the tokenizer does not have the tokens that begin and end turns.
+void end_answers_at_turns(const SamplingOptions& options, const std::string& model,
+                          TextModel& text);
 
 }  // namespace qwench::bench

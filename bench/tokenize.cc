@@ -37,7 +37,7 @@ int answer_lines(const Tokenizer& tokenizer) {
   for (std::string line; std::getline(std::cin, line);) {
     const std::string where = fmt::format("line {}", ++number);
     const std::string text = read_string(parse_json(line, where), "text", where);
-    const std::vector<int32_t> ids = tokenizer.encode(text);
+    const std::vector<int32_t> ids = tokenizer.encode_framed(text);
     print(to_line({{"ids", ids},
                    {"decoded", tokenizer.decode(ids, false)},
                    {"plain", tokenizer.decode(ids, true)}}));
@@ -46,7 +46,7 @@ int answer_lines(const Tokenizer& tokenizer) {
 }
 
 int show_tokens(const Tokenizer& tokenizer, const std::string& text) {
-  const std::vector<int32_t> ids = tokenizer.encode(text);
+  const std::vector<int32_t> ids = tokenizer.encode_framed(text);
   std::string list, pieces;
   for (int32_t id : ids) {
     list += fmt::format("{}{}", list.empty() ? "" : ",", id);
@@ -73,6 +73,10 @@ void add_tokenize_command(CLI::App& program, Action& chosen) {
   command->add_option("-m,--model", o->path, "Model folder or tokenizer file")->required();
   command->add_flag("--jsonl", o->jsonl,
                     "Answer {\"text\"} lines with {\"ids\",\"decoded\",\"plain\"}");
+  command->footer(
+      "As `run --prompt` has them: special tokens written in the text are tokens, and what the\n"
+      "tokenizer's files put around a text (a BOS token) is there too. stdin is taken byte by "
+      "byte.");
   CLI::Option* text = command->add_option("text", o->text, "The text (default: stdin)");
   command->callback([o, text, &chosen] {
     chosen = [o, given = text->count() > 0] { return run_tokenize(*o, given); };

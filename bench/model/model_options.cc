@@ -7,6 +7,7 @@
 #include "bench/support/interrupt.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
+#include "bench/support/seed_option.h"
 #include "bench/support/suggest.h"
 #include "bench/support/table.h"
 #include "cpu/cpu_backend.h"
@@ -42,7 +43,7 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
       ->capture_default_str();
   command.add_option("--ctx", o.capacity, "Positions to reserve (default: what the run needs)")
       ->transform(number_within(int64_t(1), int64_t(1) << 31));
-  command.add_option("--seed", o.seed, "Seed of random numbers")->capture_default_str();
+  add_seed_option(command, o.seed, "Seed of random numbers");
   command.add_flag("--mmap", o.mmap, "Map the files instead of reading them");
   command.add_flag("--check-finite", o.check_finite,
                    "Name the first op that makes a NaN or Inf (slow)");

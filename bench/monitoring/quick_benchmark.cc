@@ -25,7 +25,7 @@ std::vector<int32_t> prompt_of(const QuickOptions& o, const Checkpoint& checkpoi
   const int64_t vocab = checkpoint.config().vocab;
   std::vector<int32_t> ids;
   if (!o.prompt.empty())
-    ids = text.require_tokenizer("--prompt", o.model.model).encode(o.prompt);
+    ids = text.require_tokenizer("--prompt", o.model.model).encode_framed(o.prompt);
   else
     ids = text.tokenizer ? text.tokenizer->encode(kSentence)
                          : random_ids(kFixedIds, vocab, o.model.seed);

@@ -7,9 +7,11 @@
 
 #include "bench/support/number_option.h"
 #include "bench/support/output_file.h"
+#include "bench/support/seed_option.h"
 #include "engine/file.h"
 #include "engine/quantize/format.h"
 #include "engine/text/tokenizer.h"
+#include "engine/text/utf8.h"
 
 namespace qwench::bench {
 
@@ -37,7 +39,7 @@ std::vector<int32_t> encode_text(const QuantizeOptions& o, const Checkpoint& che
         "--calibration: expected a tokenizer in {}, found none (tokenizer.json, vocab.json + "
         "merges.txt, qwen.tiktoken or tokenizer.model; tokenizer.ggml.* in a GGUF file)",
         o.model);
-  return tokenizer->encode(read_file(o.calibration, kMaxTextBytes));
+  return tokenizer->encode_framed(text_of_file(read_file(o.calibration, kMaxTextBytes)));
 }
 
 }  // namespace
@@ -74,7 +76,7 @@ void add_quantize_options(CLI::App& command, QuantizeOptions& o) {
   command.add_flag("--json", o.json, "One JSON document on stdout");
   command.add_option("-t,--threads", o.threads, "Threads (default: physical cores)")
       ->transform(number_within(int64_t(1), int64_t(1024)));
-  command.add_option("--seed", o.seed, "Seed of random weights")->capture_default_str();
+  add_seed_option(command, o.seed, "Seed of random weights");
   command.add_flag("--mmap", o.mmap, "Map the model's files instead of reading them");
 }
 

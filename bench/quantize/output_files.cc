@@ -74,6 +74,12 @@ QuantizedTypes types_of(const std::vector<PlannedPart>& plan, const TypeRules& r
 std::vector<std::string> write_gguf(const QuantizeOptions& o, const Checkpoint& source,
                                     const std::vector<PlannedPart>& plan, const Partial& partial) {
   GgufWriter writer(o.out, source.config(), gguf_text_keys(source.path(), source.config()));
+  const std::vector<std::string> lost = sampling_without_gguf_key(source.path());
+  if (!lost.empty())
+    note(
+        fmt::format("note: generation_config.json: GGUF has no key for {}; give it on the command "
+                    "line",
+                    fmt::join(lost, ", ")));
   for (const PlannedPart& part : plan)
     for (const PlannedTensor& t : part.tensors) writer.add(t.to);
   std::vector<char> chunk;

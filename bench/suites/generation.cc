@@ -29,6 +29,7 @@ Generation GenerationSession::generate(const std::vector<int32_t>& prompt, int64
     const int64_t now = now_ns();
     if (before != start) g.token_ns.push_back(double(now - before));
     before = now;
+    return true;
   };
   const GenerateArgs args{session_, *loaded_.backend, text_, prompt, 0, n_new, nullptr, on_token};
   Generated generated = qwench::bench::generate(args);
@@ -36,7 +37,7 @@ Generation GenerationSession::generate(const std::vector<int32_t>& prompt, int64
   g.prompt_tokens = generated.prompt_tokens;
   g.first_token_ns = double(generated.ttft_ns);
   g.ids = std::move(generated.ids);
-  g.interrupted = generated.interrupted;
+  g.interrupted = generated.end == End::kInterrupted;
   return g;
 }
 

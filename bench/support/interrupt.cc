@@ -11,7 +11,7 @@ volatile std::sig_atomic_t seen = 0;
 int guards = 0;  // of the main thread, the only one that makes them
 
 extern "C" void on_interrupt(int signal) {
-  seen = 1;
+  seen = signal;
   std::signal(signal, SIG_DFL);
 }
 
@@ -33,5 +33,7 @@ InterruptGuard::~InterruptGuard() {
 }
 
 bool interrupted() { return seen != 0; }
+
+bool terminated() { return seen == SIGTERM; }
 
 }  // namespace qwench::bench

@@ -17,6 +17,8 @@ class InterruptGuard {
 
 /// True once a signal came in the scope of a guard. Model passes and loading ask it, and end by Cancelled.
 bool interrupted();
+/// True when it was SIGTERM, which is meant for the program, where Ctrl-C may be for an answer.
+bool terminated();
 
 /// Runs it; false when it was cancelled.
 template <class Work>

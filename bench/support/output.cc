@@ -7,20 +7,23 @@
 #include <cmath>
 #include <cstdio>
 
+#include "bench/support/terminal.h"
 #include "engine/check.h"
 #include "engine/file.h"
 
 namespace qwench::bench {
 
 void print(std::string_view text) {
-  const size_t written = std::fwrite(text.data(), 1, text.size(), stdout);
-  if (written != text.size() || std::fflush(stdout) != 0)
+  const std::string shown = for_descriptor(STDOUT_FILENO, text);
+  const size_t written = std::fwrite(shown.data(), 1, shown.size(), stdout);
+  if (written != shown.size() || std::fflush(stdout) != 0)
     fail("stdout: expected to write {} bytes, got an error (closed pipe or full disk)",
-         text.size());
+         shown.size());
 }
 
 void note(std::string_view text) {
-  std::fprintf(stderr, "%.*s\n", int(text.size()), text.data());
+  const std::string line = for_descriptor(STDERR_FILENO, text) + "\n";
+  std::fwrite(line.data(), 1, line.size(), stderr);
   std::fflush(stderr);
 }
 
@@ -67,8 +70,9 @@ void Progress::show(std::string_view text) {
   const int64_t now = now_ns();
   if (!terminal_ || (shown_ && now - last_ns_ < 100'000'000)) return;
   erase();
-  last_ns_ = now, shown_ = text.size();
-  std::fprintf(stderr, "%.*s", int(text.size()), text.data());
+  const std::string shown = visible(text);
+  last_ns_ = now, shown_ = shown.size();
+  std::fwrite(shown.data(), 1, shown.size(), stderr);
   std::fflush(stderr);
 }
 

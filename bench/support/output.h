@@ -7,9 +7,10 @@
 
 namespace qwench::bench {
 
-/// Writes to stdout and flushes; Error when stdout is closed or full.
+/// Writes to stdout and flushes; Error when stdout is closed or full. A terminal gets control
+/// characters made visible, see terminal.h.
 void print(std::string_view text);
-/// One line to stderr.
+/// One line to stderr, likewise.
 void note(std::string_view text);
 
 /// The document indented by two; bytes that are not UTF-8 become U+FFFD. Ends with a newline.

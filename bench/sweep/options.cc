@@ -27,6 +27,13 @@ struct Value {
 
   std::string text() const { return read_string(config, key, path); }
   int64_t integer(int64_t min, int64_t max) const { return read_int(config, key, min, max, path); }
+  uint64_t seed() const {
+    const Json& value = config.at(std::string(key));
+    if (!value.is_number_unsigned())
+      fail("{}: {}: expected an integer from 0 to {}, got {}", path, key, UINT64_MAX,
+           describe(value));
+    return value.get<uint64_t>();
+  }
   bool flag() const { return read_bool(config, key, false, path); }
   /// [1, 2] as "1,2".
   std::string list() const {
@@ -95,8 +102,7 @@ constexpr Key kKeys[] = {
      [](BenchOptions& o, const Value& v) { o.model.prefill_chunk = v.integer(1, 1 << 20); }},
     {"ctx", "--ctx",
      [](BenchOptions& o, const Value& v) { o.model.capacity = v.integer(0, int64_t(1) << 31); }},
-    {"seed", "--seed",
-     [](BenchOptions& o, const Value& v) { o.model.seed = uint64_t(v.integer(0, INT64_MAX)); }},
+    {"seed", "--seed", [](BenchOptions& o, const Value& v) { o.model.seed = v.seed(); }},
     {"mmap", "--mmap", [](BenchOptions& o, const Value& v) { o.model.mmap = v.flag(); }},
     {"check_finite", "--check-finite",
      [](BenchOptions& o, const Value& v) { o.model.check_finite = v.flag(); }},

@@ -35,6 +35,10 @@ EncodedPair encode_pair(const Tokenizer& tokenizer, const std::string& context,
   pair.tokens = tokenizer.encode(context + continuation);
   pair.n_context = int64_t(tokenizer.encode(start).size());
   if (pair.n_context == 0) fail("{}: expected text before the answer, got none", where);
+  // What the files put before a text; what they put after one is never scored.
+  const std::vector<int32_t>& before = tokenizer.framing().before;
+  pair.tokens.insert(pair.tokens.begin(), before.begin(), before.end());
+  pair.n_context += int64_t(before.size());
   if (pair.n_continuation() < 1)
     fail("{}: expected the answer {} to add at least one token, got none", where,
          in_quotes(continuation));

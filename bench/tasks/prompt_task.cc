@@ -88,7 +88,7 @@ std::vector<std::vector<int32_t>> PromptTask::encode(const TaskRun& run) const {
   const Tokenizer& tokenizer = require_tokenizer(run, *this);
   std::vector<std::vector<int32_t>> prompts;
   for (const PromptItem& item : items_) {
-    prompts.push_back(tokenizer.encode(item.prompt));
+    prompts.push_back(tokenizer.encode_framed(item.prompt));
     if (prompts.back().empty())
       fail("{}: expected a prompt of at least one token, got none", item.where);
   }

@@ -3,6 +3,7 @@
 #include "engine/text/added_tokens.h"
 
 #include "engine/check.h"
+#include "engine/text/tokenizer.h"
 
 namespace qwench {
 
@@ -27,6 +28,10 @@ void AddedTokenTrie::insert(std::string_view content, int32_t id) {
     node = next;
   }
   nodes_[size_t(node)] = id;
+}
+
+bool is_control_name(std::string_view content) {
+  return content == kTurnStart || content == kTurnEnd || content == kTextEnd;
 }
 
 std::optional<AddedTokenTrie::Match> AddedTokenTrie::find(std::string_view text,

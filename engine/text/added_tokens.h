@@ -42,4 +42,8 @@ class AddedTokenTrie {
 
 constexpr size_t kMaxAddedTokenBytes = 512;
 
+/// The tokens that begin and end turns and texts. They are control tokens whatever a file calls them:
+/// some conversions list them among the words.
+bool is_control_name(std::string_view content);
+
 }  // namespace qwench

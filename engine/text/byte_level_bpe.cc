@@ -56,6 +56,18 @@ const MergeTable::Merge* MergeTable::find(int32_t left, int32_t right) const {
   return slot.pair == UINT64_MAX ? nullptr : &slot.merge;
 }
 
+std::vector<MergeTable::Entry> MergeTable::by_rank() const {
+  std::vector<Entry> entries;
+  entries.reserve(used_);
+  for (const Slot& slot : slots_)
+    if (slot.pair != UINT64_MAX)
+      entries.push_back({int32_t(slot.pair >> 32), int32_t(slot.pair & UINT32_MAX), slot.merge});
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return a.merge.rank != b.merge.rank ? a.merge.rank < b.merge.rank : a.left < b.left;
+  });
+  return entries;
+}
+
 /// A piece under work is a linked list of symbols and a heap of the merges that were possible when
 /// they were pushed, lowest rank and then leftmost first. An entry that is out of date when it
 /// comes up is skipped: the pair that stands at its place now does not merge with its rank.
@@ -66,6 +78,7 @@ struct ByteLevelBpe::Work {
   std::vector<Symbol> symbols;
   std::vector<uint64_t>
       heap;                  // rank << 32 | index of the left symbol: small, so sifting stays cheap
+  std::string run;           // normalised text since the last added token
   std::vector<int32_t> ids;  // the result
 
   const MergeTable::Merge* merge_at(const MergeTable& merges, int32_t at) const {
@@ -118,7 +131,10 @@ void ByteLevelBpe::place_added(std::string_view where) {
     special_[id] = token.special;
     const std::string content =
         token.normalized && parts_.nfc ? to_nfc(token.content) : token.content;
-    (token.normalized ? normalized_added_ : raw_added_).insert(content, token.id);
+    const bool word = !token.special && !is_control_name(token.content);
+    for (AddedTries* tries : {&added_, &words_})
+      if (tries == &added_ || word)
+        (token.normalized ? tries->normalized : tries->raw).insert(content, token.id);
   }
 }
 
@@ -141,42 +157,55 @@ void ByteLevelBpe::index_bytes(std::string_view where) {
   }
 }
 
-std::vector<int32_t> ByteLevelBpe::encode(std::string_view text, bool parse_special) const {
+std::vector<int32_t> ByteLevelBpe::encode_parts(std::string_view text,
+                                                const std::vector<TextRange>& literal) const {
   if (text.size() > kMaxText)
     fail("text: expected at most {} bytes, got {}; split it", kMaxText, text.size());
-  std::string valid;
-  if (!is_utf8(text)) text = valid = replace_invalid_utf8(text);
   Work work;
-  for (size_t at = 0; at < text.size();) {
-    const auto match = parse_special ? raw_added_.find(text, at) : std::nullopt;
-    const std::string_view between = text.substr(at, match ? match->begin - at : text.npos);
-    if (parts_.nfc)
-      encode_normalized(to_nfc(between), parse_special, work);
-    else
-      encode_normalized(between, parse_special, work);
-    if (!match) break;
-    work.ids.push_back(match->id);
-    at = match->end;
+  for (const TextPart& part : split_parts(text, literal)) {
+    const AddedTries& tries = part.literal ? words_ : added_;
+    std::string valid;
+    std::string_view rest = part.text;
+    if (!is_utf8(rest)) rest = valid = replace_invalid_utf8(rest);
+    for (size_t at = 0; at < rest.size();) {
+      const auto match = tries.raw.find(rest, at);
+      encode_between(rest.substr(at, match ? match->begin - at : rest.npos), tries.normalized,
+                     work);
+      if (!match) break;
+      end_run(work);
+      work.ids.push_back(match->id);
+      at = match->end;
+    }
   }
+  end_run(work);
   return std::move(work.ids);
 }
 
-void ByteLevelBpe::encode_normalized(std::string_view text, bool parse_special, Work& work) const {
+/// Normalised part by part: the templates that parts come from end in characters that compose with
+/// nothing, so that the whole text would give the same.
+void ByteLevelBpe::encode_between(std::string_view text, const AddedTokenTrie& normalized,
+                                  Work& work) const {
+  std::string composed;
+  if (parts_.nfc) text = composed = to_nfc(text);
   for (size_t at = 0; at < text.size();) {
-    const auto match = parse_special ? normalized_added_.find(text, at) : std::nullopt;
-    encode_pieces(text.substr(at, match ? match->begin - at : text.npos), work);
+    const auto match = normalized.find(text, at);
+    work.run += text.substr(at, match ? match->begin - at : text.npos);
     if (!match) break;
+    end_run(work);
     work.ids.push_back(match->id);
     at = match->end;
   }
 }
 
-void ByteLevelBpe::encode_pieces(std::string_view text, Work& work) const {
-  for (size_t at = 0; at < text.size();) {
-    const size_t length = next_piece(parts_.rule, text, at);
-    merge_piece(text.substr(at, length), work);
+/// The pieces of the text since the last added token.
+void ByteLevelBpe::end_run(Work& work) const {
+  const std::string_view run = work.run;
+  for (size_t at = 0; at < run.size();) {
+    const size_t length = next_piece(parts_.rule, run, at);
+    merge_piece(run.substr(at, length), work);
     at += length;
   }
+  work.run.clear();
 }
 
 /// O(n log n): every merge removes a symbol and pushes at most two candidates.

@@ -27,6 +27,13 @@ class MergeTable {
   bool insert(int32_t left, int32_t right, Merge merge);
   const Merge* find(int32_t left, int32_t right) const;
 
+  struct Entry {
+    int32_t left, right;
+    Merge merge;
+  };
+  /// All of them, lowest rank first.
+  std::vector<Entry> by_rank() const;
+
  private:
   struct Slot {
     uint64_t pair = UINT64_MAX;  // no pair: ids are below 2^31
@@ -52,10 +59,12 @@ class ByteLevelBpe : public Tokenizer {
   /// token is there twice, or one of the 256 bytes has no token.
   ByteLevelBpe(BpeParts parts, std::string_view where);
 
-  std::vector<int32_t> encode(std::string_view text, bool parse_special = true) const override;
+  std::vector<int32_t> encode_parts(std::string_view text,
+                                    const std::vector<TextRange>& literal) const override;
   std::string token_bytes(int32_t id) const override;
   bool is_special(int32_t id) const override;
   int32_t size() const override { return int32_t(parts_.tokens.size()); }
+  const BpeParts& parts() const { return parts_; }
   std::optional<int32_t> find(std::string_view token) const override;
 
  private:
@@ -63,15 +72,19 @@ class ByteLevelBpe : public Tokenizer {
   void place_added(std::string_view where);
   void index_bytes(std::string_view where);
   void check_id(int32_t id) const;
-  void encode_normalized(std::string_view text, bool parse_special, Work& work) const;
-  void encode_pieces(std::string_view text, Work& work) const;
+  struct AddedTries {
+    AddedTokenTrie raw, normalized;
+  };
+  void encode_between(std::string_view text, const AddedTokenTrie& normalized, Work& work) const;
+  void end_run(Work& work) const;
   void merge_piece(std::string_view piece, Work& work) const;
 
   BpeParts parts_;
   std::array<int32_t, 256> byte_ids_{};
   std::vector<bool> special_;
   std::unordered_map<std::string, int32_t> added_ids_;
-  AddedTokenTrie raw_added_, normalized_added_;
+  AddedTries added_;  // all of them
+  AddedTries words_;  // without the special ones: what is found in literal text
 };
 
 }  // namespace qwench

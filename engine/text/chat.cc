@@ -27,20 +27,35 @@ std::string_view strip_right(std::string_view text) {
   return text.substr(0, text.find_last_not_of('\n') + 1);
 }
 
-void put_turn(std::string& out, std::string_view role, std::string_view content) {
-  out.append("<|im_start|>").append(role).append("\n").append(content).append("<|im_end|>\n");
+/// A conversation being put together, told apart by who brought the text.
+class Rendering {
+ public:
+  Rendering& text(std::string_view of_template) {
+    out_.text.append(of_template);
+    return *this;
+  }
+  Rendering& content(std::string_view of_message) {
+    const size_t begin = out_.text.size();
+    out_.text.append(of_message);
+    if (!of_message.empty()) out_.content.push_back({begin, out_.text.size()});
+    return *this;
+  }
+  Rendering& turn(std::string_view role) { return text(kTurnStart).text(role).text("\n"); }
+  Rendering& end_turn() { return text(kTurnEnd).text("\n"); }
+
+  RenderedChat take() { return std::move(out_); }
+
+ private:
+  RenderedChat out_;
+};
+
+void put_chatml(const std::vector<Message>& messages, Rendering& to) {
+  for (const Message& message : messages) to.turn(message.role).content(message.content).end_turn();
 }
 
-std::string render_chatml(const std::vector<Message>& messages) {
-  std::string out;
-  for (const Message& message : messages) put_turn(out, message.role, message.content);
-  return out;
-}
-
-std::string render_with_system(const std::vector<Message>& messages, const char* system) {
-  std::string out;
-  if (messages[0].role != "system") put_turn(out, "system", system);
-  return out + render_chatml(messages);
+void put_with_system(const std::vector<Message>& messages, const char* system, Rendering& to) {
+  if (messages[0].role != "system") to.turn("system").text(system).end_turn();
+  put_chatml(messages, to);
 }
 
 /// The last turn of the user that is not the result of a tool; the last message when there is none.
@@ -71,39 +86,36 @@ Answer split_answer(const Message& message) {
   return {strip_left(reasoning), strip_left(text.substr(text.rfind(kEnd) + kEnd.size()))};
 }
 
-void put_qwen3_answer(std::string& out, const Message& message, bool after_query, bool last) {
+void put_qwen3_answer(const Message& message, bool after_query, bool last, Rendering& to) {
   const Answer answer = split_answer(message);
+  to.turn(message.role);
   if (!after_query || !(last || !answer.reasoning.empty())) {
-    put_turn(out, message.role, answer.content);
+    to.content(answer.content).end_turn();
     return;
   }
-  std::string content = "<think>\n";
-  content.append(strip_left(strip_right(answer.reasoning))).append("\n</think>\n\n");
-  content.append(strip_left(answer.content));
-  put_turn(out, message.role, content);
+  to.text("<think>\n").content(strip_left(strip_right(answer.reasoning)));
+  to.text("\n</think>\n\n").content(strip_left(answer.content)).end_turn();
 }
 
-std::string render_qwen3(const std::vector<Message>& messages) {
-  std::string out;
+void put_qwen3(const std::vector<Message>& messages, Rendering& to) {
   const size_t query = last_query(messages);
   for (size_t i = 0; i < messages.size(); ++i) {
-    if (messages[i].role == "assistant")
-      put_qwen3_answer(out, messages[i], i > query, i + 1 == messages.size());
+    const Message& message = messages[i];
+    if (message.role == "assistant")
+      put_qwen3_answer(message, i > query, i + 1 == messages.size(), to);
     else
-      put_turn(out, messages[i].role, messages[i].content);
+      to.turn(message.role).content(message.content).end_turn();
   }
-  return out;
 }
 
-std::string render_turns(ChatTemplate form, const std::vector<Message>& messages) {
+void put_turns(ChatTemplate form, const std::vector<Message>& messages, Rendering& to) {
   switch (form) {
-    case ChatTemplate::kQwen2: return render_with_system(messages, kQwen2System);
-    case ChatTemplate::kQwen25: return render_with_system(messages, kQwen25System);
-    case ChatTemplate::kQwen3: return render_qwen3(messages);
-    case ChatTemplate::kChatMl: return render_chatml(messages);
+    case ChatTemplate::kQwen2: return put_with_system(messages, kQwen2System, to);
+    case ChatTemplate::kQwen25: return put_with_system(messages, kQwen25System, to);
+    case ChatTemplate::kQwen3: return put_qwen3(messages, to);
+    case ChatTemplate::kChatMl: return put_chatml(messages, to);
   }
   QWENCH_CHECK(false);
-  return {};
 }
 
 void check_role(const std::string& role, size_t index, const std::string& where) {
@@ -136,17 +148,18 @@ Message read_message(const Json& object, size_t index, const std::string& where)
 
 }  // namespace
 
-std::string render_chat(ChatTemplate form, const std::vector<Message>& messages,
-                        bool add_generation_prompt, Thinking thinking) {
+RenderedChat render_chat(ChatTemplate form, const std::vector<Message>& messages,
+                         bool add_generation_prompt, Thinking thinking) {
   if (messages.empty()) fail("chat: expected at least one message, got none");
   for (size_t i = 0; i < messages.size(); ++i) check_role(messages[i].role, i, "chat");
-  std::string out = render_turns(form, messages);
+  Rendering rendering;
+  put_turns(form, messages, rendering);
   if (add_generation_prompt) {
-    out += "<|im_start|>assistant\n";
+    rendering.turn("assistant");
     if (form == ChatTemplate::kQwen3 && thinking == Thinking::kOff)
-      out += "<think>\n\n</think>\n\n";
+      rendering.text("<think>\n\n</think>\n\n");
   }
-  return out;
+  return rendering.take();
 }
 
 std::vector<Message> read_messages(const Json& array, const std::string& where) {

@@ -1,8 +1,7 @@
 // Conversations as the text the model was trained on: template forms written by hand and compared byte
 // for byte with recorded output. A template in a file is recognised, never run.
-// Injection: content goes in as it is, as in the published templates, so "<|im_end|>" in it ends
-// its turn once the text is tokenised with added tokens recognised. Who does not trust the content
-// refuses such text before rendering it.
+// Injection: content goes in as it is, as in the published templates. The ranges that it fills are
+// known, so that "<|im_end|>" in it can stay text when the conversation is tokenised.
 #pragma once
 #include <optional>
 #include <string>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "engine/json.h"
+#include "engine/text/tokenizer.h"
 
 namespace qwench {
 
@@ -21,10 +21,15 @@ struct Message {
 enum class ChatTemplate { kQwen2, kQwen25, kQwen3, kChatMl };  // ChatML: the turns and nothing else
 enum class Thinking { kDefault, kOn, kOff };                   // means something to Qwen3 only
 
+struct RenderedChat {
+  std::string text;
+  std::vector<TextRange> content;  // what the messages brought; the rest is the template's
+};
+
 /// The prompt. Qwen3 keeps the thoughts of assistant turns only after the last question of the
 /// user. Error without messages or on a role other than the three.
-std::string render_chat(ChatTemplate form, const std::vector<Message>& messages,
-                        bool add_generation_prompt, Thinking thinking);
+RenderedChat render_chat(ChatTemplate form, const std::vector<Message>& messages,
+                         bool add_generation_prompt, Thinking thinking);
 
 /// [{"role": ..., "content": ...}, ...]. Error on anything else, and on tools, which are not
 /// supported.

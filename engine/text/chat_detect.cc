@@ -7,6 +7,7 @@
 #include "engine/file.h"
 #include "engine/text/chat.h"
 #include "engine/text/load_gguf.h"
+#include "engine/text/utf8.h"
 
 namespace qwench {
 namespace {
@@ -26,10 +27,20 @@ constexpr KnownTemplate kKnown[] = {
     {0x8c04ce7f2fac0095, ChatTemplate::kChatMl},  // models/qwench-tiny, 198 bytes
 };
 
+/// Line ends count as "\n", as Jinja reads them; a mark of the encoding is no part of the text.
 uint64_t hash_template(std::string_view text) {
+  if (text.substr(0, kByteOrderMark.size()) == kByteOrderMark)
+    text.remove_prefix(kByteOrderMark.size());
   text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
   uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : text) hash = (hash ^ uint8_t(c)) * 0x100000001b3;
+  for (size_t at = 0; at < text.size(); ++at) {
+    char c = text[at];
+    if (c == '\r') {
+      if (at + 1 < text.size() && text[at + 1] == '\n') continue;
+      c = '\n';
+    }
+    hash = (hash ^ uint8_t(c)) * 0x100000001b3;
+  }
   return hash;
 }
 
@@ -69,8 +80,14 @@ struct FoundTemplate {
 std::optional<FoundTemplate> find_template(const std::string& name) {
   const std::string model = model_source(name);
   if (is_gguf_file(model)) {
-    const std::string text = gguf_chat_template(read_gguf_header(model));
-    return text.empty() ? std::nullopt : std::optional(FoundTemplate{text, model});
+    const GgufHeader header = read_gguf_header(model);
+    const std::string text = gguf_chat_template(header), named = gguf_named_template(header);
+    if (!text.empty()) return FoundTemplate{text, model};
+    if (named.empty()) return std::nullopt;
+    fail(
+        "chat template: expected tokenizer.chat_template, got only {} ({}); choose --chat-template "
+        "qwen2|qwen2.5|qwen3|chatml",
+        named, model);
   }
   const fs::path at(model);
   const std::string jinja = (at / "chat_template.jinja").string();

@@ -18,6 +18,7 @@ constexpr const char* kPre = "tokenizer.ggml.pre";
 constexpr const char* kTokens = "tokenizer.ggml.tokens";
 constexpr const char* kTypes = "tokenizer.ggml.token_type";
 constexpr const char* kMerges = "tokenizer.ggml.merges";
+constexpr const char* kChatTemplate = "tokenizer.chat_template";
 
 std::string place(const GgufHeader& header, const char* key) {
   return header.place(*header.find(key));
@@ -33,12 +34,16 @@ PreTokenizer read_rule(const GgufHeader& header) {
        place(header, kPre), in_quotes(pre));
 }
 
-std::vector<int64_t> read_types(const GgufHeader& header, size_t n_tokens) {
-  if (!header.find(kTypes)) return std::vector<int64_t>(n_tokens, kGgufNormal);
-  std::vector<int64_t> types = header.integers(kTypes, 0, INT32_MAX);
-  if (types.size() != n_tokens)
-    fail("{}: expected {} types as there are tokens, got {}", place(header, kTypes), n_tokens,
+/// Types as the file has them, but for Qwen's control tokens, which are no ordinary ones.
+std::vector<int64_t> read_types(const GgufHeader& header,
+                                const std::vector<std::string_view>& tokens) {
+  std::vector<int64_t> types(tokens.size(), kGgufNormal);
+  if (header.find(kTypes)) types = header.integers(kTypes, 0, INT32_MAX);
+  if (types.size() != tokens.size())
+    fail("{}: expected {} types as there are tokens, got {}", place(header, kTypes), tokens.size(),
          types.size());
+  for (size_t id = 0; id < tokens.size(); ++id)
+    if (types[id] == kGgufNormal && is_control_name(tokens[id])) types[id] = kGgufControl;
   return types;
 }
 
@@ -68,6 +73,15 @@ void add_token(std::string_view token, int64_t type, int32_t id, const std::stri
   }
 }
 
+/// add_bos_token with bos_token_id, add_eos_token with eos_token_id.
+void read_framing(const GgufHeader& header, const char* add, const char* id,
+                  std::vector<int32_t>& to) {
+  if (!header.find(add) || !header.boolean(add)) return;
+  if (!header.find(id))
+    fail("{}: it is true, expected {} beside it, which is missing", place(header, add), id);
+  to.push_back(int32_t(header.integer(id, 0, INT32_MAX)));
+}
+
 /// Padding at the end of the vocabulary is no part of the tokenizer.
 size_t used_tokens(const std::vector<int64_t>& types) {
   const auto last =
@@ -86,7 +100,7 @@ SamplerOptions read_sampling(const GgufHeader& header) {
   const auto number = [&](const char* key, double fallback) {
     return header.number_or(key, fallback, -kAny, kAny);
   };
-  o.greedy = true;  // a file that says nothing means greedy, as a folder does
+  o.greedy = true;  // a file that does not ask for a draw means greedy, as a folder does
   for (const char* key : {"temp", "top_k", "top_p", "min_p"})
     if (header.find("general.sampling." + std::string(key))) o.greedy = false;
   o.temperature = number("general.sampling.temp", o.temperature);
@@ -96,6 +110,28 @@ SamplerOptions read_sampling(const GgufHeader& header) {
   // llama.cpp turns top_k off with anything below 1.
   o.top_k = std::max<int64_t>(0, header.integer_or("general.sampling.top_k", 0, -1, INT32_MAX));
   return o;
+}
+
+/// general.sampling.* that asks for something that is not done. A key that is no number, or not the
+/// one with which it asks for nothing, is named.
+void name_the_rest(const GgufHeader& header, GenerationConfig& out) {
+  constexpr std::string_view kBegin = "general.sampling.";
+  const auto is = [&](const GgufValue& value, double number) {
+    const bool numeric = value.kind != GgufKind::kString && value.kind != GgufKind::kArray &&
+                         value.kind != GgufKind::kBool;
+    return numeric && header.number(value.key, -1e308, 1e308) == number;
+  };
+  for (const GgufValue& value : header.values()) {
+    if (std::string_view(value.key).substr(0, kBegin.size()) != kBegin) continue;
+    const std::string_view key = std::string_view(value.key).substr(kBegin.size());
+    const bool honoured = key == "temp" || key == "top_k" || key == "top_p" || key == "min_p" ||
+                          key == "penalty_repeat";
+    // Details of what another key turns on, and the order, which is fixed here.
+    const bool detail = key == "mirostat_tau" || key == "mirostat_eta" || key == "xtc_threshold";
+    const bool off = ((key == "mirostat" || key == "xtc_probability") && is(value, 0)) ||
+                     (key == "penalty_last_n" && is(value, -1));
+    if (!honoured && !detail && !off) out.not_honoured.push_back(value.key);
+  }
 }
 
 }  // namespace
@@ -110,7 +146,7 @@ std::optional<GgufVocabulary> read_gguf_vocabulary(const GgufHeader& header) {
   GgufVocabulary out;
   out.rule = read_rule(header);
   out.tokens = header.strings(kTokens);
-  out.types = read_types(header, out.tokens.size());
+  out.types = read_types(header, out.tokens);
   out.tokens.resize(used_tokens(out.types));
   out.types.resize(out.tokens.size());
   out.merges = header.strings(kMerges);
@@ -136,20 +172,29 @@ std::unique_ptr<Tokenizer> load_gguf_tokenizer(const GgufHeader& header) {
   parts.merges.reserve(merges.size());
   for (size_t rank = 0; rank < merges.size(); ++rank)
     add_merge(ids, merges[rank], uint32_t(rank), merges_at, parts);
-  return std::make_unique<ByteLevelBpe>(std::move(parts), where);
+  auto tokenizer = std::make_unique<ByteLevelBpe>(std::move(parts), where);
+  Framing framing;
+  read_framing(header, "tokenizer.ggml.add_bos_token", "tokenizer.ggml.bos_token_id",
+               framing.before);
+  read_framing(header, "tokenizer.ggml.add_eos_token", "tokenizer.ggml.eos_token_id",
+               framing.after);
+  tokenizer->set_framing(std::move(framing), header.where());
+  return tokenizer;
 }
 
 GenerationConfig read_gguf_generation_config(const GgufHeader& header) {
   GenerationConfig out;
+  out.where = header.where();
   out.sampling = read_sampling(header);
+  name_the_rest(header, out);
   const std::string wrong = describe_invalid(out.sampling);
   if (!wrong.empty()) fail("{}: general.sampling: {}", header.where(), wrong);
   for (const char* key : {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"})
     if (header.find(key)) add_end(int32_t(header.integer(key, 0, INT32_MAX)), out.eos_ids);
   if (!header.find(kTokens)) return out;
   const std::vector<std::string_view> tokens = header.strings(kTokens);
-  const std::vector<int64_t> types = read_types(header, tokens.size());
-  for (const std::string_view name : {"<|im_end|>", "<|endoftext|>"}) {
+  const std::vector<int64_t> types = read_types(header, tokens);
+  for (const std::string_view name : {kTurnEnd, kTextEnd}) {
     const auto found = std::find(tokens.begin(), tokens.end(), name);
     const size_t id = size_t(found - tokens.begin());
     if (id < tokens.size() && types[id] != kGgufNormal) add_end(int32_t(id), out.eos_ids);
@@ -158,8 +203,14 @@ GenerationConfig read_gguf_generation_config(const GgufHeader& header) {
 }
 
 std::string gguf_chat_template(const GgufHeader& header) {
-  const char* key = "tokenizer.chat_template";
-  return header.find(key) ? std::string(header.string(key)) : "";
+  return header.find(kChatTemplate) ? std::string(header.string(kChatTemplate)) : "";
+}
+
+std::string gguf_named_template(const GgufHeader& header) {
+  const std::string begin = std::string(kChatTemplate) + ".";
+  for (const GgufValue& value : header.values())
+    if (value.key.compare(0, begin.size(), begin) == 0) return value.key;
+  return "";
 }
 
 }  // namespace qwench

@@ -41,5 +41,7 @@ GenerationConfig read_gguf_generation_config(const GgufHeader& header);
 
 /// tokenizer.chat_template, "" when it is absent.
 std::string gguf_chat_template(const GgufHeader& header);
+/// The key of a template with a name of its own (tokenizer.chat_template.tool_use), "" without one.
+std::string gguf_named_template(const GgufHeader& header);
 
 }  // namespace qwench

@@ -43,7 +43,8 @@ std::string piece_bytes(const std::string& piece, PieceKind kind, int64_t id,
 /// Text decoded from it begins with the space the model puts before a word, where it does.
 class SentencePieceTokenizer : public Tokenizer {
  public:
-  SentencePieceTokenizer(const std::string& bytes, const std::string& where) {
+  SentencePieceTokenizer(const std::string& bytes, const std::string& where,
+                         const TokenizerSettings& beside) {
     const SentencePieces model = check_sentencepiece_model(bytes, where);
     const auto status = processor_.LoadFromSerializedProto(bytes);
     if (!status.ok()) fail("{}: sentencepiece refuses it: {}", where, status.ToString());
@@ -54,25 +55,42 @@ class SentencePieceTokenizer : public Tokenizer {
       const PieceKind kind = model.kinds[id];
       tokens_.push_back(piece_bytes(model.pieces[id], kind, int64_t(id), where));
       special_.push_back(kind == PieceKind::kControl);
-      if (kind != PieceKind::kControl && kind != PieceKind::kUserDefined) continue;
-      added_.insert(model.pieces[id], int32_t(id));
-      added_ids_.emplace(model.pieces[id], int32_t(id));
+      if (kind == PieceKind::kControl || kind == PieceKind::kUserDefined)
+        add(model.pieces[id], int32_t(id), kind == PieceKind::kControl);
     }
+    for (const AddedToken& token : beside.added) {
+      if (piece_id(token.content, beside) != token.id)
+        fail("added token {}: its id is {} in {}, {} in the model", in_quotes(token.content),
+             token.id, beside.where, piece_id(token.content, beside));
+      add(token.content, token.id, token.special);
+    }
+    for (const std::string& name : beside.special) add(name, piece_id(name, beside), true);
+    for (const auto& [piece, id] : added_ids_) {
+      added_.insert(piece, id);
+      if (!special_[size_t(id)] && !is_control_name(piece)) words_.insert(piece, id);
+    }
+    set_framing(framing_of(beside, *this), beside.where);
   }
 
-  std::vector<int32_t> encode(std::string_view text, bool parse_special) const override {
+  std::vector<int32_t> encode_parts(std::string_view text,
+                                    const std::vector<TextRange>& literal) const override {
     if (text.size() > kMaxText)
       fail("text: expected at most {} bytes, got {}; split it", kMaxText, text.size());
-    const std::string valid = replace_invalid_utf8(text);
-    text = valid;
     std::vector<int32_t> ids;
-    for (size_t at = 0; at < text.size();) {
-      const auto match = parse_special ? added_.find(text, at) : std::nullopt;
-      encode_between(text.substr(at, match ? match->begin - at : text.npos), ids);
-      if (!match) break;
-      ids.push_back(match->id);
-      at = match->end;
+    std::string run;  // since the last added token
+    for (const TextPart& part : split_parts(text, literal)) {
+      const AddedTokenTrie& tokens = part.literal ? words_ : added_;
+      const std::string rest = replace_invalid_utf8(part.text);
+      for (size_t at = 0; at < rest.size();) {
+        const auto match = tokens.find(rest, at);
+        run += rest.substr(at, match ? match->begin - at : rest.npos);
+        if (!match) break;
+        end_run(run, ids);
+        ids.push_back(match->id);
+        at = match->end;
+      }
     }
+    end_run(run, ids);
     return ids;
   }
   std::string token_bytes(int32_t id) const override { return tokens_[checked(id)]; }
@@ -84,11 +102,23 @@ class SentencePieceTokenizer : public Tokenizer {
   }
 
  private:
-  void encode_between(std::string_view text, std::vector<int32_t>& ids) const {
-    std::vector<int> part;
-    const auto status = processor_.Encode(std::string(text), &part);
+  void add(const std::string& piece, int32_t id, bool special) {
+    added_ids_.emplace(piece, id);
+    special_[size_t(id)] = special;
+  }
+  int32_t piece_id(const std::string& piece, const TokenizerSettings& beside) const {
+    const int id = processor_.PieceToId(piece);
+    if (id < 0 || processor_.IdToPiece(id) != piece)
+      fail("added token {}: it is in {} and not in the model, which is not supported",
+           in_quotes(piece), beside.where);
+    return id;
+  }
+  void end_run(std::string& run, std::vector<int32_t>& ids) const {
+    std::vector<int> pieces;
+    const auto status = processor_.Encode(run, &pieces);
     if (!status.ok()) fail("text: sentencepiece cannot encode it: {}", status.ToString());
-    ids.insert(ids.end(), part.begin(), part.end());
+    ids.insert(ids.end(), pieces.begin(), pieces.end());
+    run.clear();
   }
   size_t checked(int32_t id) const {
     if (id < 0 || id >= size())
@@ -99,14 +129,16 @@ class SentencePieceTokenizer : public Tokenizer {
   sentencepiece::SentencePieceProcessor processor_;
   std::vector<std::string> tokens_;
   std::vector<bool> special_;
-  AddedTokenTrie added_;
+  AddedTokenTrie added_, words_;  // all of them; those that are found in literal text
   std::unordered_map<std::string, int32_t> added_ids_;
 };
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> load_sentencepiece(const std::string& path) {
-  return std::make_unique<SentencePieceTokenizer>(read_file(path, kMaxTokenizerBytes), path);
+std::unique_ptr<Tokenizer> load_sentencepiece(const std::string& path,
+                                              const TokenizerSettings& beside) {
+  return std::make_unique<SentencePieceTokenizer>(read_file(path, kMaxTokenizerBytes), path,
+                                                  beside);
 }
 
 }  // namespace qwench
@@ -115,7 +147,7 @@ std::unique_ptr<Tokenizer> load_sentencepiece(const std::string& path) {
 
 namespace qwench {
 
-std::unique_ptr<Tokenizer> load_sentencepiece(const std::string& path) {
+std::unique_ptr<Tokenizer> load_sentencepiece(const std::string& path, const TokenizerSettings&) {
   fail(
       "{}: this build has no sentencepiece; install libsentencepiece-dev and build again, or use a "
       "folder with tokenizer.json",

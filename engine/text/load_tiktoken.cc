@@ -2,6 +2,7 @@
 // are not written down: two neighbours merge when their concatenation is a token, lowest rank
 // first.
 #include <charconv>
+#include <filesystem>
 #include <unordered_map>
 
 #include "engine/check.h"
@@ -12,6 +13,8 @@ namespace qwench {
 namespace {
 
 constexpr int64_t kMaxFile = 16 << 20;  // the published file: 2.5 MB
+constexpr const char* kPublishedName = "qwen.tiktoken";
+constexpr size_t kPublishedRanks = 151643;
 
 // Ids from the last rank on, as Qwen2, 2.5 and 3 have them; the first 14 are special.
 constexpr const char* kAdded[] = {"<|endoftext|>",
@@ -125,14 +128,22 @@ void find_merges(const std::string& where, BpeParts& parts) {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> load_tiktoken(const std::string& path) {
+std::unique_ptr<Tokenizer> load_tiktoken(const std::string& path, const TokenizerSettings& beside) {
   BpeParts parts;
   read_lines(read_file(path, kMaxFile), path, parts);
   find_merges(path, parts);
   const size_t ranks = parts.tokens.size();
+  if (std::filesystem::path(path).filename() == kPublishedName && ranks != kPublishedRanks)
+    fail(
+        "{}: expected the {} ranks of Qwen, after which its added tokens come, got {}; the file is "
+        "cut off, copy it again",
+        path, kPublishedRanks, ranks);
   for (size_t i = 0; i < std::size(kAdded); ++i)
     parts.added.push_back({int32_t(ranks + i), kAdded[i], i < kSpecial, false});
-  return std::make_unique<ByteLevelBpe>(std::move(parts), path);
+  add_named_tokens(beside, Json::object(), parts);
+  auto tokenizer = std::make_unique<ByteLevelBpe>(std::move(parts), path);
+  tokenizer->set_framing(framing_of(beside, *tokenizer), beside.where);
+  return tokenizer;
 }
 
 }  // namespace qwench

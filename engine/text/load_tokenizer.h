@@ -12,6 +12,7 @@
 #include "engine/text/added_tokens.h"
 #include "engine/text/byte_level_bpe.h"
 #include "engine/text/tokenizer.h"
+#include "engine/text/tokenizer_settings.h"
 
 namespace qwench {
 
@@ -19,18 +20,21 @@ constexpr int64_t kMaxTokenizerBytes = 64 << 20;
 constexpr JsonLimits kTokenizerLimits{kMaxTokenizerBytes, 64, 8 << 20};  // Qwen3.5's has 1 M values
 constexpr size_t kMaxTokenBytes = 512;  // longest published Qwen token: 128
 
-/// The text of a tokenizer.json. `where` names it in messages.
-std::unique_ptr<Tokenizer> load_tokenizer_json(std::string_view bytes, std::string_view where);
-std::unique_ptr<Tokenizer> load_tokenizer_json_file(const std::string& path);
+/// The text of a tokenizer.json, and what stands beside it in its folder. `where` names it in
+/// messages.
+std::unique_ptr<Tokenizer> load_tokenizer_json(std::string_view bytes, std::string_view where,
+                                               const TokenizerSettings& beside = {});
 
-/// vocab.json + merges.txt of a folder; added tokens from tokenizer_config.json where it is there.
+/// vocab.json + merges.txt of a folder, and what stands beside them.
 std::unique_ptr<Tokenizer> load_vocab_merges(const std::string& folder);
 
 /// `base64 rank` lines; the 26 added tokens of Qwen2 to Qwen3 follow the last rank.
-std::unique_ptr<Tokenizer> load_tiktoken(const std::string& path);
+std::unique_ptr<Tokenizer> load_tiktoken(const std::string& path,
+                                         const TokenizerSettings& beside = {});
 
 /// A sentencepiece model. Error naming the package where this build has no sentencepiece.
-std::unique_ptr<Tokenizer> load_sentencepiece(const std::string& path);
+std::unique_ptr<Tokenizer> load_sentencepiece(const std::string& path,
+                                              const TokenizerSettings& beside = {});
 
 /// One added token from its JSON object ("content", "special", "normalized"); refuses the matching
 /// options nobody publishes for Qwen ("lstrip", "rstrip", "single_word").

@@ -1,8 +1,10 @@
 // tokenizer.json of the Hugging Face `tokenizers` library. It can describe many tokenizers; the one
-// that Qwen publishes is read, and anything else is refused by its name.
+// that Qwen publishes is read, and anything that would give other ids is refused by its name. What
+// gives none is not looked at: `truncation` and `padding` (transformers switches both off), `fuse_unk`
+// and `byte_fallback` (every byte has a token, so nothing is unknown), trim_offsets.
 #include "engine/check.h"
-#include "engine/file.h"
 #include "engine/text/load_tokenizer.h"
+#include "engine/text/post_processor.h"
 
 namespace qwench {
 namespace {
@@ -30,6 +32,13 @@ std::string type_of(const Json& object, std::string_view what, std::string_view 
 bool read_normalizer(const Json& normalizer, std::string_view where) {
   if (normalizer.is_null()) return false;
   const std::string type = type_of(normalizer, "normalizer", where);
+  if (type == "Sequence") {
+    const Json& steps = member(normalizer, "normalizers", where);
+    if (steps.is_array() && steps.empty()) return false;
+    if (steps.is_array() && steps.size() == 1 && member(steps[0], "type", where) == "NFC")
+      return true;
+    refuse("normalizer", "NFC alone in a Sequence", describe(steps), where);
+  }
   if (type != "NFC") refuse("normalizer", "NFC", in_quotes(type), where);
   return true;
 }
@@ -77,10 +86,8 @@ void read_added(const Json& list, std::string_view where, BpeParts& parts) {
 void check_model(const Json& model, std::string_view where) {
   const std::string type = type_of(model, "model", where);
   if (type != "BPE") refuse("model", "BPE", in_quotes(type), where);
-  for (const char* option : {"fuse_unk", "byte_fallback", "ignore_merges"}) {
-    if (read_bool(model, option, false, where))
-      refuse("model", std::string(option) + " false", "true", where);
-  }
+  if (read_bool(model, "ignore_merges", false, where))
+    refuse("model", "ignore_merges false", "true", where);
   for (const char* option : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     const Json& value = member(model, option, where);
     if (!value.is_null() && value != "") refuse(option, "none", describe(value), where);
@@ -110,7 +117,8 @@ void read_merges(const Json& merges, const TokenIds& ids, std::string_view where
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> load_tokenizer_json(std::string_view bytes, std::string_view where) {
+std::unique_ptr<Tokenizer> load_tokenizer_json(std::string_view bytes, std::string_view where,
+                                               const TokenizerSettings& beside) {
   const Json root = parse_json(bytes, where, kTokenizerLimits);
   BpeParts parts;
   const Json& model = member(root, "model", where);
@@ -121,13 +129,13 @@ std::unique_ptr<Tokenizer> load_tokenizer_json(std::string_view bytes, std::stri
   parts.nfc = read_normalizer(member(root, "normalizer", where), where);
   parts.rule = read_pre_tokenizer(member(root, "pre_tokenizer", where), where);
   read_added(member(root, "added_tokens", where), where, parts);
-  const TokenIds ids = read_vocab(member(model, "vocab", where), where, parts);
+  const Json& vocab = member(model, "vocab", where);
+  add_named_tokens(beside, vocab, parts);
+  const TokenIds ids = read_vocab(vocab, where, parts);
   read_merges(member(model, "merges", where), ids, where, parts);
-  return std::make_unique<ByteLevelBpe>(std::move(parts), where);
-}
-
-std::unique_ptr<Tokenizer> load_tokenizer_json_file(const std::string& path) {
-  return load_tokenizer_json(read_file(path, kMaxTokenizerBytes), path);
+  auto tokenizer = std::make_unique<ByteLevelBpe>(std::move(parts), where);
+  tokenizer->set_framing(read_post_processor(member(root, "post_processor", where), where), where);
+  return tokenizer;
 }
 
 }  // namespace qwench

@@ -1,41 +1,34 @@
 // The GPT-2 form: vocab.json {"token": id}, merges.txt with a merge a line, and the added tokens in
 // tokenizer_config.json. Neither file says how to normalise or pre-split; the class Qwen2Tokenizer
 // does (NFC and the Qwen2 expression), so that is what is used.
-#include <charconv>
 #include <filesystem>
 
 #include "engine/check.h"
 #include "engine/file.h"
 #include "engine/text/load_tokenizer.h"
+#include "engine/text/utf8.h"
 
 namespace qwench {
 namespace {
 
 namespace fs = std::filesystem;
 
-int32_t parse_id(const std::string& text, const std::string& where) {
-  int32_t id = -1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error != std::errc() || end != text.data() + text.size() || id < 0)
-    fail("added_tokens_decoder: expected an id as key, got {} ({})", in_quotes(text), where);
-  return id;
-}
-
-void read_added(const fs::path& folder, BpeParts& parts) {
-  const std::string where = (folder / "tokenizer_config.json").string();
-  std::error_code ignored;
-  if (!fs::exists(where, ignored)) return;
-  const Json config = parse_json_file(where);
-  if (!config.is_object() || !has(config, "added_tokens_decoder")) return;
-  const Json& added = config["added_tokens_decoder"];
-  if (!added.is_object())
-    fail("added_tokens_decoder: expected an object, got {} ({})", describe(added), where);
-  for (auto item = added.begin(); item != added.end(); ++item)
-    parts.added.push_back(read_added_token(item.value(), parse_id(item.key(), where), where));
+/// The class decides how text is cut; without one it is that of Qwen2 to Qwen3.
+PreTokenizer rule_of(const TokenizerSettings& settings) {
+  const std::string& name = settings.tokenizer_class;
+  if (name.empty() || name == "Qwen2Tokenizer" || name == "Qwen2TokenizerFast")
+    return PreTokenizer::kQwen2;
+  if (name == "Qwen3_5Tokenizer") return PreTokenizer::kQwen35;
+  fail(
+      "tokenizer_class: expected Qwen2Tokenizer or Qwen3_5Tokenizer, which say how vocab.json and "
+      "merges.txt cut text, got {} ({}); save a tokenizer.json with transformers",
+      in_quotes(name), settings.where);
 }
 
 void read_merges(std::string_view text, const TokenIds& ids, const std::string& where,
                  BpeParts& parts) {
+  if (text.substr(0, kByteOrderMark.size()) == kByteOrderMark)
+    text.remove_prefix(kByteOrderMark.size());
   uint32_t rank = 0;
   bool first = true;
   while (!text.empty()) {
@@ -50,18 +43,40 @@ void read_merges(std::string_view text, const TokenIds& ids, const std::string& 
   }
 }
 
+/// A merges.txt that was cut off at the end of a line still reads well; the vocabulary tells. Every
+/// token of more than a byte is made by a merge, since a byte-level BPE is trained that way.
+void check_every_token_is_made(const BpeParts& parts, const std::string& where) {
+  std::vector<bool> made(parts.tokens.size(), false);
+  for (const MergeTable::Entry& entry : parts.merges.by_rank()) made[size_t(entry.merge.id)] = true;
+  size_t missing = 0, first = 0;
+  for (size_t id = parts.tokens.size(); id-- > 0;)
+    if (parts.tokens[id].size() > 1 && !made[id]) ++missing, first = id;
+  if (missing)
+    fail(
+        "merges: no merge makes {} of the {} tokens of vocab.json, the first is {} {} ({}); the file "
+        "is cut off or belongs to another vocab.json: copy it again",
+        missing, parts.tokens.size(), first, in_quotes(parts.tokens[first]), where);
+}
+
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_vocab_merges(const std::string& folder) {
   const fs::path at(folder);
   const std::string vocab_path = (at / "vocab.json").string(),
                     merges_path = (at / "merges.txt").string();
+  TokenizerSettings settings = read_tokenizer_settings(folder);
   BpeParts parts;
-  read_added(at, parts);
+  parts.rule = rule_of(settings);
   const Json vocab = parse_json_file(vocab_path, kTokenizerLimits);
+  // What the class names where no file does.
+  if (has(vocab, kTextEnd)) settings.special.emplace_back(kTextEnd);
+  add_named_tokens(settings, vocab, parts);
   const TokenIds ids = read_vocab(vocab, vocab_path, parts);
   read_merges(read_file(merges_path, kMaxTokenizerBytes), ids, merges_path, parts);
-  return std::make_unique<ByteLevelBpe>(std::move(parts), vocab_path);
+  check_every_token_is_made(parts, merges_path);
+  auto tokenizer = std::make_unique<ByteLevelBpe>(std::move(parts), vocab_path);
+  tokenizer->set_framing(framing_of(settings, *tokenizer), settings.where);
+  return tokenizer;
 }
 
 }  // namespace qwench

@@ -1,5 +1,6 @@
-// The processors in the order of transformers: repetition penalty (and presence penalty),
-// temperature, top-k, top-p, min-p, then one draw. All in double; ids that fall out get weight 0.
+// In the order of transformers' processors: bias, repetition penalty (and presence penalty), minimal
+// length, suppressed ids; then temperature, top-k, top-p, min-p and one draw. All in double; ids
+// that fall out get weight 0.
 #include "engine/text/sampler.h"
 
 #include <algorithm>
@@ -31,6 +32,9 @@ std::string describe_invalid(const SamplerOptions& o) {
   if (!(o.presence_penalty >= -1000 && o.presence_penalty <= 1000))
     return out_of("presence_penalty", "a number from -1000 to 1000", o.presence_penalty);
   if (o.top_k < 0) return fmt::format("top_k: expected an integer from 0, got {}", o.top_k);
+  for (const LogitBias& bias : o.logit_bias)
+    if (!(std::abs(bias.bias) <= 1e30))
+      return out_of("sequence_bias", "a number from -1e30 to 1e30", bias.bias);
   return "";
 }
 
@@ -52,7 +56,7 @@ Sampler::Sampler(const SamplerOptions& options, int64_t vocab) : options_(option
   QWENCH_CHECK(vocab > 0 && vocab <= std::numeric_limits<int32_t>::max());
   const std::string wrong = describe_invalid(options);
   if (!wrong.empty()) fail_usage("{}", wrong);
-  if (options.greedy) return;
+  if (!options.draws() && !options.processes()) return;
   scores_.resize(size_t(vocab));
   seen_.assign(size_t(vocab), 0);
   if (options.top_k > 0 && options.top_k < vocab) largest_.reserve(size_t(options.top_k) + 1);
@@ -61,8 +65,8 @@ Sampler::Sampler(const SamplerOptions& options, int64_t vocab) : options_(option
 
 int32_t Sampler::sample(const float* logits, const TokenHistory& history) {
   prepare(logits, history);
-  if (options_.greedy) return int32_t(std::max_element(logits, logits + vocab_) - logits);
-  if (options_.temperature == 0) return argmax();
+  if (scores_.empty()) return int32_t(std::max_element(logits, logits + vocab_) - logits);
+  if (!options_.draws()) return argmax();
   const double target = uniform_at(options_.seed, history.size) * weigh();
   double sum = 0;
   int32_t last =
@@ -79,7 +83,7 @@ int32_t Sampler::sample(const float* logits, const TokenHistory& history) {
 
 std::vector<double> Sampler::probabilities(const float* logits, const TokenHistory& history) {
   std::vector<double> out(size_t(vocab_), 0.0);
-  if (options_.greedy || options_.temperature == 0) {
+  if (!options_.draws()) {
     out[size_t(sample(logits, history))] = 1;
     return out;
   }
@@ -89,7 +93,7 @@ std::vector<double> Sampler::probabilities(const float* logits, const TokenHisto
   return out;
 }
 
-/// Checks the logits; unless greedy, leaves them in scores_ with the penalties applied.
+/// Checks the logits; where more than their argmax counts, leaves them processed in scores_.
 void Sampler::prepare(const float* logits, const TokenHistory& history) {
   QWENCH_CHECK(history.n_prompt <= history.size);
   bool any = false;
@@ -104,12 +108,29 @@ void Sampler::prepare(const float* logits, const TokenHistory& history) {
   }
   if (!any)
     fail("logits: expected a token that may be emitted, got -inf for all {} of them", vocab_);
-  if (options_.greedy) return;
+  if (scores_.empty()) return;
   std::copy(logits, logits + vocab_, scores_.begin());
-  apply_penalties(history);
+  if (options_.processes()) process(history);
 }
 
-void Sampler::apply_penalties(const TokenHistory& history) {
+/// Ids beyond the vocabulary are padding rows, or of a file for another one: nothing to change.
+void Sampler::process(const TokenHistory& history) {
+  const auto change = [&](int32_t id, double by) {
+    if (id >= 0 && id < vocab_) scores_[size_t(id)] += by;
+  };
+  for (const LogitBias& bias : options_.logit_bias) change(bias.id, bias.bias);
+  penalize(history);
+  const int64_t length = int64_t(history.size), produced = length - int64_t(history.n_prompt);
+  if (length < options_.min_length || produced < options_.min_new_tokens)
+    for (const int32_t id : options_.ends) change(id, -kInf);
+  for (const int32_t id : options_.suppressed) change(id, -kInf);
+  if (scores_[size_t(argmax())] == -kInf)
+    fail(
+        "logits: the processors ban every token that could be emitted; relax the model's "
+        "suppress_tokens, bad_words_ids or sequence_bias");
+}
+
+void Sampler::penalize(const TokenHistory& history) {
   const auto each_once = [&](size_t begin, const auto& apply) {
     if (++call_ == 0) {  // wrapped: forget all marks
       std::fill(seen_.begin(), seen_.end(), 0u);

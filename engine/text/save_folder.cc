@@ -6,6 +6,7 @@
 #include "engine/check.h"
 #include "engine/text/load_gguf.h"
 #include "engine/text/load_tokenizer.h"
+#include "engine/text/post_processor.h"
 #include "engine/text/utf8.h"
 
 namespace qwench {
@@ -69,16 +70,18 @@ OrderedJson bpe_model(const GgufVocabulary& v) {
           {"merges", v.merges}};
 }
 
-std::string tokenizer_json(const GgufVocabulary& v) {
-  return OrderedJson{{"version", "1.0"},
-                     {"truncation", nullptr},
-                     {"padding", nullptr},
-                     {"added_tokens", added_tokens(v)},
-                     {"normalizer", {{"type", "NFC"}}},
-                     {"pre_tokenizer", pre_tokenizer(v.rule)},
-                     {"post_processor", byte_level()},
-                     {"decoder", byte_level()},
-                     {"model", bpe_model(v)}}
+std::string tokenizer_json(const GgufVocabulary& v, const Tokenizer& tokenizer) {
+  const Framing& framing = tokenizer.framing();
+  return OrderedJson{
+      {"version", "1.0"},
+      {"truncation", nullptr},
+      {"padding", nullptr},
+      {"added_tokens", added_tokens(v)},
+      {"normalizer", {{"type", "NFC"}}},
+      {"pre_tokenizer", pre_tokenizer(v.rule)},
+      {"post_processor", framing.empty() ? byte_level() : post_processor_json(framing, tokenizer)},
+      {"decoder", byte_level()},
+      {"model", bpe_model(v)}}
       .dump(2);
 }
 
@@ -131,11 +134,12 @@ std::string generation_config_json(const GgufHeader& header, const GenerationCon
 }  // namespace
 
 std::vector<TextFile> folder_text_files(const GgufHeader& header) {
-  if (!load_gguf_tokenizer(header)) return {};
+  const std::unique_ptr<Tokenizer> tokenizer = load_gguf_tokenizer(header);
+  if (!tokenizer) return {};
   const GgufVocabulary vocabulary = *read_gguf_vocabulary(header);
   const GenerationConfig generation = read_gguf_generation_config(header);
   std::vector<TextFile> files = {
-      {"tokenizer.json", tokenizer_json(vocabulary) + "\n"},
+      {"tokenizer.json", tokenizer_json(vocabulary, *tokenizer) + "\n"},
       {"tokenizer_config.json", tokenizer_config_json(header, vocabulary, generation) + "\n"},
       {"generation_config.json", generation_config_json(header, generation) + "\n"}};
   load_tokenizer_json(files[0].bytes, header.where() + " as tokenizer.json");

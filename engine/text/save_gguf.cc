@@ -38,19 +38,28 @@ struct Vocabulary {
   }
 };
 
-void add_vocabulary(const Vocabulary& vocabulary, const char* pre, std::optional<uint32_t> eos,
+/// What is said of some ids; nothing where there is none.
+struct TokenRoles {
+  std::optional<uint32_t> eos, eot;       // that end a text or a turn
+  std::optional<uint32_t> before, after;  // that go around one
+};
+
+void add_vocabulary(const Vocabulary& vocabulary, const char* pre, TokenRoles roles,
                     GgufKeys& keys) {
   keys.add_string("tokenizer.ggml.model", "gpt2");
   keys.add_string("tokenizer.ggml.pre", pre);
   keys.add_strings("tokenizer.ggml.tokens", vocabulary.tokens);
   keys.add_i32s("tokenizer.ggml.token_type", vocabulary.types);
   keys.add_strings("tokenizer.ggml.merges", vocabulary.merges);
-  if (eos) keys.add_u32("tokenizer.ggml.eos_token_id", *eos);
-  if (const auto pad = vocabulary.find("<|endoftext|>")) {
-    keys.add_u32("tokenizer.ggml.padding_token_id", *pad);
-    keys.add_u32("tokenizer.ggml.bos_token_id", *pad);  // named, never put before a text
-  }
-  keys.add_bool("tokenizer.ggml.add_bos_token", false);
+  if (roles.eos) keys.add_u32("tokenizer.ggml.eos_token_id", *roles.eos);
+  if (roles.eot) keys.add_u32("tokenizer.ggml.eot_token_id", *roles.eot);
+  const auto pad = vocabulary.find(kTextEnd);
+  if (pad) keys.add_u32("tokenizer.ggml.padding_token_id", *pad);
+  const auto bos =
+      roles.before ? roles.before : pad;  // named; put before a text only if it says so
+  if (bos) keys.add_u32("tokenizer.ggml.bos_token_id", *bos);
+  keys.add_bool("tokenizer.ggml.add_bos_token", roles.before.has_value());
+  if (roles.after) keys.add_bool("tokenizer.ggml.add_eos_token", true);
 }
 
 /// What a peer needs to open a model without text: the bytes, one merge, the ends of texts.
@@ -68,64 +77,102 @@ void add_placeholder(const ModelConfig& config, GgufKeys& keys) {
   vocabulary.set(256, space + space, kGgufNormal, "");
   vocabulary.merges.push_back(space + " " + space);
   int64_t id = 257;
-  for (const char* name : {"<|endoftext|>", "<|im_start|>", "<|im_end|>"})
-    vocabulary.set(id++, name, kGgufControl, "");
-  add_vocabulary(vocabulary, "qwen2", uint32_t(id - 1), keys);
+  for (const std::string_view name : {kTextEnd, kTurnStart, kTurnEnd})
+    vocabulary.set(id++, std::string(name), kGgufControl, "");
+  add_vocabulary(vocabulary, "qwen2", {uint32_t(id - 1), {}, {}, {}}, keys);
 }
 
-/// Which pre-tokenizer a tokenizer.json that loads means. Error where it does no NFC.
-const char* pre_of(const Json& root, const std::string& where) {
-  if (!has(root, "normalizer"))
-    fail("normalizer: expected NFC, got none ({}); GGUF has no key for it", where);
-  const Json& split = root.at("pre_tokenizer").at("pretokenizers").at(0);
-  const auto rule =
-      find_pretokenizer(split.at("pattern").at("Regex").get_ref<const std::string&>());
-  return rule == PreTokenizer::kQwen35 ? "qwen35" : "qwen2";
-}
-
-Vocabulary read_vocabulary(const Json& root, int64_t vocab, const std::string& where) {
+/// The tokenizer as keys hold it. Error where GGUF has no key for what it does: no NFC, merges that
+/// are no list.
+Vocabulary read_vocabulary(const BpeParts& parts, int64_t vocab, const std::string& where) {
+  if (!parts.nfc) fail("normalizer: expected NFC, got none ({}); GGUF has no key for it", where);
   Vocabulary out(vocab);
-  const Json& model = root.at("model");
-  for (const auto& [token, id] : model.at("vocab").items())
-    out.set(id.get<int64_t>(), token, kGgufNormal, where);
-  if (has(root, "added_tokens"))
-    for (const Json& token : root.at("added_tokens"))
-      out.set(token.at("id").get<int64_t>(), token.at("content").get<std::string>(),
-              read_bool(token, "special", false, where) ? kGgufControl : kGgufUserDefined, where);
-  for (const Json& merge : model.at("merges"))
-    out.merges.push_back(merge.is_string()
-                             ? merge.get<std::string>()
-                             : merge[0].get<std::string>() + " " + merge[1].get<std::string>());
+  std::vector<std::string> letters;
+  for (int byte = 0; byte < 256; ++byte) letters.push_back(byte_as_letter(uint8_t(byte)));
+  const auto spelled = [&](int32_t id) {
+    std::string text;
+    for (const char c : parts.tokens[size_t(id)]) text += letters[uint8_t(c)];
+    return text;
+  };
+  for (int32_t id = 0; id < int32_t(parts.tokens.size()); ++id)
+    out.set(id, spelled(id), kGgufNormal, where);
+  for (const AddedToken& token : parts.added)
+    out.set(token.id, token.content, token.special ? kGgufControl : kGgufUserDefined, where);
+  for (const MergeTable::Entry& entry : parts.merges.by_rank()) {
+    if (entry.merge.rank != out.merges.size())
+      fail(
+          "{}: expected tokenizer.json, or vocab.json and merges.txt, beside the weights, got "
+          "another "
+          "tokenizer; save it with transformers' AutoTokenizer",
+          where);
+    out.merges.push_back(spelled(entry.left) + " " + spelled(entry.right));
+  }
   return out;
 }
 
+/// The one token that goes before or after a text. Nothing when there is none; Error when several.
+std::optional<uint32_t> only_id(const std::vector<int32_t>& ids, const char* key,
+                                const std::string& where) {
+  if (ids.empty()) return std::nullopt;
+  if (ids.size() > 1)
+    fail("post_processor: {} tokens around a text, {} of GGUF holds one ({})", ids.size(), key,
+         where);
+  return uint32_t(ids.front());
+}
+
+/// Without a draw only what applies without one: a file with a temperature means sampling.
 void add_sampling(const SamplerOptions& o, GgufKeys& keys) {
+  if (o.repetition_penalty != 1)
+    keys.add_f32("general.sampling.penalty_repeat", float(o.repetition_penalty));
   if (o.greedy) return;
   keys.add_f32("general.sampling.temp", float(o.temperature));
   if (o.top_k > 0) keys.add_i32("general.sampling.top_k", int32_t(o.top_k));
   if (o.top_p < 1) keys.add_f32("general.sampling.top_p", float(o.top_p));
   if (o.min_p > 0) keys.add_f32("general.sampling.min_p", float(o.min_p));
-  if (o.repetition_penalty != 1)
-    keys.add_f32("general.sampling.penalty_repeat", float(o.repetition_penalty));
+}
+
+TokenRoles roles_of(const Tokenizer& tokenizer, const std::vector<int32_t>& ends,
+                    const std::string& where) {
+  TokenRoles roles;
+  for (const int32_t id : ends) {
+    const bool by_name = tokenizer.find(kTurnEnd) == id || tokenizer.find(kTextEnd) == id;
+    if (!roles.eos) {
+      roles.eos = uint32_t(id);
+    } else if (!by_name) {  // those of Qwen are found by their names
+      if (roles.eot)
+        fail(
+            "eos_token_id: {} ids end a text, GGUF holds two that have not the names of Qwen's "
+            "({})",
+            ends.size(), where);
+      roles.eot = uint32_t(id);
+    }
+  }
+  roles.before = only_id(tokenizer.framing().before, "bos_token_id", where);
+  roles.after = only_id(tokenizer.framing().after, "eos_token_id", where);
+  if (!roles.after) return roles;
+  if (roles.eos && roles.eos != roles.after)
+    fail(
+        "post_processor: it puts token {} after a text, generation ends at {}; GGUF holds one "
+        "eos_token_id for both ({})",
+        *roles.after, *roles.eos, where);
+  roles.eos = roles.after;
+  return roles;
 }
 
 void add_folder(const std::string& folder, const ModelConfig& config, GgufKeys& keys) {
-  const std::string where = (fs::path(folder) / "tokenizer.json").string();
-  if (!open_tokenizer(folder)) return add_placeholder(config, keys);
-  std::error_code ignored;
-  if (!fs::exists(where, ignored))
-    fail(
-        "{}: expected tokenizer.json beside the weights, got another tokenizer; save it with "
-        "transformers' AutoTokenizer",
-        folder);
-  const Json root = parse_json_file(where, kTokenizerLimits);
+  const std::unique_ptr<Tokenizer> tokenizer = open_tokenizer(folder);
+  if (!tokenizer) return add_placeholder(config, keys);
+  const auto* bpe = dynamic_cast<const ByteLevelBpe*>(tokenizer.get());
+  if (!bpe)
+    fail("{}: expected a byte-level BPE, got a sentencepiece model; GGUF has another form for it",
+         folder);
   const GenerationConfig generation = read_generation_config(folder);
   const std::vector<int32_t>& ends =
       generation.eos_ids.empty() ? config.eos_ids : generation.eos_ids;
   add_sampling(generation.sampling, keys);
-  add_vocabulary(read_vocabulary(root, config.vocab, where), pre_of(root, where),
-                 ends.empty() ? std::nullopt : std::optional<uint32_t>(uint32_t(ends.front())),
-                 keys);
+  add_vocabulary(read_vocabulary(bpe->parts(), config.vocab, folder),
+                 bpe->parts().rule == PreTokenizer::kQwen35 ? "qwen35" : "qwen2",
+                 roles_of(*tokenizer, ends, folder), keys);
   const std::string chat = read_chat_template(folder);
   if (!chat.empty()) keys.add_string("tokenizer.chat_template", chat);
 }
@@ -161,6 +208,21 @@ GgufKeys gguf_text_keys(const std::string& source, const ModelConfig& config) {
   else
     add_placeholder(config, keys);
   return keys;
+}
+
+std::vector<std::string> sampling_without_gguf_key(const std::string& source) {
+  std::error_code ignored;
+  if (!fs::is_directory(source, ignored)) return {};
+  const GenerationConfig config = read_generation_config(source);
+  const SamplerOptions& o = config.sampling;
+  std::vector<std::string> lost;
+  if (o.presence_penalty != 0) lost.emplace_back("presence_penalty");
+  if (o.min_length > 0) lost.emplace_back("min_length");
+  if (o.min_new_tokens > 0) lost.emplace_back("min_new_tokens");
+  if (!o.logit_bias.empty()) lost.emplace_back("sequence_bias");
+  if (!o.suppressed.empty()) lost.emplace_back("suppress_tokens or bad_words_ids");
+  if (!config.stop_strings.empty()) lost.emplace_back("stop_strings");
+  return lost;
 }
 
 }  // namespace qwench

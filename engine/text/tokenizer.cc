@@ -6,6 +6,7 @@
 
 #include "engine/check.h"
 #include "engine/checkpoint/checkpoint.h"
+#include "engine/file.h"
 #include "engine/text/load_gguf.h"
 #include "engine/text/load_tokenizer.h"
 #include "engine/text/utf8.h"
@@ -21,15 +22,16 @@ bool is_file(const fs::path& path) {
 }
 
 std::unique_ptr<Tokenizer> open_folder(const fs::path& folder) {
-  if (is_file(folder / "tokenizer.json")) {
-    return load_tokenizer_json_file((folder / "tokenizer.json").string());
-  }
+  const auto beside = [&] { return read_tokenizer_settings(folder.string()); };
+  const fs::path json = folder / "tokenizer.json", tiktoken = folder / "qwen.tiktoken",
+                 model = folder / "tokenizer.model";
+  if (is_file(json))
+    return load_tokenizer_json(read_file(json.string(), kMaxTokenizerBytes), json.string(),
+                               beside());
   const bool vocab = is_file(folder / "vocab.json"), merges = is_file(folder / "merges.txt");
   if (vocab && merges) return load_vocab_merges(folder.string());
-  if (is_file(folder / "qwen.tiktoken")) return load_tiktoken((folder / "qwen.tiktoken").string());
-  if (is_file(folder / "tokenizer.model")) {
-    return load_sentencepiece((folder / "tokenizer.model").string());
-  }
+  if (is_file(tiktoken)) return load_tiktoken(tiktoken.string(), beside());
+  if (is_file(model)) return load_sentencepiece(model.string(), beside());
   if (vocab != merges) {
     fail(
         "tokenizer: expected both vocab.json and merges.txt, got only {} ({}); copy the other one "
@@ -51,7 +53,7 @@ std::unique_ptr<Tokenizer> open_tokenizer(const std::string& model) {
     return load_vocab_merges(file.has_parent_path() ? file.parent_path().string() : ".");
   }
   const std::string kind = file.extension().string();
-  if (kind == ".json") return load_tokenizer_json_file(path);
+  if (kind == ".json") return load_tokenizer_json(read_file(path, kMaxTokenizerBytes), path);
   if (kind == ".tiktoken") return load_tiktoken(path);
   if (kind == ".model") return load_sentencepiece(path);
   if (is_gguf_file(path)) return load_gguf_tokenizer(read_gguf_header(path));
@@ -59,6 +61,43 @@ std::unique_ptr<Tokenizer> open_tokenizer(const std::string& model) {
       "tokenizer: expected a folder, tokenizer.json, vocab.json, *.tiktoken, *.model or a GGUF "
       "file, got {}",
       path);
+}
+
+std::vector<TextPart> split_parts(std::string_view text, const std::vector<TextRange>& literal) {
+  std::vector<TextPart> parts;
+  size_t at = 0;
+  const auto add = [&](size_t end, bool is_literal) {
+    if (end > at) parts.push_back({text.substr(at, end - at), is_literal});
+    at = end;
+  };
+  for (const TextRange& range : literal) {
+    QWENCH_CHECK(at <= range.begin && range.begin <= range.end && range.end <= text.size());
+    add(range.begin, false);
+    add(range.end, true);
+  }
+  add(text.size(), false);
+  return parts;
+}
+
+std::vector<int32_t> Tokenizer::encode(std::string_view text, bool parse_special) const {
+  if (parse_special) return encode_parts(text, {});
+  return encode_parts(text, {{0, text.size()}});
+}
+
+std::vector<int32_t> Tokenizer::encode_framed(std::string_view text) const {
+  std::vector<int32_t> ids = encode(text);
+  ids.insert(ids.begin(), framing_.before.begin(), framing_.before.end());
+  ids.insert(ids.end(), framing_.after.begin(), framing_.after.end());
+  return ids;
+}
+
+void Tokenizer::set_framing(Framing framing, std::string_view where) {
+  for (const auto* ids : {&framing.before, &framing.after})
+    for (const int32_t id : *ids)
+      if (id < 0 || id >= size())
+        fail("{}: it puts the id {} around a text, expected one from 0 to {}", where, id,
+             size() - 1);
+  framing_ = std::move(framing);
 }
 
 std::string Tokenizer::decode(const std::vector<int32_t>& ids, bool skip_special) const {

@@ -61,6 +61,17 @@ void append_utf8(std::string& out, char32_t value) {
   }
 }
 
+std::string text_of_file(std::string bytes) {
+  size_t at = bytes.compare(0, kByteOrderMark.size(), kByteOrderMark) ? 0 : kByteOrderMark.size();
+  size_t to = 0;
+  for (; at < bytes.size(); ++at) {
+    const bool pair = bytes[at] == '\r' && at + 1 < bytes.size() && bytes[at + 1] == '\n';
+    if (!pair) bytes[to++] = bytes[at] == '\r' ? '\n' : bytes[at];
+  }
+  bytes.resize(to);
+  return bytes;
+}
+
 bool is_utf8(std::string_view bytes) {
   for (size_t at = 0; at < bytes.size();) {
     const Utf8Step step = read_utf8(bytes, at);

@@ -21,6 +21,13 @@ Utf8Step read_utf8(std::string_view bytes, size_t at);
 /// Appends the code point. Precondition: a scalar value (no surrogate, at most U+10FFFF).
 void append_utf8(std::string& out, char32_t value);
 
+/// U+FEFF at the start of a file: how some editors mark UTF-8. No part of the text.
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+/// The bytes of a text file as Python's open(encoding="utf-8-sig") gives them: without that mark, and
+/// "\n" for every line end ("\r\n", "\r").
+std::string text_of_file(std::string bytes);
+
 bool is_utf8(std::string_view bytes);
 
 /// bytes.decode(errors="replace"), as UTF-8 again.

@@ -5,7 +5,9 @@
 
 #include <cstdio>
 #include <string>
+#include <vector>
 
+#include "bench/support/child_process.h"
 #include "engine/file.h"
 #include "tests/support/scratch.h"
 
@@ -37,6 +39,17 @@ inline Outcome run(const std::string& arguments) {
   outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   outcome.err = qwench::read_file(err, 1 << 20);
   return outcome;
+}
+
+/// Runs the program with these words and this stdin, a file.
+inline Outcome run_with_input(std::vector<std::string> words, const std::string& input) {
+  bench::ChildSpec spec;
+  spec.arguments = std::move(words);
+  spec.arguments.insert(spec.arguments.begin(), kProgram);
+  spec.input = input;
+  spec.timeout_ms = 300'000;  // under sanitizers, beside others
+  const bench::ChildResult result = bench::run_child(spec);
+  return {result.exit_code, result.output, result.errors};
 }
 
 inline bool available() {

@@ -29,6 +29,7 @@ using FaultTable = std::vector<PlantedFault>;
 FaultTable compare_faults();
 FaultTable files_faults();
 FaultTable option_faults();
+FaultTable text_faults();
 
 /// Runs the program; the verdict is everything it wrote.
 inline std::function<Conclusion()> program(std::string arguments) {

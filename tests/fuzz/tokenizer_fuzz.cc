@@ -23,6 +23,10 @@ void use(const qwench::Tokenizer& tokenizer, std::string_view text) {
     require(streamed == tokenizer.decode(ids, false));
     require(qwench::is_utf8(streamed));
   }
+  const size_t half = text.size() / 2;
+  for (const int32_t id : tokenizer.encode_parts(text, {{0, half / 2}, {half, text.size()}}))
+    require(id >= 0 && id < tokenizer.size());
+  for (const int32_t id : tokenizer.encode_framed(text)) require(id >= 0 && id < tokenizer.size());
 }
 
 }  // namespace

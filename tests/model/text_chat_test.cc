@@ -20,7 +20,8 @@ std::string rendered(const Json& c, const std::string& folder, const ModelConfig
   if (c.contains("enable_thinking"))
     thinking = c.at("enable_thinking").get<bool>() ? Thinking::kOn : Thinking::kOff;
   return render_chat(detect_chat_template(folder, config.model_type),
-                     read_messages(c.at("messages"), "test"), true, thinking);
+                     read_messages(c.at("messages"), "test"), true, thinking)
+      .text;
 }
 
 }  // namespace

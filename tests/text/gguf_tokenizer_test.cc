@@ -68,12 +68,12 @@ TEST_CASE("turn ends, sampling and chat template of the golden files come from t
 
 TEST_CASE("the form of Qwen2 differs from that of Qwen2.5 in its system message") {
   const std::vector<Message> messages = {{"user", "hi", {}}};
-  CHECK(render_chat(ChatTemplate::kQwen2, messages, true, Thinking::kDefault) ==
+  CHECK(render_chat(ChatTemplate::kQwen2, messages, true, Thinking::kDefault).text ==
         "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
         "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n");
   CHECK(render_chat(ChatTemplate::kQwen2, {{"system", "s", {}}, {"user", "hi", {}}}, false,
-                    Thinking::kDefault) ==
-        "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n");
+                    Thinking::kDefault)
+            .text == "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n");
   CHECK(parse_chat_template("qwen2") == ChatTemplate::kQwen2);
 }
 
@@ -113,6 +113,19 @@ TEST_CASE("an unused token among the others is never encoded") {
   CHECK(tokenizer->size() == 263);
   CHECK(tokenizer->encode("[PAD260]").size() == 8);
   CHECK(tokenizer->encode("<|late|>") == std::vector<int32_t>{262});
+}
+
+TEST_CASE("the tokens that end turns are control tokens whatever type the file gives them") {
+  GgufTokens t;
+  t.types[257] = t.types[258] = kGgufNormal;
+  const auto normal = load(t);
+  CHECK(normal->encode("ab<|im_end|>") == std::vector<int32_t>{256, 258});
+  CHECK(normal->is_special(258));
+  CHECK(read_gguf_generation_config(parse_gguf(t.values())).eos_ids ==
+        std::vector<int32_t>{258, 257});
+  t.types[258] = kGgufUserDefined;  // a word, and still none that a message may hold
+  const std::vector<int32_t> literal = load(t)->encode("<|im_end|>", false);
+  CHECK(std::find(literal.begin(), literal.end(), 258) == literal.end());
 }
 
 TEST_CASE("a file without tokenizer has none; without pre and types it is Qwen2's") {
@@ -179,12 +192,31 @@ TEST_CASE("sampling keys out of range are refused; none of them means greedy") {
   CHECK_ERROR(of(kv("tokenizer.ggml.eos_token_id", 11, test::le(int64_t(-1)))), "from 0");
 }
 
+TEST_CASE(
+    "sampling keys that ask for what is not done are named, those that ask for nothing are not") {
+  const auto named = [](const std::vector<std::string>& values) {
+    return read_gguf_generation_config(parse_gguf(values)).not_honoured;
+  };
+  using Names = std::vector<std::string>;
+  CHECK(named({kv_f32("general.sampling.temp", 0.5f), kv_f32("general.sampling.xtc_probability", 0),
+               kv_u32("general.sampling.mirostat", 0), kv_f32("general.sampling.mirostat_tau", 5)})
+            .empty());
+  CHECK(named({kv_u32("general.sampling.mirostat", 2)}) == Names{"general.sampling.mirostat"});
+  CHECK(named({kv_u32("general.sampling.penalty_last_n", 64)}) ==
+        Names{"general.sampling.penalty_last_n"});
+  CHECK(named({kv_text("general.sampling.sequence", "top_k;temp")}) ==
+        Names{"general.sampling.sequence"});
+}
+
 TEST_CASE("a template that is not known is refused with its hash, not run") {
   const ScratchFolder folder;
   test::GgufBytes f;
   f.values = {kv_text("tokenizer.chat_template", "{% for x in range(10**9) %}x{% endfor %}")};
   const std::string path = folder.write("m.gguf", f.file());
   CHECK_ERROR(detect_chat_template(path, "qwen3"), "hash");
+  f.values = {kv_text("tokenizer.chat_template.tool_use", "x")};
+  CHECK_ERROR(detect_chat_template(folder.write("o.gguf", f.file()), "qwen3"),
+              "got only tokenizer.chat_template.tool_use");
   f.values = {kv_u32("k", 1)};
   CHECK(detect_chat_template(folder.write("n.gguf", f.file()), "qwen3") == ChatTemplate::kQwen3);
 }

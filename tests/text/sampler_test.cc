@@ -79,19 +79,64 @@ TEST_CASE("repetition counts prompt and output, presence only the output, each i
   CHECK(probabilities(presence, {2, 2, 0}, {0, 1, 1}, 1) == probabilities(with(1), {2, 0.5F, 0}));
 }
 
-TEST_CASE(
-    "greedy is the plain argmax and the first of equals; temperature 0 is it after the penalties") {
-  SamplerOptions o = greedy();
-  o.repetition_penalty = 10;
+TEST_CASE("greedy and temperature 0 are the argmax after the processors, the first of equals") {
   const std::vector<float> logits = {1, 3, 3, 2};
   const std::vector<int32_t> ids = {1, 2};
-  CHECK(Sampler(o, 4).sample(logits.data(), {ids.data(), 2, 2}) == 1);
-  CHECK(Sampler(o, 4).probabilities(logits.data(), {}) == std::vector<double>{0, 1, 0, 0});
-  CHECK(sample(with(0), logits) == 1);
-  o = with(0);
-  o.repetition_penalty = 10;
-  CHECK(Sampler(o, 4).sample(logits.data(), {ids.data(), 2, 2}) == 3);
+  for (SamplerOptions o : {greedy(), with(0)}) {
+    CHECK(sample(o, logits) == 1);
+    CHECK(Sampler(o, 4).probabilities(logits.data(), {}) == std::vector<double>{0, 1, 0, 0});
+    o.repetition_penalty = 10;
+    CHECK(Sampler(o, 4).sample(logits.data(), {ids.data(), 2, 2}) == 3);
+    o.suppressed = {3};
+    CHECK(Sampler(o, 4).sample(logits.data(), {ids.data(), 2, 2}) == 0);
+  }
   CHECK(sample(greedy(), {-0.0F, 0.0F}) == 0);
+}
+
+TEST_CASE("a bias comes before the repetition penalty, as in transformers") {
+  SamplerOptions o = with(1);
+  o.logit_bias = {{0, -3}, {99, 5}, {-1, 5}};  // ids of no token change nothing
+  o.repetition_penalty = 2;
+  CHECK(probabilities(o, {1, 0}, {0}, 1) == probabilities(with(1), {-4, 0}));
+}
+
+TEST_CASE("no end comes before the minimal length: of all ids, or of the new ones") {
+  SamplerOptions o = greedy();
+  o.ends = {1, 2};
+  const std::vector<float> logits = {0, 5, 4, 3};
+  const std::vector<int32_t> ids = {0, 0, 0, 0};
+  const auto after = [&](size_t size, size_t n_prompt) {
+    return Sampler(o, 4).sample(logits.data(), {ids.data(), size, n_prompt});
+  };
+  CHECK(after(2, 2) == 1);
+  o.min_new_tokens = 2;
+  CHECK(after(2, 2) == 3);
+  CHECK(after(3, 2) == 3);
+  CHECK(after(4, 2) == 1);
+  o.min_new_tokens = 0;
+  o.min_length = 4;
+  CHECK(after(3, 2) == 3);
+  CHECK(after(4, 4) == 1);
+}
+
+TEST_CASE("a suppressed id is never drawn, and suppressing all is an Error") {
+  SamplerOptions o = with(1);
+  o.suppressed = {1};
+  CHECK(probabilities(o, {0, 9, 0}) == std::vector<double>{0.5, 0, 0.5});
+  o.suppressed = {0, 1, 2};
+  CHECK_ERROR(sample(o, {0, 9, 0}), "ban every token");
+}
+
+TEST_CASE("only what is set is a processor or a draw") {
+  CHECK_FALSE(greedy().draws());
+  CHECK_FALSE(with(0).draws());
+  CHECK(with(0.5).draws());
+  SamplerOptions o = with(0.5);
+  CHECK_FALSE(o.processes());
+  o.ends = {1};
+  CHECK_FALSE(o.processes());
+  o.presence_penalty = -1;
+  CHECK(o.processes());
 }
 
 TEST_CASE("N01: NaN and +inf are Errors, -inf is a banned token, and all banned is an Error") {
@@ -140,6 +185,8 @@ TEST_CASE("N02: an option out of range is a UsageError") {
   refuse([](SamplerOptions& o) { o.repetition_penalty = 0; });
   refuse([](SamplerOptions& o) { o.presence_penalty = double(kNan); });
   refuse([](SamplerOptions& o) { o.top_k = -1; });
+  refuse([](SamplerOptions& o) { o.logit_bias = {{0, double(kInf)}}; });
+  refuse([](SamplerOptions& o) { o.logit_bias = {{0, double(kNan)}}; });
 }
 
 TEST_CASE("padding rows past the vocabulary are neither emitted nor looked at") {
@@ -180,6 +227,9 @@ TEST_CASE("sampling allocates nothing") {
   o.min_p = 0.01;
   o.repetition_penalty = 1.1;
   o.presence_penalty = 0.5;
+  o.logit_bias = {{3, 1}};
+  o.min_new_tokens = 2;
+  o.ends = {5};
   std::vector<float> logits(1000);
   for (size_t i = 0; i < logits.size(); ++i) logits[i] = float(i % 37) * 0.3F;
   const std::vector<int32_t> ids = {1, 2, 3, 4};
@@ -201,6 +251,7 @@ TEST_CASE("generation_config.json gives the sampling defaults and the ids to sto
   CHECK(chat.eos_ids == std::vector<int32_t>{665, 663});
   const ScratchFolder folder;
   CHECK(read_generation_config(folder.path()).eos_ids.empty());
+  CHECK(read_generation_config(folder.path()).sampling.greedy);  // no file: as transformers
   const auto read = [&](const std::string& text) {
     folder.write("generation_config.json", text);
     return read_generation_config(folder.path());
@@ -212,6 +263,61 @@ TEST_CASE("generation_config.json gives the sampling defaults and the ids to sto
   CHECK_ERROR(read(R"({"temperature": -1})"), "temperature: expected a number from 0, got -1");
   CHECK_ERROR(read(R"({"top_k": 1.5})"), "top_k");
   CHECK_ERROR(read("[]"), "expected an object");
+}
+
+TEST_CASE("every processor that generation_config.json names is honoured, sampled or not") {
+  const ScratchFolder folder;
+  const auto read = [&](const std::string& text) {
+    folder.write("generation_config.json", text);
+    return read_generation_config(folder.path());
+  };
+  const GenerationConfig config = read(R"({
+    "do_sample": false, "repetition_penalty": 1.3, "presence_penalty": 0.5, "min_length": 9,
+    "min_new_tokens": 4, "sequence_bias": [[[7], -2.5], [[8], 1]], "suppress_tokens": [1, 2],
+    "bad_words_ids": [[3], [4]], "stop_strings": "User:"})");
+  const SamplerOptions& o = config.sampling;
+  CHECK(o.greedy);
+  CHECK(o.processes());
+  CHECK(o.repetition_penalty == 1.3);
+  CHECK(o.presence_penalty == 0.5);
+  CHECK(o.min_length == 9);
+  CHECK(o.min_new_tokens == 4);
+  REQUIRE(o.logit_bias.size() == 2);
+  CHECK(o.logit_bias[0].id == 7);
+  CHECK(o.logit_bias[0].bias == -2.5);
+  CHECK(o.suppressed == std::vector<int32_t>{1, 2, 3, 4});
+  CHECK(config.stop_strings == std::vector<std::string>{"User:"});
+  CHECK(config.not_honoured.empty());
+  CHECK(read(R"({"stop_strings": ["a", "b"]})").stop_strings.size() == 2);
+  CHECK_ERROR(read(R"({"stop_strings": [""]})"), "stop_strings: expected texts");
+  CHECK_ERROR(read(R"({"min_length": -1})"), "min_length");
+  CHECK_ERROR(read(R"({"sequence_bias": [[[7]]]})"), "expected [[id], bias]");
+  CHECK_ERROR(read(R"({"sequence_bias": [[[7], 1e31]]})"), "from -1e30 to 1e30");
+  CHECK_ERROR(read(R"({"suppress_tokens": ["a"]})"), "suppress_tokens: expected token ids");
+  CHECK_ERROR(read(R"({"bad_words_ids": 3})"), "bad_words_ids: expected a list");
+}
+
+TEST_CASE("keys that ask for what is not done are named, those that ask for nothing are not") {
+  const ScratchFolder folder;
+  const auto named = [&](const std::string& text) {
+    folder.write("generation_config.json", text);
+    return read_generation_config(folder.path()).not_honoured;
+  };
+  using Names = std::vector<std::string>;
+  CHECK(named(R"({"num_beams": 4, "no_repeat_ngram_size": 3})") ==
+        Names{"no_repeat_ngram_size", "num_beams"});
+  CHECK(
+      named(R"({"num_beams": 1, "no_repeat_ngram_size": 0, "typical_p": 1.0, "watermarking_config":
+        null, "renormalize_logits": false, "forced_eos_token_id": null})")
+          .empty());
+  CHECK(named(R"({"max_new_tokens": 512, "pad_token_id": 3, "transformers_version": "4.37.0",
+        "_from_model_config": true, "use_cache": true, "length_penalty": 2.0})")
+            .empty());
+  CHECK(named(R"({"invented_penalty": 2})") == Names{"invented_penalty"});
+  CHECK(named(R"({"bad_words_ids": [[1, 2], [3]]})") ==
+        Names{"bad_words_ids of more than one token"});
+  CHECK(named(R"({"sequence_bias": [[[1, 2], 1.0]]})") ==
+        Names{"sequence_bias of more than one token"});
 }
 
 }  // namespace
