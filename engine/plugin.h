@@ -6,8 +6,9 @@
 // its op: `qwench kernels --op OP` times it and checks it against `reference`, `--kernel OP=NAME` makes a
 // model run it. Without that it is never chosen.
 //
-// A plug-in runs inside the program: it can crash it, and nothing here can prevent that. What is checked
-// is what it says (names, ops, version), that its `run` succeeds, and, by `kernels`, `compare` and
+// A plug-in runs inside the program: it can crash it, and nothing here can prevent that. It is named then,
+// as it is when it hangs; `kernels` tries every kernel in a process of its own first. What is checked is what
+// it says (names, ops, version, `invariant`), that its `run` succeeds, and, by `kernels`, `compare` and
 // `accuracy`, that its numbers are right. No C++ exception may leave any of its functions.
 #pragma once
 #include <stdint.h>
@@ -231,7 +232,7 @@ typedef struct QwenchKernel {
   /// Asked before every run().
   const char* (*unsupported)(const QwenchCall* call);
   int (*run)(const QwenchCall* call);  // 0, or a code of failure, which ends the program's command
-  int32_t invariant;  // 1: the same bits for any number of threads, tokens and prefill chunks
+  int32_t invariant;  // 1: the same bits for any number of threads, tokens and prefill chunks; tested
   int32_t inputs;     // QWENCH_INPUTS_...
 } QwenchKernel;
 
