@@ -181,7 +181,7 @@ void describe(Sweep& sweep, const Checkpoint& checkpoint, Backend& backend) {
   report.model = model_name(o.model), report.dtype = std::string(name_of(dtype));
   report.kv_dtype = o.kv_dtype, report.backend = std::string(backend.name());
   report.config = config_json(sweep.options, sweep.axes, checkpoint.config(), dtype, backend);
-  OpSizes sizes = sizes_of(checkpoint.config(), dtype, parse_dtype(o.kv_dtype));
+  OpSizes sizes = sizes_of(o, checkpoint);
   sizes.n_tokens = sweep.axes.batch.front();
   report.decode_kernels = list_kernels(backend, sizes);
   sizes.n_tokens = std::min(std::max<int64_t>(1, sweep.axes.prefill.back()), o.prefill_chunk);

@@ -36,7 +36,7 @@ class Ring {
     for (int64_t i = 0; i < n; ++i)
       matrices_.push_back(memory_.weight(kSide, kSide, dtype, WeightUse::kLinear));
     x_ = memory_.values({kPromptTokens, kSide});
-    y_ = memory_.zeros({kPromptTokens, kSide}, DType::kF32);
+    y_ = memory_.room({kPromptTokens, kSide}, DType::kF32);
   }
 
   /// Seconds of the first `matrices` of the ring with so many tokens.

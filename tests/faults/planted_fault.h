@@ -27,6 +27,7 @@ using FaultTable = std::vector<PlantedFault>;
 
 /// The tables of all areas.
 FaultTable compare_faults();
+FaultTable kernels_faults();
 FaultTable option_faults();
 
 /// Runs the program; the verdict is everything it wrote.
