@@ -64,3 +64,17 @@ TEST_CASE("cases that were finished outlive a plug-in's crash") {
   CHECK(rows["interrupted"] == true);
   CHECK(rows["rows"].size() >= 1);
 }
+
+TEST_CASE("rounds that were finished outlive a plug-in's crash") {
+  if (!available()) return;
+  const Outcome compared =
+      run("compare -m " + kTiny + " -t 1 -p 4 -n 4 --rounds 1000 --json a: b:plugin=" + kFolder +
+          "crashes_late.so" + ",kernel.linear=own");
+  CHECK(compared.code == 1);
+  CHECK(has(compared.err, "kernel own of linear: called abort()"));
+  const Json json = parse_json(compared.out, "stdout");
+  CHECK(json["interrupted"] == true);
+  CHECK(json["rounds"].get<int64_t>() > 0);
+  CHECK(json["rounds"].get<int64_t>() < 1000);
+  CHECK(json["pairs"].size() == 2);
+}
