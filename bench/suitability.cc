@@ -181,6 +181,7 @@ OrderedJson to_json(const MachineSpeed& machine) {
   return {
       {"threads", machine.threads},
       {"read_bytes_per_second", number_or_null(machine.read_bandwidth, machine.read_bandwidth > 0)},
+      {"above_ceilings", machine.probe_was_slow()},
       {"available_bytes", machine.available_bytes},
       {"kernels", kernels}};
 }

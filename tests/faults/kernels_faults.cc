@@ -1,6 +1,7 @@
-// What `kernels` concludes of a kernel.
+// What `kernels` concludes of a kernel, and `tune` of a machine.
 #include <map>
 
+#include "engine/json.h"
 #include "tests/faults/planted_fault.h"
 
 namespace qwench::test {
@@ -41,6 +42,15 @@ std::function<Conclusion()> state(const std::string& arguments) {
     const Outcome outcome = run(arguments + " --csv");
     const size_t row = outcome.out.find("\nlinear,own,");
     return Conclusion{outcome.code, outcome.out.substr(row, outcome.out.find('\n', row + 1) - row)};
+  };
+}
+
+/// "fits" or "misses" of the model that tune recommends or finds nearest.
+std::function<Conclusion()> tuned(const std::string& limits) {
+  return [limits] {
+    const Outcome outcome = run("tune -t 1 --quick --json " + limits);
+    const Json json = parse_json(outcome.out, "stdout");
+    return Conclusion{outcome.code, json["recommended"].is_null() ? "misses" : "fits"};
   };
 }
 
@@ -102,6 +112,12 @@ FaultTable kernels_faults() {
        program("kernels --op attention --dtype f32 --tokens 1 --seconds 0.01 --cache hot"),
        {0, "embed"},
        {2, "--dtype: attention has no weights"}},
+      {"tune: a model meets the limits",
+       "no machine is as fast",
+       tuned("--speed 0.001"),
+       tuned("--speed 1e12"),
+       {0, "fits"},
+       {0, "misses"}},
   };
 }
 
