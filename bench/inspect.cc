@@ -9,6 +9,7 @@
 #include "bench/support/output.h"
 #include "bench/support/table.h"
 #include "cpu/cpu_info.h"
+#include "engine/checked.h"
 
 namespace qwench::bench {
 
@@ -67,16 +68,23 @@ OrderedJson config_json(const ModelConfig& c) {
           {"eos_ids", c.eos_ids}};
 }
 
-OrderedJson tensors_json(const Checkpoint& checkpoint) {
+/// Bytes of a tensor as it is held in memory.
+int64_t held_bytes(const TensorInfo& t, const LoadOptions& load) {
+  const DType dtype = held_dtype(t, load);
+  const int64_t cols = is_quantized(dtype) ? round_up(t.cols(), kQuantBlock) : t.cols();
+  return t.rows() * row_bytes(dtype, cols);
+}
+
+OrderedJson tensors_json(const Checkpoint& checkpoint, const LoadOptions& load) {
   OrderedJson list = OrderedJson::array();
   for (const TensorInfo& t : checkpoint.tensors()) {
     OrderedJson shape = OrderedJson::array();
     for (int i = 0; i < t.shape.rank; ++i) shape.push_back(t.shape[i]);
     list.push_back({{"name", t.name},
                     {"stored", stored_as(t)},
-                    {"dtype", name_of(t.dtype)},
+                    {"dtype", name_of(held_dtype(t, load))},
                     {"shape", shape},
-                    {"bytes", t.bytes()}});
+                    {"bytes", held_bytes(t, load)}});
   }
   return list;
 }
@@ -88,11 +96,11 @@ std::string config_text(const OrderedJson& config) {
   return table.to_string();
 }
 
-std::string tensors_text(const Checkpoint& checkpoint) {
+std::string tensors_text(const Checkpoint& checkpoint, const LoadOptions& load) {
   Table table({"<tensor", "<stored", "<held", "<shape", "bytes"});
   for (const TensorInfo& t : checkpoint.tensors())
-    table.add({t.name, stored_as(t), std::string(name_of(t.dtype)), to_string(t.shape),
-               std::to_string(t.bytes())});
+    table.add({t.name, stored_as(t), std::string(name_of(held_dtype(t, load))), to_string(t.shape),
+               std::to_string(held_bytes(t, load))});
   return table.to_string();
 }
 
@@ -100,6 +108,7 @@ int run_inspect(const InspectOptions& o) {
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
   const ModelConfig& config = checkpoint->config();
   const DType dtype = weight_dtype(o.model, config);
+  const LoadOptions load = load_options(o.model);
   int64_t capacity = o.model.capacity;
   if (!capacity) capacity = config.max_positions > 0 ? config.max_positions : 4096;
   const MemoryPlan plan = plan_memory(config, planned_weight_bytes(o.model, *checkpoint),
@@ -121,7 +130,7 @@ int run_inspect(const InspectOptions& o) {
                      {"total_bytes", plan.total()},
                      {"available_bytes", available},
                      {"fits", plan.total() <= available}}},
-                   {"tensors", tensors_json(*checkpoint)}}));
+                   {"tensors", tensors_json(*checkpoint, load)}}));
     return kExitOk;
   }
   print(fmt::format(
@@ -130,7 +139,7 @@ int run_inspect(const InspectOptions& o) {
       "  weights {}{}, kv_cache {}, activations {}: {} of {} available{}\n",
       o.model.model, checkpoint->is_random() ? " (shape card: random weights)" : "",
       config_text(config_json(config)), config.parameters(), counted, checkpoint->tensors().size(),
-      tensors_text(*checkpoint), capacity, name_of(dtype), o.model.kv_dtype,
+      tensors_text(*checkpoint, load), capacity, name_of(dtype), o.model.kv_dtype,
       format_bytes(plan.weights), decoded.empty() ? "" : fmt::format(" ({})", decoded),
       format_bytes(plan.kv_cache), format_bytes(plan.activations), format_bytes(plan.total()),
       format_bytes(available),

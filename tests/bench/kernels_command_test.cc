@@ -100,3 +100,19 @@ TEST_CASE("the kernels of embedding and head are those of the type that these ar
       if (choice["op"] == op["op"] && choice["kernel"] != "composed")
         CHECK(choice["kernel"] == op["kernel"]);
 }
+
+TEST_CASE("inspect lists tensors in the type that --dtype holds them in") {
+  if (!available()) return;
+  const auto tensor = [](const std::string& options, const std::string& name) {
+    const Json json = parse_json(run("inspect --json -m " + kTiny + options).out, "stdout");
+    for (const Json& t : json["tensors"])
+      if (t["name"] == name) return t;
+    return Json();
+  };
+  const std::string q_proj = "model.layers.0.self_attn.q_proj.weight";
+  CHECK(tensor("", q_proj)["dtype"] == "bf16");
+  CHECK(tensor(" --dtype q4_0", q_proj)["dtype"] == "q4_0");
+  CHECK(tensor(" --dtype q4_0", q_proj)["stored"] == "bf16");
+  CHECK(tensor(" --dtype q4_0", "model.embed_tokens.weight")["dtype"] == "q8_0");
+  CHECK(tensor(" --dtype q4_0", "model.norm.weight")["dtype"] == "f32");
+}
