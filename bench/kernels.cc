@@ -14,6 +14,7 @@
 #include "bench/support/list_option.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
+#include "bench/support/output_file.h"
 #include "bench/support/suggest.h"
 #include "cpu/cpu_info.h"
 
@@ -237,14 +238,14 @@ int run_kernels(const KernelsOptions& o) {
   report.settings = read_settings(o, report.op);
   const Axes axes = read_axes(o, report.settings.sizes);
   report.config = config_json(o, report.settings, axes);
+  check_output(o.output);
   Progress progress;
   measure_ceilings(progress, report);
   const InterruptGuard guard;
   measure(o, axes, progress, report);
   measure_ceilings(progress, report);
   report.interrupted = interrupted();
-  if (!o.output.empty()) write_text_file(o.output, to_text(report_json(report)));
-  print(form_of(o, report));
+  deliver(form_of(o, report), o.output, to_text(report_json(report)));
   if (report.interrupted) return kExitInterrupted;
   if (report.any_wrong()) return kExitInaccurate;
   return report.any_failed() ? kExitError : kExitOk;
@@ -286,7 +287,8 @@ void add_kernels_command(CLI::App& program, Action& chosen) {
   add_threads_option(*command, o->model);
   CLI::Option* json = command->add_flag("--json", o->json, "One JSON document on stdout");
   command->add_flag("--csv", o->csv, "One CSV line per row on stdout")->excludes(json);
-  command->add_option("--output", o->output, "Write the JSON document to this file besides");
+  add_output_option(*command, "--output", o->output,
+                    "Write the JSON document to this file besides");
   command->callback([o, &chosen] { chosen = [o] { return run_kernels(*o); }; });
 }
 

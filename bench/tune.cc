@@ -146,7 +146,7 @@ std::string text(const TuneOptions& o, const MachineSpeed& machine,
   const std::string doubt =
       machine.probe_was_slow()
           ? "a kernel read faster than the probe of the bandwidth, also when that was measured "
-            "again:\nanother program has the machine, and the figures may be higher on a quiet one\n"
+            "again: another program has the machine\n"
           : "";
   return fmt::format(
       "{}\n{}{}predicted for {} threads from kernels timed here ({:.1f} GB/s read): prompts of {} "

@@ -232,7 +232,7 @@ typedef struct QwenchKernel {
   /// Asked before every run().
   const char* (*unsupported)(const QwenchCall* call);
   int (*run)(const QwenchCall* call);  // 0, or a code of failure, which ends the program's command
-  int32_t invariant;  // 1: the same bits for any number of threads, tokens and prefill chunks; tested
+  int32_t invariant;  // 1: the same bits for any number of threads, tokens and prefill chunks
   int32_t inputs;     // QWENCH_INPUTS_...
 } QwenchKernel;
 

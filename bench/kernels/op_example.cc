@@ -179,7 +179,8 @@ SwiGluArgs example(const OpSizes& s, ExampleAllocator& m) {
 template <>
 ArgmaxArgs example(const OpSizes& s, ExampleAllocator& m) {
   const auto limit = std::max<int64_t>(1, int64_t(double(s.vocab) * s.limit));
-  return {row_values(s, m, s.vocab), m.room({s.n_tokens}, DType::kI32), limit};
+  return {s.ties ? m.ties({s.n_tokens, s.vocab}) : row_values(s, m, s.vocab),
+          m.room({s.n_tokens}, DType::kI32), limit};
 }
 template <>
 AddRmsNormArgs example(const OpSizes& s, ExampleAllocator& m) {

@@ -21,8 +21,9 @@ struct OpSizes {
   bool bias = false, qk_norm = false, tied = false, delta = true;  // tensors that may be missing
   bool into_up = false;                                            // swiglu: h is `up`
   float eps = 1e-6f;
-  float scale = 1;   // of attention, as a part of 1 / sqrt(head_dim)
-  double limit = 1;  // of argmax, as a part of vocab
+  float scale = 1;    // of attention, as a part of 1 / sqrt(head_dim)
+  double limit = 1;   // of argmax, as a part of vocab
+  bool ties = false;  // argmax: many logits are equal
 
   int64_t q_dim() const { return n_heads * head_dim; }
   int64_t kv_dim() const { return n_kv_heads * head_dim; }
@@ -51,6 +52,8 @@ class ExampleAllocator {
   virtual ~ExampleAllocator() = default;
   /// f32 values of about unit size.
   virtual TensorView values(Shape shape) = 0;
+  /// f32 values of which many are equal.
+  virtual TensorView ties(Shape shape) = 0;
   /// f32 or i32, to be written: holds no number that could pass for a result.
   virtual TensorView room(Shape shape, DType dtype) = 0;
   /// i32: start + i * step, kept below `limit`.
@@ -65,6 +68,7 @@ class ExampleAllocator {
 class NoMemory : public ExampleAllocator {
  public:
   TensorView values(Shape shape) override { return room(shape, DType::kF32); }
+  TensorView ties(Shape shape) override { return room(shape, DType::kF32); }
   TensorView room(Shape shape, DType dtype) override { return {&byte_, dtype, shape}; }
   TensorView sequence(int64_t n, int64_t, int64_t, int64_t) override {
     return room({n}, DType::kI32);

@@ -75,6 +75,12 @@ TensorView BackendMemory::values(Shape shape) {
   return {store(host.data(), int64_t(host.size())), DType::kF32, shape};
 }
 
+TensorView BackendMemory::ties(Shape shape) {
+  std::vector<float> host;
+  for (int64_t i = 0; i < shape.count(); ++i) host.push_back(float(next_splitmix64(state_) % 5));
+  return {store(host.data(), shape.count() * 4), DType::kF32, shape};
+}
+
 TensorView BackendMemory::room(Shape shape, DType dtype) {
   // NaN as f32, an id that no vocabulary has as i32.
   const std::vector<uint32_t> host(static_cast<size_t>(shape.count()), 0x7fc00000u);

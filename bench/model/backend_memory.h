@@ -15,6 +15,7 @@ class BackendMemory : public ExampleAllocator {
   BackendMemory(Backend& backend, uint64_t seed) : backend_(backend), state_(seed) {}
 
   TensorView values(Shape shape) override;
+  TensorView ties(Shape shape) override;
   TensorView room(Shape shape, DType dtype) override;
   TensorView sequence(int64_t n, int64_t start, int64_t step, int64_t limit) override;
   WeightView weight(int64_t out, int64_t in, DType dtype, WeightUse use) override;

@@ -100,9 +100,8 @@ void read_kernels(const Field& root, size_t source, Collected& to) {
     const std::optional<Field> ns = row.find("ns");
     if (!ns) continue;
     const Sampled us = scaled(read_sampled(*ns), 1e-3);
-    const std::string mode =
-        fmt::format("{} {} {} {}", row.at("op").text(), row.at("kernel").text(),
-                    type_of(row), shape_of(row));
+    const std::string mode = fmt::format("{} {} {} {}", row.at("op").text(),
+                                         row.at("kernel").text(), type_of(row), shape_of(row));
     to.measurements.push_back({source, mode, "kernels",
                                fmt::format("one call, {} tokens", row.at("tokens").integer()), "us",
                                Quantity::kLatency, us});

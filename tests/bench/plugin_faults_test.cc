@@ -41,7 +41,7 @@ bool has(const std::string& text, const std::string& part) {
 }  // namespace
 
 TEST_CASE("a right kernel of a plug-in goes through every trial") {
-  for (const OpId op : {OpId::kLinear, OpId::kRope}) {
+  for (const OpId op : {OpId::kLinear, OpId::kRope, OpId::kArgmax}) {
     const ContestRow row = contest("sound", op);
     CHECK(row.runs());
     CHECK(row.wrong == "");
@@ -71,6 +71,8 @@ TEST_CASE("a kernel that is wrong, or breaks its promise, is not timed and says 
     CHECK(row.ns.values.empty());
   }
   CHECK(has(contest("second_chunk", OpId::kRope).wrong, "8 tokens"));
+  CHECK(has(contest("ignores_limit", OpId::kArgmax).wrong, "8 tokens"));
+  CHECK(has(contest("last_of_equals", OpId::kArgmax).wrong, "8 tokens"));
 }
 
 TEST_CASE("rows of a large example are compared with themselves alone") {

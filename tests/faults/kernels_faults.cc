@@ -15,6 +15,7 @@ std::string kernels(const std::string& plugin, const std::string& more) {
          plugin + ".so " + more;
 }
 const std::string kLinear = "--op linear --dtype f32 --shape 24x32 --tokens 3 ";
+const std::string kArgmax = "--op argmax --shape 96x32 --tokens 1 ";
 
 /// program(), which runs once for all the rows that ask for it.
 std::function<Conclusion()> once(const std::string& arguments) {
@@ -69,6 +70,10 @@ FaultTable kernels_faults() {
       kernel_fault("its bits depend on the number of threads", "depends_on_threads",
                    {3, "differ on one thread"}),
       kernel_fault("it writes past its output", "writes_outside", {3, "writes outside its output"}),
+      kernel_fault("it looks at ids beyond the limit", "ignores_limit", {3, "WRONG: NMSE"},
+                   kArgmax),
+      kernel_fault("it takes the last of equal logits", "last_of_equals", {3, "WRONG: NMSE"},
+                   kArgmax),
       kernel_fault("it crashes", "crashes", {1, "FAILED: crashed with SIGSEGV"}),
       kernel_fault("it crashes on a thread", "crashes_on_thread",
                    {1, "FAILED: crashed with SIGSEGV"}),

@@ -113,6 +113,29 @@ static int rope(const QwenchCall* call) {
   return 0;
 }
 
+/// The first index of the largest of `limit` logits.
+static int largest(const QwenchCall* call) {
+  const QwenchArgmax* a = &call->args.argmax;
+  int64_t t, i;
+  for (t = 0; t < a->logits.shape[0]; ++t) {
+    const float* row = floats(&a->logits) + t * a->logits.shape[1];
+    int32_t best = 0;
+#if defined(IGNORES_LIMIT)
+    const int64_t limit = a->logits.shape[1];
+#else
+    const int64_t limit = a->limit;
+#endif
+    for (i = 1; i < limit; ++i)
+#if defined(LAST_OF_EQUALS)
+      if (row[i] >= row[best]) best = (int32_t)i;
+#else
+      if (row[i] > row[best]) best = (int32_t)i;
+#endif
+    ((int32_t*)a->ids.data)[t] = best;
+  }
+  return 0;
+}
+
 static const char* f32_only(const QwenchCall* call) {
   return call->args.linear.w.dtype == QWENCH_F32 ? NULL : "reads f32 weights";
 }
@@ -121,8 +144,9 @@ static const char* anything(const QwenchCall* call) { return call ? NULL : ""; }
 static const QwenchKernel kernels[] = {
     {"linear", "own", f32_only, linear, 1, QWENCH_INPUTS_F32},
     {"rope", "own", anything, rope, 1, QWENCH_INPUTS_F32},
+    {"argmax", "own", anything, largest, 1, QWENCH_INPUTS_F32},
 };
-static const QwenchPlugin plugin = {QWENCH_PLUGIN_ABI, 2, kernels, "faulty", "1.0"};
+static const QwenchPlugin plugin = {QWENCH_PLUGIN_ABI, 3, kernels, "faulty", "1.0"};
 
 const QwenchPlugin* qwench_plugin(void) {
 #if defined(CRASHES_AT_LOAD)
