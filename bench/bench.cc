@@ -9,6 +9,7 @@
 #include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
+#include "bench/support/last_words.h"
 #include "bench/support/output.h"
 #include "bench/support/output_file.h"
 #include "bench/sweep/options.h"
@@ -35,6 +36,11 @@ OrderedJson config_json(const BenchOptions& o, const Axes& axes, const ModelConf
   return json;
 }
 
+std::string form_of(const BenchOptions& o, const BenchReport& report) {
+  if (o.json) return to_text(report_json(report));
+  return o.csv ? report_csv(report) : report_text(report);
+}
+
 /// One benchmark in progress.
 struct Sweep {
   const BenchOptions& options;
@@ -45,6 +51,7 @@ struct Sweep {
   Progress progress;
   std::optional<EnergyMeter> meter;  // none: energy was not asked for
   bool idle_measured = false;
+  LastWords so_far = {};  // where a plug-in may end the program
 
   /// Takes the case from the samples, if they have it.
   bool take_known(const CaseKey& key) {
@@ -98,6 +105,11 @@ void measure(Sweep& sweep, Bench& bench, Session& session, const CaseKey& key) {
       fmt::format("{}: {:.2f} tokens/s", label_of(key), result->tokens_per_second.median));
   bench.rows.push_back(sweep.report.rows.size());
   sweep.report.rows.push_back({key.threads, std::move(*result), bench.roofline, energy});
+  if (!o.model.plugins.empty()) {
+    BenchReport so_far = sweep.report;
+    so_far.interrupted = true;
+    sweep.so_far.set(form_of(o, so_far));
+  }
   const bool cut_short = energy && interrupted();  // to be measured again
   if (sweep.samples && !cut_short) sweep.samples->append(sweep.report, sweep.report.rows.back());
 }
@@ -169,7 +181,7 @@ void describe(Sweep& sweep, const Checkpoint& checkpoint, Backend& backend) {
   report.model = model_name(o.model), report.dtype = std::string(name_of(dtype));
   report.kv_dtype = o.kv_dtype, report.backend = std::string(backend.name());
   report.config = config_json(sweep.options, sweep.axes, checkpoint.config(), dtype, backend);
-  OpSizes sizes = sizes_of(checkpoint.config(), dtype, parse_dtype(o.kv_dtype));
+  OpSizes sizes = sizes_of(o, checkpoint);
   sizes.n_tokens = sweep.axes.batch.front();
   report.decode_kernels = list_kernels(backend, sizes);
   sizes.n_tokens = std::min(std::max<int64_t>(1, sweep.axes.prefill.back()), o.prefill_chunk);
@@ -219,8 +231,7 @@ static int run_bench(const BenchOptions& o) {
   if (o.plan) return print_plan(o);
   check_output(o.output), check_output(o.trace);
   const BenchReport report = measure_bench(o);
-  const std::string json = to_text(report_json(report));
-  deliver(o.json ? json : o.csv ? report_csv(report) : report_text(report), o.output, json);
+  deliver(form_of(o, report), o.output, to_text(report_json(report)));
   return report.interrupted ? kExitInterrupted : kExitOk;
 }
 

@@ -1,4 +1,5 @@
-// `qwench compare A B [C...]`: is one configuration faster than another? In turns.
+// `qwench compare A B [C...]`: is one configuration faster than another? In turns. Exits with 3 when one does
+// not compute what the first one computes.
 #include <CLI/CLI.hpp>
 #include <filesystem>
 
@@ -11,6 +12,7 @@
 #include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
+#include "bench/support/last_words.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
 #include "bench/support/output_file.h"
@@ -34,6 +36,7 @@ struct CompareOptions {
 struct Compared {
   std::unique_ptr<Arms> arms;
   std::vector<std::string> texts;
+  bool has_plugins = false;  // which may end the program
 };
 
 Compared compare_programs(const CompareOptions& o) {
@@ -63,6 +66,7 @@ Compared compare_configurations(const CompareOptions& o) {
   for (const std::string& text : texts) {
     configurations.push_back(parse_configuration(text, o.model, "compare"));
     compared.texts.push_back(configurations.back().text);
+    compared.has_plugins = compared.has_plugins || !configurations.back().model.plugins.empty();
   }
   require_distinct_names(configurations);
   compared.arms = std::make_unique<Contenders>(std::move(configurations), o.workload);
@@ -106,6 +110,10 @@ void write_each(const ComparisonReport& report, const std::string& folder) {
   }
 }
 
+std::string form_of(const CompareOptions& o, const ComparisonReport& report) {
+  return o.json ? to_text(report_json(report)) : report_text(report);
+}
+
 int run_compare(CompareOptions o) {
   if (wants_kernel_list(o.model)) return print_kernel_list(o.model);
   if (o.guide.modes == std::vector<std::string>{"list"}) return print(modes_text()), kExitOk;
@@ -120,15 +128,27 @@ int run_compare(CompareOptions o) {
     progress.show(fmt::format("round {}/{}", round + 1, rounds));
   };
   const InterruptGuard guard;
-  const Measured measured = take_turns(*compared.arms, o.workload, o.rounds);
-  ComparisonReport report = evaluate(*compared.arms, o.workload, measured, o.rule);
-  report.config = config_json(o, compared.texts, measured);
-  report.interrupted = interrupted();
+  progress.show("comparing the outputs");
+  const std::vector<Closeness> closeness = compare_outputs(*compared.arms);
+  const auto report_of = [&](const Measured& measured, bool cut_short) {
+    ComparisonReport report = evaluate(*compared.arms, o.workload, closeness, measured, o.rule);
+    report.config = config_json(o, compared.texts, measured);
+    report.interrupted = cut_short;
+    return report;
+  };
+  LastWords so_far;
+  o.rounds.after_round = [&](const Measured& measured) {
+    if (compared.has_plugins) so_far.set(form_of(o, report_of(measured, true)));
+  };
+  Measured measured;
+  if (!closeness.empty() && all_finite(closeness))
+    measured = take_turns(*compared.arms, o.workload, o.rounds);
+  const ComparisonReport report = report_of(measured, interrupted());
   progress.done(fmt::format("{} rounds", report.rounds));
-  const std::string json = to_text(report_json(report));
-  deliver(o.json ? json : report_text(report), o.output, json);
+  deliver(form_of(o, report), o.output, to_text(report_json(report)));
   if (!o.output_folder.empty()) write_each(report, o.output_folder);
-  return report.interrupted ? kExitInterrupted : kExitOk;
+  if (report.interrupted) return kExitInterrupted;
+  return report.any_wrong() ? kExitInaccurate : kExitOk;
 }
 
 }  // namespace

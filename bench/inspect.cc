@@ -100,6 +100,7 @@ int run_inspect(const InspectOptions& o) {
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
   const ModelConfig& config = checkpoint->config();
   const DType dtype = weight_dtype(o.model, config);
+  const LoadOptions load = load_options(o.model);
   int64_t capacity = o.model.capacity;
   if (!capacity) capacity = config.max_positions > 0 ? config.max_positions : 4096;
   const MemoryPlan plan = plan_memory(config, planned_weight_bytes(o.model, *checkpoint),
@@ -123,7 +124,7 @@ int run_inspect(const InspectOptions& o) {
                      {"fits", plan.total() <= available}}},
                    {"random_weights", checkpoint->is_random()},
                    {"notes", checkpoint->notes()},
-                   {"tensors", tensors_json(*checkpoint, load_options(o.model))}}));
+                   {"tensors", tensors_json(*checkpoint, load)}}));
     check_complete(*checkpoint);
     return kExitOk;
   }
@@ -133,7 +134,7 @@ int run_inspect(const InspectOptions& o) {
       "  weights {}{}, kv_cache {}, activations {}: {} of {} available{}\n",
       o.model.model, checkpoint->is_random() ? " (shape card: random weights)" : "",
       config_text(config_json(config)), config.parameters(), counted, checkpoint->tensors().size(),
-      tensors_text(*checkpoint, load_options(o.model)), capacity, name_of(dtype), o.model.kv_dtype,
+      tensors_text(*checkpoint, load), capacity, name_of(dtype), o.model.kv_dtype,
       format_bytes(plan.weights), decoded.empty() ? "" : fmt::format(" ({})", decoded),
       format_bytes(plan.kv_cache), format_bytes(plan.activations), format_bytes(plan.total()),
       format_bytes(available),

@@ -1,22 +1,22 @@
-// `qwench kernels`: every kernel of an op beside a baseline, speed and accuracy in one row.
+// `qwench kernels`: every kernel of an op beside a baseline, speed and accuracy in one row. Exits with 3 when
+// a result is wrong, with 1 when a plug-in's kernel could not be run to its end.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "bench/commands.h"
-#include "bench/kernels/kernel_contest.h"
-#include "bench/kernels/kernel_list.h"
+#include "bench/kernels/kernel_report.h"
 #include "bench/model/model_options.h"
 #include "bench/roofline.h"
 #include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
+#include "bench/support/last_words.h"
 #include "bench/support/list_option.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
+#include "bench/support/output_file.h"
 #include "bench/support/seed_option.h"
 #include "bench/support/suggest.h"
-#include "bench/support/table.h"
-#include "bench/sweep/report.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {
@@ -28,7 +28,8 @@ struct KernelsOptions {
   std::string op = "linear", shape, tokens = "1,512", baseline, dtype, kv_dtype = "f32", cache;
   int64_t heads = 0, kv_heads = 0, head_dim = 0, depth = -1;  // 0, -1: default
   double seconds = 0.5;
-  bool json = false;
+  bool json = false, csv = false;
+  std::string output;
 };
 
 OpId parse_op(const std::string& name) {
@@ -97,11 +98,23 @@ std::vector<DType> read_dtypes(const KernelsOptions& o, const OpSizes& s,
   return types;
 }
 
+/// UsageError on a size that the op does not have.
+void check_sizes(const KernelsOptions& o, OpId op) {
+  const bool matrix = matrix_of(op, OpSizes()).has_value(), heads = has_heads(op);
+  if (!o.dtype.empty() && !matrix)
+    fail_usage("--dtype: {} has no weights; --kv-dtype is of keys and values", name_of(op));
+  if (!o.shape.empty() && heads)
+    fail_usage("--shape: {} has heads; give --heads, --kv-heads, --head-dim", name_of(op));
+  if ((o.heads || o.kv_heads || o.head_dim) && !heads)
+    fail_usage("--heads, --kv-heads, --head-dim: {} has no heads; give --shape OUTxIN",
+               name_of(op));
+}
+
 OpSizes read_sizes(const KernelsOptions& o, OpId op) {
+  check_sizes(o, op);
   OpSizes s;
   if (!o.model.model.empty()) {
-    const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
-    s = sizes_of(checkpoint->config(), checkpoint->config().stored_dtype, DType::kF32);
+    s = sizes_of(o.model, *open_model(o.model));
   }
   s.kv_dtype = parse_float_dtype(o.kv_dtype, "--kv-dtype");
   if (s.kv_dtype == DType::kBF16) fail_usage("--kv-dtype: expected f32 or f16, got 'bf16'");
@@ -129,74 +142,27 @@ std::string baseline_of(const KernelsOptions& o, OpId op) {
   fail_usage("--baseline: {} has no kernel '{}'; it has {}", name_of(op), o.baseline, list);
 }
 
-/// The time that the ceilings allow, as a part of the time taken: the read bandwidth, and the peak of
-/// the arithmetic that the kernel does.
-double percent_of_roofline(const ContestRow& row, const cpu::Roofline& roofline) {
-  const auto ns = int64_t(row.ns.median);
-  return std::max(percent_of_bandwidth(row.cost.bytes, ns, roofline),
-                  percent_of_peak(row.cost.flops, ns, row.inputs, roofline));
+/// What the command measures: all pairs of these.
+struct Axes {
+  std::vector<WeightShape> shapes;
+  std::vector<DType> dtypes;
+  std::vector<int64_t> tokens;
+};
+
+Axes read_axes(const KernelsOptions& o, const OpSizes& sizes) {
+  Axes axes;
+  axes.shapes = read_shapes(o, sizes);
+  axes.dtypes = read_dtypes(o, sizes, axes.shapes);
+  axes.tokens = parse_axis(o.tokens, "--tokens", 1, 1 << 20);
+  return axes;
 }
 
-/// "1.52x [1.50, 1.54]"; with "=" where the two are not separated.
-std::string ratio_text(const std::optional<Paired>& p) {
-  if (!p) return "-";
-  std::string text = fmt::format("{:.2f}x", p->ratio);
-  if (p->ci95) text += fmt::format(" [{:.2f}, {:.2f}]", p->ci95->lo, p->ci95->hi);
-  return p->verdict == Verdict::kNotSeparated ? text + " =" : text;
-}
-
-void add_row(Table& table, const ContestRow& r, const OpSizes& s, const cpu::Roofline& roofline) {
-  const std::string type(name_of(s.dtype)), n = std::to_string(s.n_tokens);
-  const std::string shape = fmt::format("{}x{}", s.out, s.in);
-  if (!r.refusal.empty())
-    return table.add({type, shape, r.kernel, n, "-", "-", "-", "-", "-", "-", "-", r.refusal});
-  const std::string error = fmt::format("{:.2e}", r.max_abs_error),
-                    nmse = fmt::format("{:.1e}", r.nmse);
-  if (!r.correct)
-    return table.add({type, shape, r.kernel, n, "-", "-", "-", "-", "-", error, nmse, "WRONG"});
-  if (r.ns.values.empty())
-    return table.add(
-        {type, shape, r.kernel, n, "-", "-", "-", "-", "-", error, nmse, "interrupted"});
-  std::string note = r.ns.values.size() == 1 ? "one run" : "";
-  if (!r.plugin.empty()) note += (note.empty() ? "plug-in " : ", plug-in ") + r.plugin;
-  table.add({type, shape, r.kernel, n, format_ns(r.ns.median), ratio_text(r.against_baseline),
-             format_number(double(r.cost.bytes) / r.ns.median),
-             r.cost.flops ? format_number(double(r.cost.flops) / r.ns.median) : "-",
-             fmt::format("{:.1f}", percent_of_roofline(r, roofline)), error, nmse, note});
-}
-
-OrderedJson row_json(const ContestRow& r, const KernelsOptions& o, const OpSizes& s, int threads,
-                     const cpu::Roofline& roofline) {
-  OrderedJson json = {{"op", o.op},        {"kernel", r.kernel}, {"dtype", name_of(s.dtype)},
-                      {"out", s.out},      {"in", s.in},         {"tokens", s.n_tokens},
-                      {"threads", threads}};
-  json["plugin"] = r.plugin.empty() ? OrderedJson(nullptr) : OrderedJson(r.plugin);
-  json["refused"] = r.refusal.empty() ? OrderedJson(nullptr) : OrderedJson(r.refusal);
-  if (!r.refusal.empty()) return json;
-  json["correct"] = r.correct;
-  json["max_abs_error"] = number_or_null(r.max_abs_error, r.max_abs_error < 1e300);
-  json["max_ulp"] = number_or_null(r.max_ulp, r.max_ulp < 1e300);
-  json["nmse"] = number_or_null(r.nmse, r.nmse < 1e300);
-  json["bytes"] = r.cost.bytes, json["flops"] = r.cost.flops;
-  if (r.ns.values.empty() || !r.correct) return json;
-  json["ns"] = to_json(r.ns);
-  const std::optional<Paired>& paired = r.against_baseline;
-  json["ratio_to_baseline"] = number_or_null(paired ? paired->ratio : 0, paired.has_value());
-  json["against_baseline"] = paired ? to_json(*paired) : OrderedJson(nullptr);
-  json["bytes_per_second"] = double(r.cost.bytes) * 1e9 / r.ns.median;
-  json["flops_per_second"] = double(r.cost.flops) * 1e9 / r.ns.median;
-  json["percent_of_roofline"] = percent_of_roofline(r, roofline);
-  return json;
-}
-
-OrderedJson config_json(const KernelsOptions& o, const ContestSettings& c,
-                        const std::vector<DType>& dtypes, const std::vector<WeightShape>& shapes,
-                        const std::vector<int64_t>& tokens) {
+OrderedJson config_json(const KernelsOptions& o, const ContestSettings& c, const Axes& axes) {
   const OpSizes& s = c.sizes;
   OrderedJson list = OrderedJson::array();
-  for (const WeightShape& shape : shapes) list.push_back({shape.out, shape.in});
+  for (const WeightShape& shape : axes.shapes) list.push_back({shape.out, shape.in});
   OrderedJson names = OrderedJson::array();
-  for (DType t : dtypes) names.push_back(name_of(t));
+  for (DType t : axes.dtypes) names.push_back(name_of(t));
   OrderedJson plugins = OrderedJson::array();
   for (const std::string& path : c.plugins) plugins.push_back(without_home(path));
   return {{"op", o.op},
@@ -210,7 +176,7 @@ OrderedJson config_json(const KernelsOptions& o, const ContestSettings& c,
           {"n_kv_heads", s.n_kv_heads},
           {"head_dim", s.head_dim},
           {"depth", s.depth},
-          {"tokens", tokens},
+          {"tokens", axes.tokens},
           {"baseline", c.baseline},
           {"plugins", plugins},
           {"cache", c.cold ? "cold" : "hot"},
@@ -228,65 +194,62 @@ ContestSettings read_settings(const KernelsOptions& o, OpId op) {
   return settings;
 }
 
-std::string report_text(const KernelsOptions& o, const ContestSettings& c, const Table& table,
-                        const cpu::Roofline& roofline) {
-  return fmt::format(
-      "{}\n{}, {} threads, {} inputs, error against `reference`\n\n{}\n"
-      "measured: {}\n",
-      environment_line(), o.op, c.threads, c.cold ? "cold (from memory)" : "hot (in the cache)",
-      table.to_string(), ceilings_text(roofline));
+std::string form_of(const KernelsOptions& o, const KernelReport& report) {
+  if (o.json) return to_text(report_json(report));
+  return o.csv ? report_csv(report) : report_text(report);
 }
 
-/// What a run of the command gathers.
-struct Results {
-  Table table;
-  OrderedJson rows = OrderedJson::array();
-  bool correct = true;
-};
+/// Every combination; what is finished is kept for an end before the last.
+void measure(const KernelsOptions& o, const Axes& axes, Progress& progress, KernelReport& report) {
+  LastWords so_far;
+  for (const WeightShape& shape : axes.shapes)
+    for (DType dtype : axes.dtypes)
+      for (int64_t n : axes.tokens) {
+        if (interrupted()) return;
+        OpSizes& sizes = report.settings.sizes;
+        if (!o.shape.empty()) apply_shape(shape, sizes);
+        if (!o.dtype.empty()) sizes.dtype = sizes.table = dtype;
+        sizes.n_tokens = n;
+        const std::optional<DType> type = type_of(report.op, sizes);
+        progress.show(fmt::format("{}, {}{}, {} tokens", o.op,
+                                  type ? fmt::format("{}, ", name_of(*type)) : "",
+                                  shape_text(report.op, sizes), n));
+        for (ContestRow& row : run_contest(report.op, report.settings))
+          report.results.push_back({sizes, std::move(row)});
+        if (!o.model.plugins.empty()) so_far.set(form_of(o, report));
+      }
+}
 
-void run_one(const KernelsOptions& o, OpId op, const ContestSettings& settings,
-             const cpu::Roofline& roofline, Results& results) {
-  for (const ContestRow& row : run_contest(op, settings)) {
-    // A type's own kernels are what there is to see; of the others the JSON has every one.
-    if (!of_other_weights(row.refusal)) add_row(results.table, row, settings.sizes, roofline);
-    results.rows.push_back(row_json(row, o, settings.sizes, settings.threads, roofline));
-    results.correct = results.correct && row.correct;
-  }
+/// Again when a kernel was faster: a neighbour may have had the machine. Takes as long as two kernels.
+void measure_ceilings(Progress& progress, KernelReport& report) {
+  constexpr int kAgain = 2;
+  const auto once = [&] {
+    progress.show("measuring bandwidth and peak");
+    const double seconds = std::min(2 * report.settings.seconds, 1.0);
+    report.roofline =
+        higher(report.roofline, cpu::measure_roofline(report.settings.threads, seconds));
+  };
+  if (report.results.empty()) return once();
+  for (int i = 0; i < kAgain && above_ceilings(report) && !interrupted(); ++i) once();
 }
 
 int run_kernels(const KernelsOptions& o) {
-  const OpId op = parse_op(o.op);
-  ContestSettings settings = read_settings(o, op);
-  const std::vector<WeightShape> shapes = read_shapes(o, settings.sizes);
-  const std::vector<DType> dtypes = read_dtypes(o, settings.sizes, shapes);
-  const std::vector<int64_t> tokens = parse_axis(o.tokens, "--tokens", 1, 1 << 20);
+  KernelReport report;
+  report.op = parse_op(o.op);
+  report.settings = read_settings(o, report.op);
+  const Axes axes = read_axes(o, report.settings.sizes);
+  report.config = config_json(o, report.settings, axes);
+  check_output(o.output);
   Progress progress;
-  progress.show("measuring bandwidth and peak");
-  const cpu::Roofline roofline = cpu::measure_roofline(settings.threads, 1.0);
+  measure_ceilings(progress, report);
   const InterruptGuard guard;
-  Results results{Table({"<dtype", "<shape", "<kernel", "tokens", "time", "vs " + settings.baseline,
-                         "GB/s", "GFLOP/s", "% roofline", "max |error|", "NMSE", "<note"})};
-  for (const WeightShape& shape : shapes)
-    for (DType dtype : dtypes)
-      for (int64_t n : tokens) {
-        if (interrupted()) break;
-        if (!o.shape.empty()) apply_shape(shape, settings.sizes);
-        settings.sizes.dtype = dtype, settings.sizes.n_tokens = n;
-        progress.show(
-            fmt::format("{}, {}, {}x{}, {} tokens", o.op, name_of(dtype), shape.out, shape.in, n));
-        run_one(o, op, settings, roofline, results);
-      }
-  if (o.json)
-    print(to_text({{"schema_version", kSchemaVersion},
-                   {"command", "kernels"},
-                   {"environment", environment_block()},
-                   {"config", config_json(o, settings, dtypes, shapes, tokens)},
-                   {"roofline", to_json(roofline)},
-                   {"rows", results.rows}}));
-  else
-    print(report_text(o, settings, results.table, roofline));
-  if (interrupted()) return kExitInterrupted;
-  return results.correct ? kExitOk : kExitInaccurate;
+  measure(o, axes, progress, report);
+  measure_ceilings(progress, report);
+  report.interrupted = interrupted();
+  deliver(form_of(o, report), o.output, to_text(report_json(report)));
+  if (report.interrupted) return kExitInterrupted;
+  if (report.any_wrong()) return kExitInaccurate;
+  return report.any_failed() ? kExitError : kExitOk;
 }
 
 }  // namespace
@@ -323,7 +286,10 @@ void add_kernels_command(CLI::App& program, Action& chosen) {
   add_seed_option(*command, o->model.seed, "Seed of the inputs");
   add_plugin_option(*command, o->model.plugins);
   add_threads_option(*command, o->model);
-  command->add_flag("--json", o->json, "One JSON document on stdout");
+  CLI::Option* json = command->add_flag("--json", o->json, "One JSON document on stdout");
+  command->add_flag("--csv", o->csv, "One CSV line per row on stdout")->excludes(json);
+  add_output_option(*command, "--output", o->output,
+                    "Write the JSON document to this file besides");
   command->callback([o, &chosen] { chosen = [o] { return run_kernels(*o); }; });
 }
 

@@ -36,7 +36,7 @@ class Ring {
     for (int64_t i = 0; i < n; ++i)
       matrices_.push_back(memory_.weight(kSide, kSide, dtype, WeightUse::kLinear));
     x_ = memory_.values({kPromptTokens, kSide});
-    y_ = memory_.zeros({kPromptTokens, kSide}, DType::kF32);
+    y_ = memory_.room({kPromptTokens, kSide}, DType::kF32);
   }
 
   /// Seconds of the first `matrices` of the ring with so many tokens.
@@ -181,6 +181,7 @@ OrderedJson to_json(const MachineSpeed& machine) {
   return {
       {"threads", machine.threads},
       {"read_bytes_per_second", number_or_null(machine.read_bandwidth, machine.read_bandwidth > 0)},
+      {"above_ceilings", machine.probe_was_slow()},
       {"available_bytes", machine.available_bytes},
       {"kernels", kernels}};
 }

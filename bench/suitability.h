@@ -26,6 +26,8 @@ struct MachineSpeed {
   const KernelSpeed& of(DType dtype) const;  // contract: one of kTunedDTypes
   /// The fastest that anything read: on a shared machine a kernel may have had the better moment.
   double bandwidth() const;
+  /// True when a kernel read faster than the probe: another program had the machine while it ran.
+  bool probe_was_slow() const { return read_bandwidth > 0 && bandwidth() > read_bandwidth; }
 };
 
 constexpr DType kTunedDTypes[] = {DType::kBF16, DType::kQ8_0, DType::kQ4G, DType::kQ4_0};

@@ -22,7 +22,7 @@ void add_rms_norm_avx2(Team& team, const AddRmsNormArgs& a) {
     for (int64_t t = begin; t < end; ++t) {
       float* x = a.x.row<float>(t);
       if (a.delta) add_to(x, a.delta.row<const float>(t), dim);
-      scale_by(x, inverse_rms(x, dim, a.eps), a.w.as<const float>(), a.y.row<float>(t), dim);
+      rms_norm_row(x, dim, a.eps, a.w.as<const float>(), a.y.row<float>(t));
     }
   });
 }

@@ -27,8 +27,10 @@ struct Avx512 {
     const auto first = __mmask16(n >= kWidth ? 0xffff : n <= 0 ? 0 : (1 << n) - 1);
     return _mm512_mask_mov_ps(b, first, a);
   }
-  /// e^x for x <= 0 to 2 ulp: exp_ps(), scaled by 2^n in one step.
+  /// e^x for x <= 0 to 2 ulp: exp_ps(), scaled by 2^n in one step. What lies so low that e^x is 0 is
+  /// raised to where the polynomial is still finite; NaN stays.
   static Float exp(Float x) {
+    x = _mm512_max_ps(set1(-150.0f), x);
     const Float n = _mm512_roundscale_ps(_mm512_mul_ps(x, set1(1.44269504088896341f)),
                                          _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     Float r = _mm512_fnmadd_ps(n, set1(0.693145751953125f), x);

@@ -4,12 +4,16 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <cfenv>
 #include <cstring>
+#include <deque>
+#include <exception>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
 
+#include "cpu/plugin_guard.h"
 #include "engine/check.h"
 #include "engine/json.h"
 #include "engine/kernel.h"
@@ -37,7 +41,11 @@ void* open_library(const std::string& path) {
     fail("plug-in {}: expected a shared library, found something that is no file", path);
   // Without a slash the name would be looked up in the system's folders.
   const std::string at = path.find('/') == std::string::npos ? "./" + path : path;
+  // One built with -ffast-math turns denormal numbers off on the thread that loads it.
+  std::fenv_t arithmetic;
+  std::fegetenv(&arithmetic);
   void* library = dlopen(at.c_str(), RTLD_NOW | RTLD_LOCAL);
+  std::fesetenv(&arithmetic);
   if (!library) fail("plug-in {}: {}", path, dlerror());
   return library;
 }
@@ -85,7 +93,15 @@ const QwenchPlugin& ask(void* library, const std::string& path) {
   if (!entry)
     fail("plug-in {}: expected a function {}, found none; define it as engine/plugin.h declares it",
          path, kEntry);
-  const QwenchPlugin* answer = entry();
+  const QwenchPlugin* answer = nullptr;
+  try {
+    answer = entry();
+  } catch (const std::exception& thrown) {
+    fail("plug-in {}: {} threw a C++ exception ({}); none may leave its functions", path, kEntry,
+         thrown.what());
+  } catch (...) {
+    fail("plug-in {}: {} threw a C++ exception; none may leave its functions", path, kEntry);
+  }
   if (!answer) fail("plug-in {}: expected an answer of {}, got a null pointer", path, kEntry);
   if (answer->abi != QWENCH_PLUGIN_ABI)
     fail(
@@ -108,7 +124,10 @@ std::unique_ptr<Plugin> read_plugin(void* library, const std::string& path) {
   for (int32_t i = 0; i < answer.n_kernels; ++i) {
     plugin->kernels.push_back(
         checked_kernel(answer.kernels[i], fmt::format("{}: kernels[{}]", where, i)));
-    plugin->kernels.back().plugin = plugin.get();
+    PluginKernel& kernel = plugin->kernels.back();
+    kernel.plugin = plugin.get();
+    kernel.who = fmt::format("plug-in {} ({}): kernel {} of {}", plugin->label, path, kernel.name,
+                             name_of(kernel.op));
   }
   return plugin;
 }
@@ -119,7 +138,10 @@ const Plugin& load_plugin(const std::string& path) {
   // Never unloaded: reports name its kernels after the last backend is gone, and it may have threads.
   static std::mutex mutex;
   static std::map<void*, std::unique_ptr<Plugin>> loaded;
+  static std::deque<std::string> who;  // what a crash is laid to, read until the program ends
   const std::lock_guard<std::mutex> lock(mutex);
+  guard_against_plugins();
+  const PluginCall guard(who.emplace_back("plug-in " + path + ", while it was loaded").c_str(), 0);
   void* library = open_library(path);
   std::unique_ptr<Plugin>& plugin = loaded[library];
   if (!plugin) plugin = read_plugin(library, path);

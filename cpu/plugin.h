@@ -1,5 +1,6 @@
 // A plug-in: a shared library of kernels behind the C interface of engine/plugin.h. What it registers is
-// checked when it is loaded; from then on it is trusted like code of our own.
+// checked when it is loaded; from then on it is trusted like code of our own, and blamed by name for what
+// goes wrong while it runs (plugin_guard.h).
 #pragma once
 #include <string>
 #include <string_view>
@@ -17,6 +18,8 @@ struct PluginKernel {
   OpId op{};
   std::string_view name;
   QwenchKernel functions{};
+  std::string
+      who;  // "plug-in example 1.0 (a.so): kernel own of add": begins every message about it
 };
 
 struct Plugin {

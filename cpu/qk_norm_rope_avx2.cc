@@ -21,7 +21,7 @@ void norm_and_rotate(const TensorView& heads, int64_t token, const TensorView& n
   const int64_t n_heads = heads.shape[1], head_dim = heads.shape[2];
   for (int64_t h = 0; h < n_heads; ++h) {
     float* x = heads.row<float>(token * n_heads + h);
-    if (norm) scale_by(x, inverse_rms(x, head_dim, eps), norm.as<const float>(), x, head_dim);
+    if (norm) rms_norm_row(x, head_dim, eps, norm.as<const float>(), x);
     rotate(x, cos, sin, head_dim / 2);
   }
 }

@@ -6,8 +6,9 @@
 // its op: `qwench kernels --op OP` times it and checks it against `reference`, `--kernel OP=NAME` makes a
 // model run it. Without that it is never chosen.
 //
-// A plug-in runs inside the program: it can crash it, and nothing here can prevent that. What is checked
-// is what it says (names, ops, version), that its `run` succeeds, and, by `kernels`, `compare` and
+// A plug-in runs inside the program: it can crash it, and nothing here can prevent that. It is named then,
+// as it is when it hangs; `kernels` tries every kernel in a process of its own first. What is checked is what
+// it says (names, ops, version, `invariant`), that its `run` succeeds, and, by `kernels`, `compare` and
 // `accuracy`, that its numbers are right. No C++ exception may leave any of its functions.
 #pragma once
 #include <stdint.h>

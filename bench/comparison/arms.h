@@ -1,5 +1,5 @@
-// What takes turns in a comparison: configurations in this process, or other builds of this program. A turn
-// is a time; everything else is asked for once, afterwards.
+// What takes turns in a comparison: configurations in this process, or other builds of this program. What they
+// compute is asked for once, before the first turn; a turn is a time; the rest is asked for afterwards.
 #pragma once
 #include <map>
 #include <optional>
@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/accuracy/rounding.h"
 #include "bench/sweep/case.h"
 
 namespace qwench::bench {
@@ -27,12 +28,34 @@ struct Turn {
   std::map<std::string_view, double> op_ns;
 };
 
-/// A configuration besides its speed.
+/// Rows of numbers, as many of those that a phase made as memory allows: [n][width].
+struct Rows {
+  int64_t width = 0;
+  std::vector<float> values;
+  int64_t n() const { return width ? int64_t(values.size()) / width : 0; }
+};
+
+/// What a phase computes when it runs as it is timed.
+struct PhaseOutput {
+  Phase phase = Phase::kPrefill;
+  Rows logits;  // of the last token of each sequence (prefill), of every sequence and step (decode)
+  Rows residual;  // after the last layer, of every token; no rows: not known
+  InputPrecision inputs = InputPrecision::kF32;  // the coarsest of the kernels that ran
+  std::string tokens;                            // a hash of the arg maxes; "": not known
+  std::string nonfinite;                         // why there are no rows, where NaN or Inf is
+};
+
+/// What a configuration computes.
+struct ArmOutputs {
+  Numerics numerics;  // without `inputs`, which are of a phase
+  std::vector<PhaseOutput>
+      phases;  // prefill, then decode, as far as they are timed; none: interrupted
+};
+
+/// A configuration besides its speed and outputs.
 struct ArmFacts {
-  OrderedJson description;    // what the numbers were computed with
-  int64_t memory_bytes = 0;   // weights, keys and values, activations and scratch; 0: unknown
-  int64_t vocab = 0;          // 0: no logits
-  std::vector<float> logits;  // [n_tokens][vocab]
+  OrderedJson description;   // what the numbers were computed with
+  int64_t memory_bytes = 0;  // weights, keys and values, activations and scratch; 0: unknown
 };
 
 class Arms {
@@ -40,10 +63,12 @@ class Arms {
   virtual ~Arms() = default;
   virtual size_t count() const = 0;
   virtual std::string name(size_t arm) const = 0;
+  /// Runs the workload once, untimed.
+  virtual ArmOutputs outputs(size_t arm) = 0;
   /// Times `repeats` passes of the phase. Nothing when interrupted.
   virtual std::optional<Turn> take_turn(size_t arm, Phase phase, int64_t repeats) = 0;
-  /// With the logits of n random tokens, as far as they can be had.
-  virtual ArmFacts facts(size_t arm, int64_t n_tokens, uint64_t seed) = 0;
+  /// After the first turn.
+  virtual ArmFacts facts(size_t arm) = 0;
 };
 
 }  // namespace qwench::bench

@@ -27,7 +27,7 @@ std::string pair_table(const std::vector<Pair>& pairs, bool ops) {
     table.add({pair.a, pair.b, std::string(name_of(pair.phase)),
                ops ? std::string(pair.op) : "whole model", fmt::format("{:.4f}", p.ratio),
                p.ci95 ? fmt::format("{:.4f} - {:.4f}", p.ci95->lo, p.ci95->hi) : "too few runs",
-               fmt::format("{:.2f} %", 100 * p.noise_floor), std::string(name_of(p.verdict)),
+               fmt::format("{:.2f} %", 100 * p.noise_floor), std::string(pair.verdict()),
                runs_text(p)});
   }
   return table.to_string();
@@ -37,7 +37,7 @@ std::string configuration_table(const ComparisonReport& report) {
   std::vector<std::string> headings = {"<configuration"};
   for (const Phase phase : report.phases)
     headings.push_back(std::string(name_of(phase)) + " tok/s");
-  for (const char* heading : {"memory", "rel. L2", "mean KL", "top-1 %"})
+  for (const char* heading : {"memory", "rel. L2", "mean KL", "top-1 %", "<outputs"})
     headings.emplace_back(heading);
   Table table(headings);
   for (const ComparedConfiguration& c : report.configurations) {
@@ -48,6 +48,8 @@ std::string configuration_table(const ComparisonReport& report) {
     cells.push_back(known ? fmt::format("{:.2e}", c.closeness.relative_l2) : "-");
     cells.push_back(known ? fmt::format("{:.2e}", c.closeness.mean_kl) : "-");
     cells.push_back(known ? fmt::format("{:.1f}", 100 * c.closeness.top1) : "-");
+    cells.push_back(&c == report.configurations.data() ? "compared with"
+                                                       : closeness_text(c.closeness));
     table.add(cells);
   }
   return table.to_string();
@@ -66,7 +68,7 @@ OrderedJson targets_of(const ComparisonReport& report, size_t b) {
   for (const Pair& pair : report.pairs)
     if (pair.b == other.name)
       add(std::string(name_of(pair.phase)) + " speed", pair.paired.ratio, ">= 1.20",
-          pair.paired.ratio >= kFaster && pair.paired.verdict == Verdict::kBetter);
+          pair.paired.ratio >= kFaster && pair.verdict() == name_of(Verdict::kBetter));
   if (first.memory_bytes && other.memory_bytes) {
     const double memory = double(other.memory_bytes) / double(first.memory_bytes);
     add("memory", memory, "<= 0.85", memory <= kLessMemory);
@@ -99,6 +101,7 @@ OrderedJson pairs_json(const std::vector<Pair>& pairs) {
     OrderedJson json = {{"a", pair.a}, {"b", pair.b}, {"phase", name_of(pair.phase)}};
     if (!pair.op.empty()) json["op"] = pair.op;
     json.update(to_json(pair.paired));
+    json["verdict"] = pair.verdict();
     list.push_back(json);
   }
   return list;
@@ -110,15 +113,10 @@ OrderedJson configurations_json(const ComparisonReport& report) {
     OrderedJson json = {{"name", c.name}};
     json.update(c.description);
     json["memory_bytes"] = c.memory_bytes ? OrderedJson(c.memory_bytes) : OrderedJson(nullptr);
-    for (size_t p = 0; p < report.phases.size(); ++p)
+    for (size_t p = 0; p < c.tokens_per_second.size(); ++p)
       json[std::string(name_of(report.phases[p])) + "_tokens_per_second"] =
           to_json(c.tokens_per_second[p]);
-    const Closeness& near = c.closeness;
-    const bool known = near.tokens > 0;  // not where the vocabularies differ
-    json["logits"] = {{"tokens", near.tokens},
-                      {"relative_l2", known ? finite_or_null(near.relative_l2) : nullptr},
-                      {"mean_kl", known ? finite_or_null(near.mean_kl) : nullptr},
-                      {"top1", number_or_null(near.top1, known)}};
+    json["logits"] = to_json(c.closeness);
     list.push_back(json);
   }
   return list;
@@ -139,19 +137,31 @@ OrderedJson report_json(const ComparisonReport& report) {
           {"interrupted", report.interrupted}};
 }
 
+/// What is wrong, and what is not known, of every configuration.
+static std::string notes_of(const ComparisonReport& report) {
+  std::string text;
+  for (size_t i = 1; i < report.configurations.size(); ++i)
+    text += closeness_notes(report.configurations[i].name, report.configurations[0].name,
+                            report.configurations[i].closeness);
+  return text;
+}
+
 std::string report_text(const ComparisonReport& report) {
   std::string text = environment_line() + "\n\n";
-  if (report.rounds == 0) return text + "interrupted before the first round was over\n";
-  text += configuration_table(report) + "\n" + pair_table(report.pairs, false) + "\n";
+  if (report.configurations.empty()) return text + "interrupted before anything was compared\n";
+  text += configuration_table(report) + notes_of(report);
+  if (report.rounds == 0)
+    return text + (report.interrupted ? "interrupted before the first round was over\n"
+                                      : "nothing was timed\n");
+  text += "\n" + pair_table(report.pairs, false) + "\n";
   if (!report.kernels.empty()) text += pair_table(report.kernels, true) + "\n";
   text += target_table(report);
   text += fmt::format(
       "\n{} rounds; every round times each configuration once, in turns, and {} twice: the noise\n"
-      "floor is how far the two differ. not_separated: no difference was shown. Logits: of {} "
-      "random\n"
-      "tokens, against {}; `qwench accuracy` compares over text.\n",
-      report.rounds, report.configurations[0].name, report.configurations[0].closeness.tokens,
-      report.configurations[0].name);
+      "floor is how far the two differ. not_separated: no difference was shown. Outputs: of random "
+      "tokens,\nprefill and decode as they are timed, against {}; `qwench accuracy` compares over "
+      "text.\n",
+      report.rounds, report.configurations[0].name, report.configurations[0].name);
   return report.interrupted ? text + "interrupted: the rounds so far\n" : text;
 }
 

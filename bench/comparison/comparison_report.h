@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/comparison/closeness.h"
 #include "bench/comparison/paired.h"
 #include "bench/comparison/rounds.h"
 
@@ -15,12 +16,10 @@ struct Pair {
   std::string_view
       op;  // "": the whole model; "matmul", "norm", "rope": ops of which one arm runs parts
   Paired paired;
-};
+  bool wrong = false;  // b computes something else: its speed says nothing
 
-/// How near the logits of a configuration are to those of the first one.
-struct Closeness {
-  int64_t tokens = 0;
-  double relative_l2 = 0, mean_kl = 0, top1 = 1;
+  /// "better", "worse", "not_separated"; "wrong".
+  std::string_view verdict() const { return wrong ? "wrong" : name_of(paired.verdict); }
 };
 
 struct ComparedConfiguration {
@@ -39,10 +38,14 @@ struct ComparisonReport {
   std::vector<Pair> kernels;  // ops that take at least 1 % of the time in both
   int64_t rounds = 0;
   bool interrupted = false;
+
+  /// True where a configuration computes something else than the first one.
+  bool any_wrong() const;
 };
 
-/// Pairs and speeds from the turns; the rest is asked of the arms.
-ComparisonReport evaluate(Arms& arms, const Workload& workload, const Measured& measured,
+/// Pairs and speeds from the turns, and what compare_outputs() found; the rest is asked of the arms.
+ComparisonReport evaluate(Arms& arms, const Workload& workload,
+                          const std::vector<Closeness>& closeness, const Measured& measured,
                           const PairedRule& rule);
 
 OrderedJson report_json(const ComparisonReport& report);

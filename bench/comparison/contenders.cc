@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "bench/accuracy/layer_taps.h"
 #include "bench/support/interrupt.h"
 #include "cpu/cpu_info.h"
+#include "engine/checked.h"
 
 namespace qwench::bench {
 
@@ -30,6 +32,56 @@ const Backend* threads_like(const std::vector<OpenedModel>& opened, const Config
   return nullptr;
 }
 
+/// Rows of one kind as they come, every n-th of them where all take too much memory.
+class RowKeeper {
+ public:
+  RowKeeper(int64_t width, int64_t expected) : step_(step_for(width * expected)) {
+    rows_.width = width;
+  }
+  void add(const float* values, int64_t n) {
+    for (int64_t i = 0; i < n; ++i, ++seen_)
+      if (seen_ % step_ == 0)
+        rows_.values.insert(rows_.values.end(), values + i * rows_.width,
+                            values + (i + 1) * rows_.width);
+  }
+  Rows take() { return std::move(rows_); }
+
+  static constexpr int64_t kMostValues = int64_t(32) << 20;
+
+ private:
+  /// Odd, so that every sequence of an even batch has its turn.
+  static int64_t step_for(int64_t values) {
+    const int64_t step = ceil_div(std::max<int64_t>(values, 1), kMostValues);
+    return step == 1 ? 1 : step | 1;
+  }
+
+  Rows rows_;
+  int64_t step_, seen_ = 0;
+};
+
+/// Bytes that the rows of two configurations take, those of the first one and of another.
+int64_t bytes_of_rows(const ModelConfig& config, const Workload& w) {
+  int64_t values = 0;
+  for (const int64_t tokens : {w.prefill, w.decode})
+    for (const int64_t width : {config.vocab, config.dim})
+      values += std::min(RowKeeper::kMostValues + width, width * tokens * w.batch);
+  return 2 * values * int64_t(sizeof(float));
+}
+
+/// Errors say which configuration they are about.
+template <class F>
+auto naming(const std::string& name, const F& f) {
+  try {
+    return f();
+  } catch (const Cancelled&) {
+    throw;
+  } catch (const UsageError& error) {
+    fail_usage("{}: {}", name, error.what());
+  } catch (const Error& error) {
+    fail("{}: {}", name, error.what());
+  }
+}
+
 }  // namespace
 
 Contender::Contender(OpenedModel opened, const Workload& workload)
@@ -38,19 +90,71 @@ Contender::Contender(OpenedModel opened, const Workload& workload)
       session_(without_watching(model_).loaded().model, model_.session_options()),
       prefill_(session_, model_.loaded().model, settings_of(Phase::kPrefill, workload)),
       decode_(session_, model_.loaded().model, settings_of(Phase::kDecode, workload)) {
-  fill_context(session_, model_.loaded().model, workload.depth, workload.seed);
+  session_.add_layer_hook([this](Backend& backend, const LayerOutput& output) {
+    if (keep_residual_) keep_residual_(backend, output);
+  });
+  try {
+    fill_context(session_, model_.loaded().model, workload.depth, workload.seed);
+  } catch (const NonfiniteError& error) {
+    no_context_ = error.what();
+  }
+}
+
+PhaseOutput Contender::output_of(Phase phase) {
+  const ModelConfig& config = model_.config();
+  PhaseOutput output;
+  output.phase = phase, output.nonfinite = no_context_;
+  if (!no_context_.empty()) return output;
+  const int64_t n_seq = session_.n_seq(), rows = n_seq * workload_.tokens(phase);
+  RowKeeper logits(config.vocab, phase == Phase::kPrefill ? n_seq : rows);
+  RowKeeper residual(config.dim, rows);
+  std::vector<float> host;
+  keep_residual_ = [&](Backend& backend, const LayerOutput& layer) {
+    if (layer.layer + 1 != config.n_layers) return;
+    host.resize(size_t(layer.x.shape.count()));
+    read_output(backend, layer, host.data());
+    residual.add(host.data(), layer.x.rows());
+  };
+  runner(phase).on_logits = [&](int64_t n) { logits.add(session_.logits(0), n); };
+  TimedRun run;
+  try {
+    runner(phase).run(profiler_, n_seq, workload_.tokens(phase), run);
+  } catch (const NonfiniteError& error) {
+    output.nonfinite = error.what();
+    for (int64_t seq = 0; seq < n_seq; ++seq) session_.truncate(seq, workload_.depth);
+  }
+  keep_residual_ = nullptr, runner(phase).on_logits = nullptr;
+  for (const OpRecord& op : run.ops) output.inputs = std::max(output.inputs, op.inputs);
+  output.logits = logits.take(), output.residual = residual.take();
+  return output;
+}
+
+ArmOutputs Contender::outputs() {
+  const ModelOptions& o = model_.configuration().model;
+  ArmOutputs outputs;
+  // Weights of a shape card are random, and others for another seed.
+  outputs.numerics.model =
+      model_.checkpoint().is_random() ? fmt::format("{}, seed {}", o.model, o.seed) : o.model;
+  outputs.numerics.dtype = name_of(weight_dtype(o, model_.config()));
+  outputs.numerics.kv_dtype = o.kv_dtype;
+  outputs.numerics.precision = model_.precision();
+  Profiler* const before = std::exchange(model_.loaded().backend->profiler, &profiler_);
+  for (const Phase phase : {Phase::kPrefill, Phase::kDecode})
+    if (workload_.tokens(phase) && !interrupted()) outputs.phases.push_back(output_of(phase));
+  model_.loaded().backend->profiler = before;
+  if (interrupted()) outputs.phases.clear();
+  return outputs;
 }
 
 std::optional<Turn> Contender::take_turn(Phase phase, int64_t repeats, double delay) {
   Backend& backend = *model_.loaded().backend;
-  CaseRunner& runner = phase == Phase::kPrefill ? prefill_ : decode_;
   Turn turn;
   TimedRun run;
   Profiler* const before = std::exchange(backend.profiler, &profiler_);
   backend.delay = delay;
-  bool complete = runner.run(profiler_, 1, 1, run);
+  bool complete = runner(phase).run(profiler_, 1, 1, run);
   for (int64_t i = 0; i < repeats && complete; ++i) {
-    complete = runner.run(profiler_, session_.n_seq(), workload_.tokens(phase), run);
+    complete = runner(phase).run(profiler_, session_.n_seq(), workload_.tokens(phase), run);
     turn.ns += double(run.wall_ns);
     for (const OpRecord& op : run.ops) turn.op_ns[op.op] += double(op.ns);
   }
@@ -58,17 +162,6 @@ std::optional<Turn> Contender::take_turn(Phase phase, int64_t repeats, double de
   backend.profiler = before;
   if (!complete) return std::nullopt;
   return turn;
-}
-
-std::vector<float> Contender::logits(const std::vector<int32_t>& tokens) {
-  const int64_t vocab = model_.config().vocab;
-  std::vector<float> all;
-  for (const int32_t token : tokens) {
-    session_.prefill(0, &token, 1);
-    all.insert(all.end(), session_.logits(0), session_.logits(0) + vocab);
-  }
-  session_.truncate(0, workload_.depth);
-  return all;
 }
 
 Contenders::Contenders(std::vector<Configuration> configurations, const Workload& workload)
@@ -79,30 +172,38 @@ Contenders::Contenders(std::vector<Configuration> configurations, const Workload
     while (same < opened.size() && opened[same].configuration.loaded != c.loaded) ++same;
     of_.push_back(same);
     if (same < opened.size()) continue;
-    opened.push_back(
-        open_configured(c, workload.capacity(), c.model.prefill_chunk, threads_like(opened, c)));
+    opened.push_back(naming(c.name, [&] {
+      return open_configured(c, workload.capacity(), c.model.prefill_chunk,
+                             threads_like(opened, c));
+    }));
     opened.back().session.n_seq = workload.batch;
     opened.back().session.logit_rows = 0;
   }
-  require_memory_together(opened, 0, cpu::available_memory_bytes());
-  for (OpenedModel& model : opened)
-    loaded_.push_back(std::make_unique<Contender>(std::move(model), workload));
+  require_memory_together(opened, bytes_of_rows(opened.front().checkpoint->config(), workload),
+                          cpu::available_memory_bytes());
+  for (OpenedModel& model : opened) {
+    const std::string name = model.configuration.name;
+    loaded_.push_back(
+        naming(name, [&] { return std::make_unique<Contender>(std::move(model), workload); }));
+  }
+}
+
+ArmOutputs Contenders::outputs(size_t arm) {
+  return naming(name(arm), [&] { return of(arm).outputs(); });
 }
 
 std::optional<Turn> Contenders::take_turn(size_t arm, Phase phase, int64_t repeats) {
-  return loaded_[of_[arm]]->take_turn(phase, repeats, configurations_[arm].inject.delay);
+  return naming(name(arm), [&] {
+    return of(arm).take_turn(phase, repeats, configurations_[arm].inject.delay);
+  });
 }
 
-ArmFacts Contenders::facts(size_t arm, int64_t n_tokens, uint64_t seed) {
-  Contender& contender = *loaded_[of_[arm]];
+ArmFacts Contenders::facts(size_t arm) {
   ArmFacts facts;
-  facts.description = contender.model().to_json();
+  facts.description = of(arm).model().to_json();
   facts.description["configuration"] = configurations_[arm].text;
-  const MemoryCounters memory = contender.memory();
+  const MemoryCounters memory = of(arm).memory();
   for (size_t i = 0; i < kMemoryKinds; ++i) facts.memory_bytes += memory.now[i];
-  const int64_t vocab = contender.model().config().vocab;
-  if (finished([&] { facts.logits = contender.logits(random_ids(n_tokens, vocab, seed + 2)); }))
-    facts.vocab = vocab;
   return facts;
 }
 

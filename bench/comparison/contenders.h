@@ -17,19 +17,24 @@ class Contender {
   /// wakes sleeping threads. Nothing when interrupted.
   std::optional<Turn> take_turn(Phase phase, int64_t repeats, double delay);
 
-  /// Of the tokens after the session's context, [tokens][vocab].
-  std::vector<float> logits(const std::vector<int32_t>& tokens);
+  /// Runs the phases as they are timed and keeps what they compute.
+  ArmOutputs outputs();
 
   const ConfiguredModel& model() const { return model_; }
   /// What the backend holds, and what the session added at most.
   MemoryCounters memory() const { return model_.loaded().backend->memory(); }
 
  private:
+  PhaseOutput output_of(Phase phase);
+  CaseRunner& runner(Phase phase) { return phase == Phase::kPrefill ? prefill_ : decode_; }
+
   const Workload& workload_;
   ConfiguredModel model_;
   Session session_;
   Profiler profiler_;
   CaseRunner prefill_, decode_;
+  LayerHook keep_residual_;  // empty but while outputs() runs
+  std::string no_context_;   // why there is none, where NaN or Inf is
 };
 
 class Contenders : public Arms {
@@ -40,10 +45,13 @@ class Contenders : public Arms {
 
   size_t count() const override { return configurations_.size(); }
   std::string name(size_t arm) const override { return configurations_[arm].name; }
+  ArmOutputs outputs(size_t arm) override;
   std::optional<Turn> take_turn(size_t arm, Phase phase, int64_t repeats) override;
-  ArmFacts facts(size_t arm, int64_t n_tokens, uint64_t seed) override;
+  ArmFacts facts(size_t arm) override;
 
  private:
+  Contender& of(size_t arm) { return *loaded_[of_[arm]]; }
+
   std::vector<Configuration> configurations_;
   std::vector<std::unique_ptr<Contender>> loaded_;
   std::vector<size_t> of_;  // configuration -> index of `loaded_`

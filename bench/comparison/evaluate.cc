@@ -1,15 +1,11 @@
-// From turns to figures: ratios of rounds, speeds, and how near the outputs are.
+// From turns to figures: ratios of rounds, and speeds.
 #include <algorithm>
 
-#include "bench/accuracy/divergence.h"
-#include "bench/accuracy/similarity.h"
 #include "bench/comparison/comparison_report.h"
 
 namespace qwench::bench {
 
 namespace {
-
-constexpr int64_t kLogitTokens = 32;
 
 /// Time of an op in a turn; of the whole turn for "". 0 where the op did not run.
 double ns_of(const Turn& turn, std::string_view op) {
@@ -65,30 +61,6 @@ bool counts(const std::vector<Turn>& turns, std::string_view op) {
   return of_op >= 0.01 * all;
 }
 
-/// Nothing where logits are unknown or of another vocabulary.
-Closeness closeness_of(const ArmFacts& reference, const ArmFacts& candidate) {
-  Closeness closeness;
-  const int64_t vocab = reference.vocab;
-  if (vocab == 0 || reference.logits.empty() || vocab != candidate.vocab ||
-      reference.logits.size() != candidate.logits.size())
-    return closeness;
-  closeness.tokens = int64_t(reference.logits.size()) / vocab;
-  Similarity similarity;
-  double kl = 0;
-  int64_t same = 0;
-  for (int64_t t = 0; t < closeness.tokens; ++t) {
-    const float *r = &reference.logits[size_t(t * vocab)],
-                *c = &candidate.logits[size_t(t * vocab)];
-    similarity.add(r, c, vocab);
-    const PositionDivergence d = compare_rows(r, c, vocab, kNoNext);
-    kl += d.kl, same += d.same_top1;
-  }
-  closeness.relative_l2 = similarity.relative_l2();
-  closeness.mean_kl = kl / double(closeness.tokens);
-  closeness.top1 = double(same) / double(closeness.tokens);
-  return closeness;
-}
-
 /// Of every phase.
 std::vector<Summary> speeds_of(size_t arm, const Workload& workload, const Measured& measured) {
   std::vector<Summary> all;
@@ -110,8 +82,12 @@ void add_pairs(const Arms& arms, const Measured& measured, size_t phase, size_t 
   const auto arm = [&](size_t i) { return same ? turns[i] : by_family(turns[i]); };
   const std::vector<Turn> first = arm(0), other = arm(b), control = arm(turns.size() - 1);
   const auto pair = [&](std::string_view op) {
-    return Pair{arms.name(0), arms.name(b), measured.phases[phase], op,
-                compare_paired(ratios_of(first, other, op), ratios_of(first, control, op), rule)};
+    return Pair{arms.name(0),
+                arms.name(b),
+                measured.phases[phase],
+                op,
+                compare_paired(ratios_of(first, other, op), ratios_of(first, control, op), rule),
+                report.configurations[b].closeness.wrong()};
   };
   report.pairs.push_back(pair(""));
   for (const auto& [op, ns] : first.front().op_ns)
@@ -121,19 +97,25 @@ void add_pairs(const Arms& arms, const Measured& measured, size_t phase, size_t 
 
 }  // namespace
 
-ComparisonReport evaluate(Arms& arms, const Workload& workload, const Measured& measured,
+bool ComparisonReport::any_wrong() const {
+  return std::any_of(configurations.begin(), configurations.end(),
+                     [](const ComparedConfiguration& c) { return c.closeness.wrong(); });
+}
+
+ComparisonReport evaluate(Arms& arms, const Workload& workload,
+                          const std::vector<Closeness>& closeness, const Measured& measured,
                           const PairedRule& rule) {
   ComparisonReport report;
-  report.phases = measured.phases, report.rounds = measured.rounds;
-  if (measured.rounds == 0) return report;
-  const int64_t n_tokens = std::min(kLogitTokens, workload.capacity() - workload.depth);
-  ArmFacts first;
-  for (size_t arm = 0; arm < arms.count(); ++arm) {
-    ArmFacts facts = arms.facts(arm, n_tokens, workload.seed);
-    if (arm == 0) first = facts;
-    report.configurations.push_back({facts.description, arms.name(arm), closeness_of(first, facts),
-                                     facts.memory_bytes, speeds_of(arm, workload, measured)});
+  report.rounds = measured.rounds;
+  if (measured.rounds) report.phases = measured.phases;
+  for (size_t arm = 0; arm < closeness.size(); ++arm) {
+    const ArmFacts facts = arms.facts(arm);
+    report.configurations.push_back(
+        {facts.description, arms.name(arm), closeness[arm], facts.memory_bytes, {}});
+    if (measured.rounds)
+      report.configurations.back().tokens_per_second = speeds_of(arm, workload, measured);
   }
+  if (measured.rounds == 0) return report;
   for (size_t b = 1; b < arms.count(); ++b)
     for (size_t phase = 0; phase < measured.phases.size(); ++phase)
       add_pairs(arms, measured, phase, b, rule, report);

@@ -19,7 +19,8 @@ namespace qwench::bench {
 namespace {
 
 constexpr int64_t kRunsAProcess = 3;
-constexpr int64_t kMostMs = 3'600'000;  // of one process
+constexpr int64_t kMostMs = 3'600'000;              // of one process
+constexpr int64_t kMostLogits = int64_t(64) << 20;  // numbers asked of one process
 
 /// The last line that is not empty.
 std::string last_line(std::string text) {
@@ -87,11 +88,14 @@ Programs::Programs(std::vector<Program> programs, const ModelOptions& model,
     : programs_(std::move(programs)),
       model_(model),
       workload_(workload),
-      vocab_(open_model(model)->config().vocab),
       kept_(programs_.size()),
-      last_(programs_.size()) {}
+      last_(programs_.size()) {
+  const std::unique_ptr<Checkpoint> checkpoint = open_model(model);
+  vocab_ = checkpoint->config().vocab;
+  numerics_.precision = precision_of(*checkpoint, model);
+}
 
-std::vector<std::string> Programs::options() const {
+std::vector<std::string> Programs::options(int64_t prefill_chunk) const {
   std::vector<std::string> options = {"-m",
                                       model_.model,
                                       "--kv-dtype",
@@ -99,7 +103,7 @@ std::vector<std::string> Programs::options() const {
                                       "--backend",
                                       model_.backend,
                                       "--prefill-chunk",
-                                      std::to_string(model_.prefill_chunk),
+                                      std::to_string(prefill_chunk),
                                       "--seed",
                                       std::to_string(model_.seed),
                                       "--json"};
@@ -115,9 +119,9 @@ std::vector<std::string> Programs::options() const {
   return options;
 }
 
-Json Programs::run(size_t arm, std::vector<std::string> arguments) const {
+Json Programs::run(size_t arm, std::vector<std::string> arguments, int64_t prefill_chunk) const {
   const Program& program = programs_[arm];
-  const std::vector<std::string> shared = options();
+  const std::vector<std::string> shared = options(prefill_chunk);
   arguments.insert(arguments.begin(), program.path);
   arguments.insert(arguments.end(), shared.begin(), shared.end());
   ChildSpec child{arguments, {}};
@@ -135,10 +139,11 @@ Json Programs::run(size_t arm, std::vector<std::string> arguments) const {
 /// False when interrupted.
 bool Programs::measure(size_t arm) {
   const Workload& w = workload_;
-  const Json result =
-      run(arm, {"bench", "-p", std::to_string(w.prefill), "-n", std::to_string(w.decode), "-d",
-                std::to_string(w.depth), "-b", std::to_string(w.batch), "--runs",
-                std::to_string(kRunsAProcess), "--warmup", "1"});
+  const Json result = run(arm,
+                          {"bench", "-p", std::to_string(w.prefill), "-n", std::to_string(w.decode),
+                           "-d", std::to_string(w.depth), "-b", std::to_string(w.batch), "--runs",
+                           std::to_string(kRunsAProcess), "--warmup", "1"},
+                          model_.prefill_chunk);
   if (result.is_null()) return false;
   const std::string& where = programs_[arm].path;
   for (const Json& row : member(result, "rows", where)) {
@@ -166,7 +171,60 @@ std::optional<Turn> Programs::take_turn(size_t arm, Phase phase, int64_t repeats
   return turn;
 }
 
-ArmFacts Programs::facts(size_t arm, int64_t n_tokens, uint64_t seed) {
+/// The prompt of the workload by `run --logits`: in chunks as it is timed, or token by token. False when
+/// interrupted.
+bool Programs::read_logits(size_t arm, Phase phase, Rows& to) const {
+  const bool prefill = phase == Phase::kPrefill;
+  const std::string& where = programs_[arm].path;
+  const int64_t n = std::min(workload_.tokens(phase), std::max<int64_t>(1, kMostLogits / vocab_));
+  const ScratchFile file;
+  const std::string tokens =
+      fmt::format("{}", fmt::join(random_ids(n, vocab_, workload_.seed + 2), ","));
+  if (run(arm, {"run", "--tokens", tokens, "-n", "0", "--greedy", "--logits", file.path()},
+          prefill ? model_.prefill_chunk : 1)
+          .is_null())
+    return false;
+  const SafetensorsFile logits(file.path());
+  const StoredTensor* tensor = logits.find("logits");
+  const int64_t bytes = n * vocab_ * int64_t(sizeof(float));
+  if (!tensor || tensor->end - tensor->begin != bytes)
+    fail("{}: expected logits of {} tokens and {} words", where, n, vocab_);
+  to.width = vocab_;
+  to.values.resize(size_t(n * vocab_));
+  logits.read(*tensor, 0, bytes, to.values.data());
+  return true;
+}
+
+PhaseOutput Programs::output_of(size_t arm, Phase phase) const {
+  const std::string& where = programs_[arm].path;
+  PhaseOutput output;
+  output.phase = phase;
+  for (const Json& row : member(last_[arm], "rows", where)) {
+    if (read_string(row, "phase", where) != name_of(phase)) continue;
+    if (has(row, "output_hash")) output.tokens = read_string(row, "output_hash", where);
+    for (const Json& op : member(row, "ops", where)) {
+      const std::string inputs = has(op, "inputs") ? read_string(op, "inputs", where) : "";
+      for (size_t i = 0; i < kInputPrecisionNames.size(); ++i)
+        if (inputs == kInputPrecisionNames[i])
+          output.inputs = std::max(output.inputs, InputPrecision(i));
+    }
+  }
+  return output;
+}
+
+ArmOutputs Programs::outputs(size_t arm) {
+  ArmOutputs outputs;
+  outputs.numerics = numerics_;
+  if (last_[arm].is_null() && !measure(arm)) return {};
+  for (const Phase phase : {Phase::kPrefill, Phase::kDecode}) {
+    if (!workload_.tokens(phase)) continue;
+    outputs.phases.push_back(output_of(arm, phase));
+    if (!read_logits(arm, phase, outputs.phases.back().logits)) return {};
+  }
+  return outputs;
+}
+
+ArmFacts Programs::facts(size_t arm) {
   const std::string& where = programs_[arm].path;
   ArmFacts facts;
   const Json& row = member(last_[arm], "rows", where).at(0);
@@ -174,20 +232,6 @@ ArmFacts Programs::facts(size_t arm, int64_t n_tokens, uint64_t seed) {
     facts.memory_bytes += read_int(bytes, "now", 0, INT64_MAX / 8, where);
   const Json& tool = member(member(last_[arm], "environment", where), "tool", where);
   facts.description = {{"program", without_home(where)}, {"tool", OrderedJson::parse(tool.dump())}};
-  const ScratchFile file;
-  if (run(arm, {"run", "--tokens",
-                fmt::format("{}", fmt::join(random_ids(n_tokens, vocab_, seed + 2), ",")), "-n",
-                "0", "--greedy", "--logits", file.path()})
-          .is_null())
-    return facts;
-  const SafetensorsFile logits(file.path());
-  const StoredTensor* tensor = logits.find("logits");
-  const int64_t bytes = n_tokens * vocab_ * int64_t(sizeof(float));
-  if (!tensor || tensor->end - tensor->begin != bytes)
-    fail("{}: expected logits of {} tokens and {} words", where, n_tokens, vocab_);
-  facts.vocab = vocab_;
-  facts.logits.resize(size_t(n_tokens * vocab_));
-  logits.read(*tensor, 0, bytes, facts.logits.data());
   return facts;
 }
 

@@ -25,9 +25,12 @@ class Programs : public Arms {
 
   size_t count() const override { return programs_.size(); }
   std::string name(size_t arm) const override { return programs_[arm].name; }
+  /// The whole prompt in chunks, and token by token; of a batch a program shows no logits, only which tokens
+  /// were the likeliest.
+  ArmOutputs outputs(size_t arm) override;
   /// One process measures all phases: what it says of the others is kept for their turns.
   std::optional<Turn> take_turn(size_t arm, Phase phase, int64_t repeats) override;
-  ArmFacts facts(size_t arm, int64_t n_tokens, uint64_t seed) override;
+  ArmFacts facts(size_t arm) override;
 
  private:
   struct Kept {
@@ -35,14 +38,17 @@ class Programs : public Arms {
     Turn pass;
   };
 
-  std::vector<std::string> options() const;
-  Json run(size_t arm, std::vector<std::string> arguments) const;
+  std::vector<std::string> options(int64_t prefill_chunk) const;
+  Json run(size_t arm, std::vector<std::string> arguments, int64_t prefill_chunk) const;
   bool measure(size_t arm);
+  PhaseOutput output_of(size_t arm, Phase phase) const;
+  bool read_logits(size_t arm, Phase phase, Rows& to) const;
 
   std::vector<Program> programs_;
   const ModelOptions& model_;
   const Workload& workload_;
   int64_t vocab_ = 0;
+  Numerics numerics_;                   // of all of them
   std::vector<std::deque<Kept>> kept_;  // of each program
   std::vector<Json> last_;              // its last result
 };

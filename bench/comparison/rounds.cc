@@ -35,7 +35,9 @@ class Referee {
         std::shuffle(order.begin(), order.end(), random_);
       else
         std::reverse(order.begin(), order.end());
-      if (take_round(order)) ++measured_.rounds;
+      if (!take_round(order)) continue;
+      ++measured_.rounds;
+      if (settings_.after_round) settings_.after_round(measured_);
     }
     return std::move(measured_);
   }

@@ -8,16 +8,6 @@
 
 namespace qwench::bench {
 
-struct RoundSettings {
-  double seconds = 40;  // of timing in all
-  int64_t rounds = 0;   // 0: as many as the seconds allow
-  // A turn of the shortest arm, at least: far above the clock and a wake-up. Less where one arm is many
-  // times slower than another, and its turns would take all the time.
-  double turn_ns = 20e6;
-  uint64_t seed = 1;
-  std::function<void(int64_t round, int64_t rounds)> progress;
-};
-
 /// turns[arm][round]; the last arm is the control.
 using Turns = std::vector<std::vector<Turn>>;
 
@@ -26,6 +16,17 @@ struct Measured {
   std::vector<Turns> turns;      // as `phases`
   std::vector<int64_t> repeats;  // passes a turn, as `phases`
   int64_t rounds = 0;            // complete ones
+};
+
+struct RoundSettings {
+  double seconds = 40;  // of timing in all
+  int64_t rounds = 0;   // 0: as many as the seconds allow
+  // A turn of the shortest arm, at least: far above the clock and a wake-up. Less where one arm is many
+  // times slower than another, and its turns would take all the time.
+  double turn_ns = 20e6;
+  uint64_t seed = 1;
+  std::function<void(int64_t round, int64_t rounds)> progress;
+  std::function<void(const Measured&)> after_round;  // what there is so far; may be empty
 };
 
 /// The number of rounds is decided before the first, by the time that a warm-up took: looking at results

@@ -4,6 +4,7 @@
 #include "bench/kernels/kernel_list.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/output.h"
+#include "engine/quantize/format.h"
 
 namespace qwench::bench {
 
@@ -11,11 +12,12 @@ int print_kernel_list(const ModelOptions& options) {
   OpSizes sizes;
   sizes.bias = sizes.tied = true;
   std::string subject = "the sizes of qwen2.5-0.5b (no -m given)";
-  if (!options.dtype.empty()) sizes.dtype = parse_dtype(options.dtype);
+  if (!options.dtype.empty()) {
+    sizes.dtype = parse_dtype(options.dtype);
+    sizes.table = embedding_dtype(sizes.dtype);
+  }
   if (!options.model.empty()) {
-    const std::unique_ptr<Checkpoint> checkpoint = open_model(options);
-    const ModelConfig& config = checkpoint->config();
-    sizes = sizes_of(config, weight_dtype(options, config), parse_dtype(options.kv_dtype));
+    sizes = sizes_of(options, *open_model(options));
     subject = options.model;
   }
   const std::unique_ptr<Backend> backend = make_backend(options, options.threads);

@@ -10,6 +10,11 @@
 
 namespace qwench::bench {
 
+namespace {
+constexpr int64_t kGuardBytes = 256;  // keeps the alignment of a buffer
+constexpr char kGuardByte = '\x5a';
+}  // namespace
+
 std::vector<char> BackendMemory::random(int64_t n, float scale, DType dtype) {
   constexpr int64_t kBlock = 4096;
   std::vector<char> bytes(size_t(n * size_of(dtype)));
@@ -45,10 +50,24 @@ std::vector<char> BackendMemory::random_blocks(int64_t out, int64_t in, float sc
 }
 
 void* BackendMemory::store(const void* host, int64_t bytes) {
-  buffers_.push_back(backend_.allocate(bytes, MemoryKind::kScratch));
-  void* data = buffers_.back().data();
-  if (host) backend_.upload(data, host, bytes);
-  return data;
+  buffers_.push_back(backend_.allocate(bytes + 2 * kGuardBytes, MemoryKind::kScratch));
+  char* data = static_cast<char*>(buffers_.back().data());
+  const std::vector<char> guard(size_t(kGuardBytes), kGuardByte);
+  backend_.upload(data, guard.data(), kGuardBytes);
+  backend_.upload(data + kGuardBytes, host, bytes);
+  backend_.upload(data + kGuardBytes + bytes, guard.data(), kGuardBytes);
+  return data + kGuardBytes;
+}
+
+bool BackendMemory::guards_intact() const {
+  std::vector<char> seen(static_cast<size_t>(kGuardBytes));
+  for (const Buffer& buffer : buffers_)
+    for (const int64_t at : {int64_t(0), buffer.bytes() - kGuardBytes}) {
+      backend_.download(seen.data(), static_cast<const char*>(buffer.data()) + at, kGuardBytes);
+      for (const char byte : seen)
+        if (byte != kGuardByte) return false;
+    }
+  return true;
 }
 
 TensorView BackendMemory::values(Shape shape) {
@@ -56,8 +75,16 @@ TensorView BackendMemory::values(Shape shape) {
   return {store(host.data(), int64_t(host.size())), DType::kF32, shape};
 }
 
-TensorView BackendMemory::zeros(Shape shape, DType dtype) {
-  return {store(nullptr, shape.count() * size_of(dtype)), dtype, shape};
+TensorView BackendMemory::ties(Shape shape) {
+  std::vector<float> host;
+  for (int64_t i = 0; i < shape.count(); ++i) host.push_back(float(next_splitmix64(state_) % 5));
+  return {store(host.data(), shape.count() * 4), DType::kF32, shape};
+}
+
+TensorView BackendMemory::room(Shape shape, DType dtype) {
+  // NaN as f32, an id that no vocabulary has as i32.
+  const std::vector<uint32_t> host(static_cast<size_t>(shape.count()), 0x7fc00000u);
+  return {store(host.data(), shape.count() * size_of(dtype)), dtype, shape};
 }
 
 TensorView BackendMemory::sequence(int64_t n, int64_t start, int64_t step, int64_t limit) {
@@ -76,11 +103,13 @@ WeightView BackendMemory::weight(int64_t out, int64_t in, DType dtype, WeightUse
   return weights_.back().view;
 }
 
-KvView BackendMemory::cache(int64_t n_kv_heads, int64_t capacity, int64_t head_dim, DType dtype) {
+KvView BackendMemory::cache(int64_t n_seq, int64_t n_kv_heads, int64_t capacity, int64_t head_dim,
+                            DType dtype) {
   KvView view;
   view.dtype = dtype;
-  view.n_seq = 1, view.n_kv_heads = n_kv_heads, view.capacity = capacity, view.head_dim = head_dim;
-  const int64_t n = n_kv_heads * capacity * head_dim;
+  view.n_seq = n_seq, view.n_kv_heads = n_kv_heads, view.capacity = capacity,
+  view.head_dim = head_dim;
+  const int64_t n = n_seq * n_kv_heads * capacity * head_dim;
   const std::vector<char> k = random(n, 1, dtype), v = random(n, 1, dtype);
   view.k = store(k.data(), int64_t(k.size()));
   view.v = store(v.data(), int64_t(v.size()));

@@ -12,6 +12,7 @@
 #include "bench/support/table.h"
 #include "cpu/cpu_backend.h"
 #include "cpu/cpu_info.h"
+#include "cpu/plugin_guard.h"
 #include "cuda/cuda_backend.h"
 #include "metal/metal_backend.h"
 
@@ -52,6 +53,11 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
 void add_plugin_option(CLI::App& command, std::vector<std::string>& plugins) {
   command.add_option("--plugin", plugins, "Shared library with kernels of your own, repeatable")
       ->allow_extra_args(false);
+  command
+      .add_option_function<double>(
+          "--plugin-timeout", cpu::set_plugin_time_limit,
+          "Seconds that one call of a plug-in may take (default: 60, more for much work)")
+      ->transform(number_within(0.1, 86400.0));
 }
 
 void add_isa_option(CLI::App& command) {

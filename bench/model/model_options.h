@@ -27,9 +27,9 @@ struct ModelOptions {
   bool mmap = false, check_finite = false;
 };
 
-/// -m --dtype --kv-dtype --kernel --plugin --mmap --check-finite --backend --seed --prefill-chunk --ctx.
+/// -m --dtype --kv-dtype --kernel --plugin --plugin-timeout --mmap --check-finite --backend --seed --prefill-chunk --ctx.
 void add_model_options(CLI::App& command, ModelOptions& options);
-/// --plugin, repeatable.
+/// --plugin, repeatable, and --plugin-timeout, in force as soon as it is read.
 void add_plugin_option(CLI::App& command, std::vector<std::string>& plugins);
 /// -t, for the commands that take one thread count.
 /// And --isa, beside it.

@@ -27,7 +27,15 @@ Section refused_section() {
            text_column("why")}};
 }
 
+std::string type_of(const Field& row) {
+  const std::string type = row.find_text("dtype");  // none: the op reads activations only
+  return type.empty() ? "-" : type;
+}
+
+/// Ops without weights say what their figures depend on in words.
 std::string shape_of(const Field& row) {
+  const std::string shape = row.find_text("shape");
+  if (!shape.empty()) return shape;
   return fmt::format("{}x{}", row.at("out").integer(), row.at("in").integer());
 }
 
@@ -49,7 +57,7 @@ void add_row(const Field& row, Collected& to) {
   const auto end = [&](double Interval::*which) { return end_of(ci, which, "no interval"); };
   const Cell time = ns ? Cell(read_sampled(*ns).median * 1e-3) : Cell(Missing{"not timed"});
   to.section(kernel_section())
-      .add({row.at("op").text(), row.at("kernel").text(), row.at("dtype").text(), shape_of(row),
+      .add({row.at("op").text(), row.at("kernel").text(), type_of(row), shape_of(row),
             row.at("tokens").number(), row.at("threads").number(), time,
             scaled_cell(row, "ratio_to_baseline", 1), end(&Interval::lo), end(&Interval::hi),
             scaled_cell(row, "bytes_per_second", 1e-9), scaled_cell(row, "flops_per_second", 1e-9),
@@ -68,7 +76,7 @@ void add_bar(const Field& row, const Sampled& us, Collected& to) {
     if (panel.categories.size() >= kMostBars) return;
     panel.series[0].points.push_back({double(panel.categories.size()), y, interval});
     panel.categories.push_back(fmt::format("{} {}, {}, {} tokens", row.at("kernel").text(),
-                                           row.at("dtype").text(), shape_of(row),
+                                           type_of(row), shape_of(row),
                                            row.at("tokens").integer()));
   };
   add(chart.panels[0], us.median, us.ci95);
@@ -80,9 +88,11 @@ void add_bar(const Field& row, const Sampled& us, Collected& to) {
 
 void read_kernels(const Field& root, size_t source, Collected& to) {
   for (const Field& row : root.at("rows").items()) {
-    if (const auto refused = row.find("refused")) {
+    auto refused = row.find("refused");
+    if (!refused) refused = row.find("failed");
+    if (refused) {
       to.section(refused_section())
-          .add({row.at("op").text(), row.at("kernel").text(), row.at("dtype").text(), shape_of(row),
+          .add({row.at("op").text(), row.at("kernel").text(), type_of(row), shape_of(row),
                 refused->text()});
       continue;
     }
@@ -90,9 +100,8 @@ void read_kernels(const Field& root, size_t source, Collected& to) {
     const std::optional<Field> ns = row.find("ns");
     if (!ns) continue;
     const Sampled us = scaled(read_sampled(*ns), 1e-3);
-    const std::string mode =
-        fmt::format("{} {} {} {}", row.at("op").text(), row.at("kernel").text(),
-                    row.at("dtype").text(), shape_of(row));
+    const std::string mode = fmt::format("{} {} {} {}", row.at("op").text(),
+                                         row.at("kernel").text(), type_of(row), shape_of(row));
     to.measurements.push_back({source, mode, "kernels",
                                fmt::format("one call, {} tokens", row.at("tokens").integer()), "us",
                                Quantity::kLatency, us});

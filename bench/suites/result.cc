@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "bench/accuracy/reference_file.h"
+#include "bench/accuracy/rounding.h"
 
 namespace qwench::bench {
 
@@ -56,11 +57,13 @@ Criterion judge(std::string name, std::string expected, bool holds, std::string 
 }
 
 Criterion judge_random_logits(SuiteContext& context, double relative_l2, int64_t tokens) {
+  constexpr double kOfTheGuides = 0.01;
   const DType dtype = weight_dtype(context.options().model, context.checkpoint().config());
   const bool rounds = is_quantized(dtype);
-  return judge({"logits_relative_error", Bound::kAtMost, rounds ? 0.03 : 0.01,
-                rounds ? "3 % (inputs rounded to 8 bits)" : "1 %", relative_l2,
-                fmt::format("L2 over {} random tokens", tokens)});
+  const double limit = rounds ? logits_l2_limit(InputPrecision::kInt8) : kOfTheGuides;
+  return judge({"logits_relative_error", Bound::kAtMost, limit,
+                fmt::format("{:.0f} %{}", 100 * limit, rounds ? " (inputs rounded to 8 bits)" : ""),
+                relative_l2, fmt::format("L2 over {} random tokens", tokens)});
 }
 
 std::optional<double> variation(const std::vector<double>& values) {

@@ -26,8 +26,8 @@ Criterion judge(CriterionArgs args);
 /// A condition that is not a number: 1 where it holds, 0 where not.
 Criterion judge(std::string name, std::string expected, bool holds, std::string note = {});
 
-/// The relative error (L2) of the logits of random tokens against the reference kernels': 1 %, or 3 % where
-/// quantised weights make kernels round their inputs to 8 bits, which random tokens stress most.
+/// The relative error (L2) of the logits of random tokens against the reference kernels': 1 % as the guides want
+/// it, or logits_l2_limit() where quantised weights make kernels round their inputs to 8 bits.
 Criterion judge_random_logits(SuiteContext& context, double relative_l2, int64_t tokens);
 
 /// Standard deviation as a part of the mean; 0 for one value, none for none.

@@ -63,6 +63,7 @@ bool CaseRunner::prefill(int64_t n_seq, int64_t n_tokens, int64_t start, TimedRu
   for (int64_t seq = 0; seq < n_seq; ++seq) {
     const int32_t* tokens = tokens_.data() + seq * n_tokens_;
     if (!finished([&] { session_.prefill(seq, tokens, n_tokens); })) return false;
+    if (on_logits) on_logits(1);
     chosen_.push_back(session_.argmax(0, vocab_));
     if (seq == 0) to.ttft_ns = now_ns() - start;
   }
@@ -73,6 +74,7 @@ bool CaseRunner::decode(int64_t n_tokens) {
   for (int64_t step = 0; step < n_tokens; ++step) {
     const int32_t* tokens = tokens_.data() + step * session_.n_seq();
     if (!finished([&] { session_.decode(tokens); })) return false;
+    if (on_logits) on_logits(session_.n_seq());
     for (int64_t seq = 0; seq < session_.n_seq(); ++seq)
       chosen_.push_back(session_.argmax(seq, vocab_));
   }

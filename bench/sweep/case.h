@@ -43,6 +43,9 @@ class CaseRunner {
   /// interrupted. `profiler` belongs to the session's backend.
   bool run(Profiler& profiler, int64_t n_seq, int64_t n_tokens, TimedRun& to);
 
+  /// Called when the session holds n rows of logits, for a run that is looked at and not timed; may be empty.
+  std::function<void(int64_t n)> on_logits;
+
  private:
   bool prefill(int64_t n_seq, int64_t n_tokens, int64_t start, TimedRun& to);
   bool decode(int64_t n_tokens);

@@ -75,13 +75,43 @@ TEST_CASE("two builds are compared as processes, with the logits of both") {
   CHECK(json["configurations"][1]["memory_bytes"].get<int64_t>() > 0);
 }
 
+TEST_CASE("a build that computes something else is wrong, whatever its speed") {
+  if (!available()) return;
+  const ScratchFolder scratch;
+  const Outcome measured = run("bench -m " + kTiny + " -t 1 -p 8 -n 4 --runs 2 --json");
+  REQUIRE(measured.code == 0);
+  const std::string answers = scratch.write("bench.json", measured.out);
+  // The other build runs kernels of a plug-in that is wrong for more than one row.
+  const std::string plugin = " --kernel linear=own --plugin " QWENCH_BUILD_DIR "/tests/plugins/";
+  const auto build = [&](const std::string& name, const std::string& options) {
+    const std::string exe =
+        scratch.write(name, "#!/bin/sh\nif [ \"$1\" = bench ]; then cat " + answers +
+                                "; else exec " + kProgram + " \"$@\"" + options + "; fi\n");
+    std::filesystem::permissions(exe, std::filesystem::perms::owner_all);
+    return " --exe " + name + "=" + exe;
+  };
+  const std::string compared =
+      "compare -m " + kTiny + " -t 1 -p 8 -n 4 --rounds 12 --json" + build("old", "");
+  const Outcome sound = run(compared + build("new", plugin + "sound.so"));
+  CHECK(sound.code == 0);
+  const Outcome wrong = run(compared + build("newer", plugin + "prefill_only.so"));
+  CHECK(wrong.code == 3);
+  const qwench::Json json = qwench::parse_json(wrong.out, "stdout");
+  CHECK(json["pairs"][0]["verdict"] == "wrong");
+  CHECK(json["configurations"][1]["logits"]["correct"] == false);
+  CHECK(json["configurations"][1]["logits"]["phases"][0]["rows"] == 8);
+  CHECK(json["configurations"][1]["logits"]["phases"][1]["wrong"].is_null());
+}
+
 TEST_CASE("a program that fails is named with what it said") {
   if (!available()) return;
-  const std::string exe = "compare -m " + kTiny + " --exe a=" + std::string(kProgram) + " --exe ";
-  const Outcome missing = run(exe + "/nonexistent/qwench");
+  const auto compare_with = [](const std::string& program) {
+    return run("compare -m " + kTiny + " --exe " + program + " --exe b=" + std::string(kProgram));
+  };
+  const Outcome missing = compare_with("/nonexistent/qwench");
   CHECK(missing.code == 1);
   CHECK(missing.err.find("/nonexistent/qwench") != std::string::npos);
-  const Outcome other = run(exe + "/bin/false");
+  const Outcome other = compare_with("/bin/false");
   CHECK(other.code == 1);
   CHECK(other.err.find("/bin/false") != std::string::npos);
   CHECK(other.err.find("exit with 0, got 1") != std::string::npos);

@@ -98,6 +98,21 @@ TEST_CASE("every attention kernel equals the reference on every head size, group
   CHECK(ran >= 2 * 7 * 2 * 3 * 2);
 }
 
+TEST_CASE("scores far beyond the range of exp leave one key, as in the reference") {
+  const Case c{64, 2, 7};
+  for (const std::string& choice : choices_of<AttentionArgs>())
+    for (float deviation : {1e4f, 1e12f, 1e17f}) {
+      CAPTURE(choice);
+      CAPTURE(deviation);
+      Inputs in = kInputs[2];
+      Cache cache(c, DType::kF32, 2, 192, 130, deviation);
+      Poisoned q({7, 14, 64}, 2), out({7, 14, 64}), expected({7, 14, 64});
+      backend_with("reference")->run(args_of(c, cache, in, q, expected));
+      if (!runs(*backend_with(choice), args_of(c, cache, in, q, out))) continue;
+      for (int64_t i = 0; i < out.size(); ++i) CHECK(out.at(i) == doctest::Approx(expected.at(i)));
+    }
+}
+
 TEST_CASE("attention's tolerance sees a key that is left out") {
   const Case c{64, 2, 7};
   Inputs all = kInputs[2], fewer = kInputs[2];

@@ -11,6 +11,11 @@ using namespace qwench::test;
 namespace {
 const int64_t kWidths[] = {1, 7, 8, 9, 64, 897};
 
+/// Deviations whose squares are near or beyond the ends of f32, with an eps that hides it or does not.
+const std::pair<float, float> kScales[] = {{1, 1e-6f},     {1e-20f, 1e-6f}, {1e-22f, 1e-40f},
+                                           {1e16f, 1e-6f}, {1e19f, 1e-6f},  {1e25f, 1e-6f},
+                                           {1e37f, 1e-6f}};
+
 double worst(const Poisoned& got, const Poisoned& expected, double magnitude) {
   double ratio = 0;
   for (int64_t i = 0; i < got.size(); ++i) {
@@ -27,16 +32,17 @@ TEST_CASE("every add_rms_norm kernel equals the reference, with and without a de
     for (int64_t dim : kWidths)
       for (int64_t n : {1, 3, 20})
         for (bool with_delta : {false, true})
-          for (float deviation : {1.0f, 1e-20f, 1e16f}) {  // squares near under- and overflow
+          for (const auto& [deviation, eps] : kScales) {
             CAPTURE(choice);
             CAPTURE(dim);
+            CAPTURE(deviation);
             Poisoned delta({n, dim}, 1, deviation), w({dim}, 2);
             Poisoned x({n, dim}, 3, deviation), x_expected({n, dim}, 3, deviation);
             Poisoned y({n, dim}), expected({n, dim});
             const TensorView d = with_delta ? delta.view() : TensorView{};
             backend_with("reference")
-                ->run(AddRmsNormArgs{d, x_expected.view(), w.view(), 1e-6f, expected.view()});
-            backend_with(choice)->run(AddRmsNormArgs{d, x.view(), w.view(), 1e-6f, y.view()});
+                ->run(AddRmsNormArgs{d, x_expected.view(), w.view(), eps, expected.view()});
+            backend_with(choice)->run(AddRmsNormArgs{d, x.view(), w.view(), eps, y.view()});
             CHECK(worst(y, expected, 0) <= 1);
             CHECK(worst(x, x_expected, 0) <= 1);
             CHECK((y.guards_intact() && x.guards_intact()));
@@ -54,6 +60,17 @@ TEST_CASE("every swiglu kernel equals the reference, also at the ends of the ran
         CHECK(worst(h, expected, 1e-30) <= 1);
         CHECK(h.guards_intact());
       }
+}
+
+TEST_CASE("a gate beyond the range of exp leaves nothing of what comes with it") {
+  for (const std::string& choice : choices_of<SwiGluArgs>()) {
+    CAPTURE(choice);
+    Poisoned gate({1, 9}, 1), up({1, 9}, 2, 1e20f), h({1, 9}), expected({1, 9});
+    for (int64_t i = 0; i < 9; ++i) gate.at(i) = -80 - 3 * float(i);  // e^-80 to e^-104
+    backend_with("reference")->run(SwiGluArgs{gate.view(), up.view(), expected.view()});
+    backend_with(choice)->run(SwiGluArgs{gate.view(), up.view(), h.view()});
+    CHECK(worst(h, expected, 1e-36 * 1e21 / kEps) <= 1);
+  }
 }
 
 TEST_CASE("every qk_norm_rope kernel equals the reference and fills the same cache") {
@@ -112,6 +129,42 @@ TEST_CASE("every qk_norm_rope kernel equals the reference and fills the same cac
           }
           CHECK(stored == 2 * n * 2 * head_dim);
         }
+}
+
+TEST_CASE("every qk_norm_rope kernel norms heads of any size") {
+  const int64_t n = 2, head_dim = 48, capacity = 64;
+  std::vector<int32_t> pos = {3, 4}, seq = {0, 0};
+  for (const std::string& choice : choices_of<QkNormRopeArgs>())
+    for (const auto& [deviation, eps] : kScales) {
+      CAPTURE(choice);
+      CAPTURE(deviation);
+      Poisoned cos({capacity, head_dim / 2}, 1), sin({capacity, head_dim / 2}, 2), w({head_dim}, 3);
+      const auto run = [&, deviation = deviation, eps = eps](const std::string& kernels) {
+        Poisoned q({n, 2, head_dim}, 4, deviation), k({n, 1, head_dim}, 5, deviation),
+            v({n, 1, head_dim}, 6), cache({2 * capacity, head_dim});
+        const KvView view{cache.view().data,
+                          cache.view().as<float>() + cache.size() / 2,
+                          DType::kF32,
+                          1,
+                          1,
+                          capacity,
+                          head_dim};
+        backend_with(kernels)->run(QkNormRopeArgs{q.view(),
+                                                  k.view(),
+                                                  v.view(),
+                                                  w.view(),
+                                                  w.view(),
+                                                  eps,
+                                                  {pos.data(), DType::kI32, {n}},
+                                                  {seq.data(), DType::kI32, {n}},
+                                                  cos.view(),
+                                                  sin.view(),
+                                                  view});
+        return q;
+      };
+      const Poisoned expected = run("reference"), got = run(choice);
+      CHECK(worst(got, expected, 4) <= 1);
+    }
 }
 
 TEST_CASE("every argmax kernel takes the first of equal values below the limit") {

@@ -28,6 +28,7 @@ using FaultTable = std::vector<PlantedFault>;
 /// The tables of all areas.
 FaultTable compare_faults();
 FaultTable files_faults();
+FaultTable kernels_faults();
 FaultTable option_faults();
 FaultTable text_faults();
 

@@ -9,7 +9,8 @@ namespace {
 
 FaultTable all_faults() {
   FaultTable all;
-  for (const auto& table : {compare_faults, files_faults, option_faults, text_faults})
+  for (const auto& table :
+       {compare_faults, files_faults, kernels_faults, option_faults, text_faults})
     for (PlantedFault& fault : table()) all.push_back(std::move(fault));
   return all;
 }
