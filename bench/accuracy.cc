@@ -49,18 +49,22 @@ void run_tasks(Plan& plan, const Models& loaded, Findings& findings) {
                    c.model);
   }
   findings.document["tasks"] = plan.tasks.to_json();
-  findings.add(plan.tasks.to_string(), true);
+  findings.add(plan.tasks.to_string(), plan.tasks.passed());
+  findings.interrupted = findings.interrupted || interrupted();
 }
 
 void run_gradients(const Plan& plan, Findings& findings) {
   const AccuracyOptions& o = plan.options;
   if (!o.gradients) return;
-  const std::unique_ptr<Checkpoint> reference = open_model(plan.reference().model);
+  const auto open = [](const Configuration& c) {
+    return of_configuration(c, [&] { return open_model(c.model); });
+  };
+  const std::unique_ptr<Checkpoint> reference = open(plan.reference());
   GradientArgs args{*reference, weight_dtype(plan.reference().model, reference->config())};
   std::vector<std::unique_ptr<Checkpoint>> checkpoints;
   for (size_t i = 1; i < plan.configurations.size(); ++i) {
     const Configuration& c = plan.configurations[i];
-    checkpoints.push_back(open_model(c.model));
+    checkpoints.push_back(open(c));
     const Checkpoint& checkpoint = *checkpoints.back();
     args.candidates.push_back({c.name, &checkpoint, weight_dtype(c.model, checkpoint.config())});
   }
@@ -148,6 +152,8 @@ void add_text_options(CLI::App& command, AccuracyOptions& o) {
 
 void add_section_options(CLI::App& command, AccuracyOptions& o) {
   command.add_flag("--no-floor", o.no_floor, "Do not run the reference a second time");
+  command.add_flag("--no-same-weights", o.no_same_weights,
+                   "Do not run the reference kernels on a candidate's own weights below 8 bits");
   add_output_option(command, "--dump", o.dump, "Write the reference's distributions to this file");
   command.add_option("--against", o.against, "Compare with such a file, one model in memory");
   command.add_option("--golden", o.golden, "Compare with golden folders of other software");

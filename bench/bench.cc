@@ -188,6 +188,18 @@ void describe(Sweep& sweep, const Checkpoint& checkpoint, Backend& backend) {
   report.prefill_kernels = list_kernels(backend, sizes);
 }
 
+/// The choices as they were made: a model's weights are of several types, the example that the kernels were asked
+/// about is of one. An op that did not run has none.
+void take_choices(const std::vector<BenchRow>& measured, Phase phase, std::vector<KernelRow>& to) {
+  for (KernelRow& row : to) {
+    row.chosen = false;
+    for (const BenchRow& m : measured)
+      for (const OpRecord& op : m.result.ops)
+        if (m.result.phase == phase && op.op == row.op && op.kernel == row.kernel)
+          row.chosen = true;
+  }
+}
+
 }  // namespace
 
 BenchReport measure_bench(const BenchOptions& o) {
@@ -215,13 +227,27 @@ BenchReport measure_bench(const BenchOptions& o) {
     if (sweep.report.interrupted) break;
   }
   if (sweep.trace) write_trace(*sweep.trace, o.trace);
+  take_choices(sweep.report.rows, Phase::kPrefill, sweep.report.prefill_kernels);
+  take_choices(sweep.report.rows, Phase::kDecode, sweep.report.decode_kernels);
   return std::move(sweep.report);
+}
+
+OrderedJson bench_config(const BenchOptions& o) {
+  const Axes axes = read_axes(o);
+  const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
+  const std::unique_ptr<Backend> backend = make_backend(o.model, axes.threads.front());
+  const DType dtype = weight_dtype(o.model, checkpoint->config());
+  return config_json(o, axes, checkpoint->config(), dtype, *backend);
 }
 
 static int print_plan(const BenchOptions& o) {
   const BenchPlan plan = plan_bench(o);
   print(o.json ? to_text(plan_json(plan)) : plan_text(plan));
-  return kExitOk;
+  if (plan.fits()) return kExitOk;
+  note(
+      "--plan: not every case fits into memory: choose a smaller -b or -d, --kv-dtype f16, --dtype "
+      "q4g or a smaller model");
+  return kExitError;
 }
 
 static int run_bench(const BenchOptions& o) {

@@ -15,6 +15,7 @@
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
 #include "bench/support/output_file.h"
+#include "cpu/cpu_info.h"
 
 namespace qwench::bench {
 
@@ -32,9 +33,23 @@ struct MonitorOptions {
   bool json = false;
 };
 
+/// What a time depends on besides the model's name: only equal ones make a trend.
+std::string configuration_text(const MonitorOptions& o, const QuickBenchmark& benchmark) {
+  const ModelOptions& model = o.quick.model;
+  const Backend& backend = benchmark.backend();
+  return fmt::format(
+      "{} weights, {} keys and values, {}, {} threads, {}, kernels {}, {} prompt tokens, {} new, "
+      "{} "
+      "build",
+      name_of(weight_dtype(model, benchmark.config())), model.kv_dtype, backend.name(),
+      backend.threads(), cpu::cpu_info().limited ? "avx2" : "native", backend.policy().to_string(),
+      benchmark.prompt_tokens(), o.quick.tokens, QWENCH_BUILD_TYPE);
+}
+
 OrderedJson config_json(const MonitorOptions& o, const QuickBenchmark& benchmark) {
   OrderedJson config = {{"model", model_name(o.quick.model.model)},
                         {"model_path", without_home(o.quick.model.model)},
+                        {"configuration", configuration_text(o, benchmark)},
                         {"backend", benchmark.backend().name()},
                         {"threads", benchmark.backend().threads()},
                         {"kernel_policy", benchmark.backend().policy().to_string()},
@@ -60,7 +75,7 @@ OrderedJson document_json(const MonitorOptions& o, const QuickBenchmark& benchma
 
 int exit_code(const MonitorCounts& counts) {
   if (counts.stopped) return kExitInterrupted;
-  return counts.samples > 0 ? kExitOk : kExitError;
+  return counts.samples > 0 && counts.errors == 0 ? kExitOk : kExitError;
 }
 
 MonitorCounts watch(const MonitorOptions& o, QuickBenchmark& benchmark, History& history) {
@@ -70,8 +85,8 @@ MonitorCounts watch(const MonitorOptions& o, QuickBenchmark& benchmark, History&
     note(meter->idle_text());
   }
   SystemClock clock;
-  const MonitorSettings settings{model_name(o.quick.model.model), o.interval_ns,
-                                 MonitorSettings().error_wait_ns, o.count};
+  const MonitorSettings settings{model_name(o.quick.model.model), configuration_text(o, benchmark),
+                                 o.interval_ns, MonitorSettings().error_wait_ns, o.count};
   const MonitorHooks hooks{[&] { return benchmark.run(meter ? &*meter : nullptr); },
                            [&](const HistoryEntry& entry) { history.append(entry); },
                            [](const std::string& line) { note(line); }};
@@ -88,7 +103,8 @@ int run_monitor_command(MonitorOptions o) {
   QuickBenchmark benchmark(o.quick);
   const MonitorCounts counts = watch(o, benchmark, history);
   const MonitorSummary summary =
-      select_window(history.entries(), model_name(o.quick.model.model), SystemClock().unix_ns());
+      select_window(history.entries(), model_name(o.quick.model.model),
+                    configuration_text(o, benchmark), SystemClock().unix_ns());
   const OrderedJson document = document_json(o, benchmark, counts, summary);
   const std::string json = to_text(document);
   deliver(o.json ? json : to_string(summary), o.output, json);

@@ -11,7 +11,6 @@
 #include "bench/support/output.h"
 #include "bench/sweep/options.h"
 #include "bench/sweep/report.h"
-#include "engine/check.h"
 
 namespace qwench::bench {
 
@@ -20,28 +19,32 @@ namespace {
 struct RegressOptions {
   BenchOptions bench;
   std::string baseline, current;
+  std::vector<std::string> across;
   Thresholds thresholds;
-  bool json = false, strict = false, bisect = false;
+  bool json = false, strict = false, bisect = false, allow_missing = false;
 };
 
 constexpr int kGood = 0, kBad = 1, kSkip = 125;  // what git bisect run understands
+constexpr const char* kNow = "the current result";
 
-/// The result of now: from a file, or measured with the baseline's own options.
-Json current_result(const CLI::App& command, RegressOptions& o, bool& stopped) {
-  if (!o.current.empty()) return parse_json_file(o.current);
+/// Measured with the baseline's own options. Nothing is measured that could not be compared afterwards.
+SavedResult measure_now(const CLI::App& command, RegressOptions& o, const SavedResult& baseline) {
   o.bench.config = o.baseline;
   apply_config_file(command, o.bench);
-  const BenchReport report = measure_bench(o.bench);
-  stopped = report.interrupted;
-  return parse_json(to_text(report_json(report)), "the current result");
+  const OrderedJson planned = {{"config", bench_config(o.bench)},
+                               {"environment", environment_block()}};
+  SavedResult now;
+  now.name = kNow;
+  now.conditions = conditions_of(parse_json(to_text(planned), kNow), kNow);
+  require_alike({baseline, now, o.thresholds, o.across});
+  return read_saved_result(parse_json(to_text(report_json(measure_bench(o.bench))), kNow), kNow);
 }
 
-int exit_code_of(const RegressOptions& o, const RegressionReport& report) {
-  const bool worse = report.any(Change::kRegressed);
-  const bool unsure = report.any(Change::kInconclusive) || report.metrics.empty();
-  if (o.bisect) return worse ? kBad : unsure ? kSkip : kGood;
-  if (worse) return kExitRegression;
-  return unsure && o.strict ? kExitInconclusive : kExitOk;
+int exit_code_of(const RegressOptions& o, Change verdict) {
+  if (o.bisect)
+    return verdict == Change::kRegressed ? kBad : verdict == Change::kNone ? kGood : kSkip;
+  if (verdict == Change::kRegressed) return kExitRegression;
+  return verdict == Change::kInconclusive && o.strict ? kExitInconclusive : kExitOk;
 }
 
 void say(const RegressOptions& o, const RegressionReport& report) {
@@ -54,22 +57,38 @@ void say(const RegressOptions& o, const RegressionReport& report) {
   print(to_text(document));
 }
 
+/// With --allow-missing: the first run of a pipeline has nothing to compare with yet.
+RegressionReport nothing_to_compare(const RegressOptions& o) {
+  RegressionReport report;
+  report.unknown.push_back(fmt::format(
+      "no baseline {}: nothing to compare with; `qwench bench ... --output {}` makes one",
+      o.baseline, o.baseline));
+  note(report.unknown.back());
+  return report;
+}
+
 int run_regress(const CLI::App& command, RegressOptions& o) {
   RegressionReport report;
   bool stopped = false;
   std::error_code ignored;
-  if (!std::filesystem::exists(o.baseline, ignored)) {
-    report.notes.push_back(fmt::format(
-        "no baseline {}: nothing to compare with; `qwench bench ... --output {}` makes one",
-        o.baseline, o.baseline));
-    note(report.notes.back());
+  const bool there = std::filesystem::exists(o.baseline, ignored);
+  if (!there && !o.allow_missing)
+    fail(
+        "--baseline {}: expected a result of `qwench bench`, found no such file; `qwench bench ... "
+        "--output {}` makes one, and --allow-missing lets a first run pass without",
+        o.baseline, o.baseline);
+  if (there) {
+    RegressionArgs args{
+        read_saved_result(parse_json_file(o.baseline), o.baseline), {}, o.thresholds, o.across};
+    args.current = o.current.empty() ? measure_now(command, o, args.baseline)
+                                     : read_saved_result(parse_json_file(o.current), o.current);
+    stopped = o.current.empty() && args.current.interrupted;
+    report = find_regressions(args);
   } else {
-    const Json baseline = parse_json_file(o.baseline);
-    report =
-        find_regressions(baseline, current_result(command, o, stopped), o.baseline, o.thresholds);
+    report = nothing_to_compare(o);
   }
   say(o, report);
-  return stopped ? kExitInterrupted : exit_code_of(o, report);
+  return stopped ? kExitInterrupted : exit_code_of(o, report.verdict());
 }
 
 /// A commit that cannot be measured is neither good nor bad.
@@ -95,18 +114,31 @@ void add_regress_command(CLI::App& program, Action& chosen) {
         ->transform(number_within(0.0, 1000.0));
   };
   command->add_option("--baseline", o->baseline, "Result of `qwench bench --output`")->required();
-  command->add_option("--current", o->current, "Another result instead of measuring now");
+  CLI::Option* current =
+      command->add_option("--current", o->current, "Another result instead of measuring now");
   part("--speed", o->thresholds.speed, "Percent of tokens/s that may be lost (default: 5)");
   part("--first-token", o->thresholds.first_token,
        "Percent that the first token may come later (default: 10)");
   part("--memory", o->thresholds.memory, "Percent of memory that may be added (default: 15)");
   command->add_option("--runs", o->bench.runs, "Timed runs of a case (default: the baseline's)")
-      ->transform(number_within(int64_t(1), int64_t(10000)));
-  command->add_option("-m,--model", o->bench.model.model,
-                      "Model to measure (default: the baseline's)");
+      ->transform(number_within(int64_t(1), int64_t(10000)))
+      ->excludes(current);
+  command
+      ->add_option("-m,--model", o->bench.model.model, "Model to measure (default: the baseline's)")
+      ->excludes(current);
   add_plugin_option(*command, o->bench.model.plugins);
-  command->add_option("-t,--threads", o->bench.threads, "Thread counts (default: the baseline's)");
-  command->add_flag("--strict", o->strict, "Exit with 5 where nothing could be said");
+  command->add_option("-t,--threads", o->bench.threads, "Thread counts (default: the baseline's)")
+      ->excludes(current);
+  command
+      ->add_option("--across", o->across,
+                   fmt::format("A difference that is meant, repeatable: {}",
+                               fmt::join(condition_fields(), ", ")))
+      ->check(CLI::IsMember(condition_fields()).description(""))
+      ->type_name("FIELD")
+      ->allow_extra_args(false);
+  command->add_flag("--allow-missing", o->allow_missing,
+                    "No baseline yet is a note instead of an error");
+  command->add_flag("--strict", o->strict, "Exit with 5 where it cannot be said");
   command->add_flag("--bisect", o->bisect,
                     "Exit codes for `git bisect run`: 0 good, 1 bad, 125 skip");
   command->add_flag("--json", o->json, "One JSON document on stdout");

@@ -7,6 +7,7 @@
 #include "bench/model/backend_memory.h"
 #include "bench/support/output.h"
 #include "cpu/cpu_info.h"
+#include "engine/format_bytes.h"
 #include "engine/model/kv_cache.h"
 #include "engine/quantize/format.h"
 
@@ -22,8 +23,8 @@ int64_t ring_bytes(bool quick) {
   const int64_t bytes = std::min((quick ? 2 : 6) * cache, 1024 * kMiB);
   const int64_t available = cpu::available_memory_bytes();
   if (3 * bytes > available)
-    fail("memory: expected {} bytes to time the kernels with, got {} available", 3 * bytes,
-         available);
+    fail("memory: expected {} to time the kernels with, got {} available", format_bytes(3 * bytes),
+         format_bytes(available));
   return bytes;
 }
 

@@ -110,6 +110,7 @@ class Backend {
   // ---- running
   /// Everything up to end() is accounted to `phase`.
   void begin(Phase phase) { phase_ = phase; }
+  Phase phase() const { return phase_; }
   virtual void end() {}
   /// A label for error messages: the layer that runs now, -1 outside the layers.
   void set_layer(int layer) { layer_ = layer; }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/checked.h"
+#include "engine/format_bytes.h"
 
 namespace qwench {
 
@@ -39,10 +40,10 @@ void require_memory(const ModelConfig& config, int64_t weights, const SessionOpt
   const int64_t per_block = plan_memory(config, weights, block).total() - fixed;
   const int64_t fits = fixed < available ? (available - fixed) / per_block * kKvBlock : 0;
   fail(
-      "memory: {} bytes needed (weights {}, KV cache {} for {} x {} positions, activations {}), {} "
+      "memory: {} needed (weights {}, KV cache {} for {} x {} positions, activations {}), {} "
       "available; {}",
-      plan.total(), plan.weights, plan.kv_cache, options.n_seq, options.capacity, plan.activations,
-      available,
+      format_bytes(plan.total()), format_bytes(plan.weights), format_bytes(plan.kv_cache),
+      options.n_seq, options.capacity, format_bytes(plan.activations), format_bytes(available),
       fits > 0 ? fmt::format("the largest context that fits is {}", fits)
                : std::string("no context fits: choose a smaller model, dtype or batch"));
 }

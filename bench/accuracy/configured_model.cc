@@ -13,20 +13,30 @@ MemoryPlan OpenedModel::plan() const {
   return plan_memory(config, planned_weight_bytes(configuration.model, *checkpoint), session);
 }
 
-OpenedModel open_configured(const Configuration& configuration, int64_t capacity, int64_t rows,
-                            const Backend* threads_of) {
+namespace {
+
+OpenedModel open_unnamed(const Configuration& configuration, int64_t capacity, int64_t rows,
+                         const Backend* threads_of) {
   OpenedModel opened;
   opened.configuration = configuration;
   opened.checkpoint = open_model(configuration.model);
   const ModelConfig& config = opened.checkpoint->config();
   if (configuration.inject.layer >= config.n_layers)
-    fail_usage("{}: inject.layer: expected 0 to {} (layers of {}), got {}", configuration.name,
-               config.n_layers - 1, configuration.model.model, configuration.inject.layer);
+    fail_usage("inject.layer: expected 0 to {} (layers of {}), got {}", config.n_layers - 1,
+               configuration.model.model, configuration.inject.layer);
   opened.backend = make_backend(configuration.model, configuration.model.threads, threads_of);
   opened.session = session_options(configuration.model, 1, capacity);
   opened.session.prefill_chunk = std::min(opened.session.prefill_chunk, rows);
   opened.session.logit_rows = opened.session.prefill_chunk;
   return opened;
+}
+
+}  // namespace
+
+OpenedModel open_configured(const Configuration& configuration, int64_t capacity, int64_t rows,
+                            const Backend* threads_of) {
+  return of_configuration(configuration,
+                          [&] { return open_unnamed(configuration, capacity, rows, threads_of); });
 }
 
 void require_memory_together(const std::vector<OpenedModel>& models, int64_t shared,
@@ -40,15 +50,17 @@ void require_memory_together(const std::vector<OpenedModel>& models, int64_t sha
   }
   if (total <= available) return;
   fail(
-      "memory: {} bytes needed for all configurations together ({}rows to compare {}), {} "
+      "memory: {} needed for all configurations together ({}rows to compare {}), {} "
       "available; compare fewer at once, a smaller --window, or --dump the reference and run "
       "the candidate --against it",
-      total, each, format_bytes(shared), available);
+      format_bytes(total), each, format_bytes(shared), format_bytes(available));
 }
 
 ConfiguredModel::ConfiguredModel(OpenedModel opened) : opened_(std::move(opened)) {
   const Configuration& c = opened_.configuration;
-  loaded_ = load_model(c.model, *opened_.checkpoint, std::move(opened_.backend), opened_.session);
+  of_configuration(c, [&] {
+    loaded_ = load_model(c.model, *opened_.checkpoint, std::move(opened_.backend), opened_.session);
+  });
   // First, so that a NaN is counted before --check-finite ends the run.
   loaded_.backend->observers.insert(loaded_.backend->observers.begin(), watch_.observer());
   if (c.inject.layer >= 0) loaded_.model.layer_hooks.push_back(noise_hook(c.inject, c.model.seed));

@@ -21,6 +21,18 @@ struct OpenedModel {
   MemoryPlan plan() const;
 };
 
+/// Calls f; an error in it is said of the configuration that it is about.
+template <class F>
+auto of_configuration(const Configuration& configuration, const F& f) {
+  try {
+    return f();
+  } catch (const UsageError& error) {
+    throw UsageError(configuration.name + ": " + error.what());
+  } catch (const Error& error) {
+    throw Error(configuration.name + ": " + error.what());
+  }
+}
+
 /// Plans one sequence of `capacity` positions and logits of up to `rows` tokens a pass. UsageError
 /// on a wrong model, kernel or a layer to damage that the model does not have.
 OpenedModel open_configured(const Configuration& configuration, int64_t capacity, int64_t rows,

@@ -47,7 +47,8 @@ struct GenerationSimilarity {
 GenerationSimilarity compare_continuations(const std::vector<Continuation>& reference,
                                            const std::vector<Continuation>& candidate);
 
-/// {"prompts", "tokens", "identical", "exact_prefix", "edit_distance", "matches": [...]}.
+/// {"prompts", "tokens", "identical", "exact_prefix", "edit_distance" (both parts of "tokens"), "matches":
+/// [{..., "exact_prefix", "edit_distance" (both in tokens)}]}.
 OrderedJson to_json(const GenerationSimilarity& similarity);
 
 }  // namespace qwench::bench

@@ -20,10 +20,10 @@ constexpr int64_t kStepBytes = int64_t(64) << 20;
 template <class F>
 void for_rows(int64_t n, const F& f) {
   const int64_t parts = std::min<int64_t>(n, cpu::cpu_info().physical_cores);
-  Threads others;
   const auto part = [&](int64_t p) {
     for (int64_t i = p; i < n; i += parts) f(i);
   };
+  Threads others;  // last: they use the above until they are joined
   for (int64_t p = 1; p < parts; ++p) others.start([&part, p] { part(p); });
   if (n > 0) part(0);
 }
@@ -62,28 +62,45 @@ void require_same_vocabulary(const Configuration& candidate, const ModelConfig& 
          reference.vocab, config.vocab, candidate.model.model);
 }
 
-Lockstep::Lockstep(const ConfiguredModel& reference,
-                   const std::vector<const ConfiguredModel*>& candidates, int64_t rows)
-    : config_(reference.config()),
-      reference_(reference.loaded().model, uninterrupted(reference.session_options())),
-      taps_(reference.config().n_layers, reference.config().dim, rows),
-      logits_(size_t(rows * reference.config().vocab)),
-      rows_(rows) {
-  reference_.add_layer_hook(taps_.keeper());
-  for (const ConfiguredModel* candidate : candidates) add(*candidate);
+Lockstep::Reference::Reference(const ConfiguredModel& from, int64_t rows)
+    : model(from),
+      session(from.loaded().model, uninterrupted(from.session_options())),
+      taps(from.config().n_layers, from.config().dim, rows),
+      logits(size_t(rows * from.config().vocab)) {
+  session.add_layer_hook(taps.keeper());
 }
 
-void Lockstep::add(const ConfiguredModel& candidate) {
-  const ModelConfig& config = candidate.config();
-  require_same_vocabulary(candidate.configuration(), config, config_);
+Lockstep::Lockstep(const ConfiguredModel& reference,
+                   const std::vector<LockstepCandidate>& candidates, int64_t rows)
+    : rows_(rows) {
+  reference_of(reference);
+  for (const LockstepCandidate& candidate : candidates) add(candidate);
+}
+
+const Lockstep::Reference& Lockstep::reference_of(const ConfiguredModel& model) {
+  for (const auto& known : references_)
+    if (&known->model == &model) return *known;
+  return *references_.emplace_back(std::make_unique<Reference>(model, rows_));
+}
+
+void Lockstep::add(const LockstepCandidate& candidate) {
+  const ConfiguredModel& model = *candidate.model;
+  const ModelConfig& config = model.config();
+  require_same_vocabulary(model.configuration(), config, references_.front()->model.config());
   auto contestant = std::make_unique<Contestant>();
-  contestant->session = std::make_unique<Session>(candidate.loaded().model,
-                                                  uninterrupted(candidate.session_options()));
-  contestant->score.divergence = std::make_unique<Divergence>(config.vocab);
-  contestant->score.layers_note = why_not_comparable(config_, config);
-  if (contestant->score.layers_note.empty()) {
-    contestant->layers = std::make_unique<LayerComparison>(taps_);
-    contestant->session->add_layer_hook(contestant->layers->comparer());
+  contestant->session =
+      std::make_unique<Session>(model.loaded().model, uninterrupted(model.session_options()));
+  std::vector<const Reference*> references = {references_.front().get()};
+  if (candidate.same_weights) references.push_back(&reference_of(*candidate.same_weights));
+  for (const Reference* reference : references) {
+    Beside beside{reference, nullptr, {}};
+    beside.score.divergence = std::make_unique<Divergence>(config.vocab);
+    beside.score.layers_note = why_not_comparable(reference->model.config(), config);
+    if (beside.score.layers_note.empty()) {
+      beside.layers = std::make_unique<LayerComparison>(reference->taps);
+      contestant->session->add_layer_hook(beside.layers->comparer());
+    }
+    contestant->beside.push_back(std::move(beside));
   }
   contestants_.push_back(std::move(contestant));
 }
@@ -98,61 +115,70 @@ int64_t Lockstep::rows_per_step(const ModelConfig& config, int64_t window) {
 }
 
 void Lockstep::run(const ScoredText& text, const Window& window) {
-  reference_.truncate(0, 0);
+  for (auto& reference : references_) reference->session.truncate(0, 0);
   for (auto& contestant : contestants_) contestant->session->truncate(0, 0);
   const int64_t end = window.first + window.count;
   for (int64_t first = window.first; first < end && !interrupted(); first += rows_) {
     const Step step{text, window.first, first, std::min(rows_, end - first), end};
-    run_reference(step);
+    for (auto& reference : references_) run_reference(step, *reference);
     for (auto& contestant : contestants_)
-      if (contestant->score.failure.empty()) run_candidate(step, *contestant);
+      if (contestant->beside.front().score.failure.empty()) run_candidate(step, *contestant);
   }
 }
 
-void Lockstep::run_reference(const Step& step) {
-  const int64_t vocab = config_.vocab;
-  taps_.restart();
+void Lockstep::run_reference(const Step& step, Reference& reference) {
+  const int64_t vocab = reference.model.config().vocab;
+  std::vector<float>& kept = reference.logits;
+  reference.taps.restart();
   const Session::OnLogits keep = [&](int64_t first, int64_t n, const float* logits) {
-    std::copy(logits, logits + n * vocab, logits_.begin() + first * vocab);
+    std::copy(logits, logits + n * vocab, kept.begin() + first * vocab);
   };
-  {
-    const Stopwatch stopwatch(reference_score_.seconds);
-    reference_.prefill(0, step.text.ids.data() + step.first, step.count, &keep);
+  try {
+    const Stopwatch stopwatch(reference.score.seconds);
+    reference.session.prefill(0, step.text.ids.data() + step.first, step.count, &keep);
+  } catch (const NonfiniteError& error) {
+    throw NonfiniteError(reference.model.name() + ": " + error.what());
   }
   const int64_t scored = std::min(step.count, step.end - 1 - step.first);
   std::vector<double> nll(size_t(std::max<int64_t>(scored, 0)));
   for_rows(int64_t(nll.size()), [&](int64_t i) {
-    const float* row = logits_.data() + i * vocab;
+    const float* row = kept.data() + i * vocab;
     const int32_t next = step.text.ids[size_t(step.first + i + 1)];
     nll[size_t(i)] = log_sum_exp(row, vocab) - double(row[next]);
   });
-  for (double value : nll) reference_score_.nll += value;
-  reference_score_.tokens += int64_t(nll.size());
+  for (double value : nll) reference.score.nll += value;
+  reference.score.tokens += int64_t(nll.size());
 }
 
 void Lockstep::run_candidate(const Step& step, Contestant& contestant) {
-  if (contestant.layers) contestant.layers->restart();
+  for (Beside& beside : contestant.beside)
+    if (beside.layers) beside.layers->restart();
+  CandidateScore& score = contestant.beside.front().score;
   double comparing = 0;
   const Session::OnLogits on_logits = [&](int64_t first, int64_t n, const float* logits) {
     const Stopwatch stopwatch(comparing);
-    compare(step, contestant, first, n, logits);
+    for (Beside& beside : contestant.beside) compare(step, beside, first, n, logits);
   };
   try {
-    const Stopwatch stopwatch(contestant.score.seconds);
+    const Stopwatch stopwatch(score.seconds);
     contestant.session->prefill(0, step.text.ids.data() + step.first, step.count, &on_logits);
   } catch (const NonfiniteError& error) {
-    contestant.score.failure = error.what();
+    score.failure = error.what();
   }
-  contestant.score.seconds -= comparing;
-  if (contestant.layers) contestant.score.layers = contestant.layers->layers();
+  score.seconds -= comparing;
+  for (Beside& beside : contestant.beside)
+    if (beside.layers) beside.score.layers = beside.layers->layers();
 }
 
-void Lockstep::compare(const Step& step, Contestant& contestant, int64_t first, int64_t n,
+void Lockstep::compare(const Step& step, Beside& beside, int64_t first, int64_t n,
                        const float* logits) {
-  const int64_t vocab = config_.vocab;
+  const Reference& reference = *beside.reference;
+  const int64_t vocab = reference.model.config().vocab;
   const int64_t scored = std::max<int64_t>(0, std::min(n, step.end - 1 - step.first - first));
   std::vector<PositionDivergence> positions(static_cast<size_t>(scored));
-  const auto reference_row = [&](int64_t i) { return logits_.data() + (first + i) * vocab; };
+  const auto reference_row = [&](int64_t i) {
+    return reference.logits.data() + (first + i) * vocab;
+  };
   for_rows(scored, [&](int64_t i) {
     const int32_t next = step.text.ids[size_t(step.first + first + i + 1)];
     positions[size_t(i)] = compare_rows(reference_row(i), logits + i * vocab, vocab, next);
@@ -160,9 +186,9 @@ void Lockstep::compare(const Step& step, Contestant& contestant, int64_t first, 
   for (int64_t i = 0; i < scored; ++i) {
     // A token's document is that of what it predicts.
     const int64_t document = step.text.document[size_t(step.first + first + i + 1)];
-    contestant.score.divergence->add(positions[size_t(i)],
-                                     step.text.by_document() ? document : step.cluster);
-    contestant.score.logits.add(reference_row(i), logits + i * vocab, vocab);
+    beside.score.divergence->add(positions[size_t(i)],
+                                 step.text.by_document() ? document : step.cluster);
+    beside.score.logits.add(reference_row(i), logits + i * vocab, vocab);
   }
 }
 

@@ -35,30 +35,57 @@ struct ReferenceScore {
 void require_same_vocabulary(const Configuration& candidate, const ModelConfig& config,
                              const ModelConfig& reference);
 
+/// A candidate, and where its weights are not the reference's a model of the same weights that it is
+/// compared with besides.
+struct LockstepCandidate {
+  const ConfiguredModel* model = nullptr;
+  const ConfiguredModel* same_weights = nullptr;
+};
+
 class Lockstep {
  public:
   /// `rows`: tokens of a step. Error when a candidate's vocabulary is not the reference's. All
-  /// models must outlive it.
-  Lockstep(const ConfiguredModel& reference, const std::vector<const ConfiguredModel*>& candidates,
+  /// models must outlive it. A model that several candidates share is run once.
+  Lockstep(const ConfiguredModel& reference, const std::vector<LockstepCandidate>& candidates,
            int64_t rows);
 
   /// Tokens of a step such that what is kept of them stays near 64 MiB.
   static int64_t rows_per_step(const ModelConfig& config, int64_t window);
-  /// Host memory for the rows of a step.
+  /// Host memory for the rows of a step, of each model that others are compared with.
   static int64_t bytes(const ModelConfig& config, int64_t rows);
 
   /// Runs one window of the text. A candidate that makes NaN or Inf is left out from there on; the
-  /// reference's NonfiniteError is passed on.
+  /// NonfiniteError of a model that others are compared with is passed on, with its name.
   void run(const ScoredText& text, const Window& window);
 
-  const ReferenceScore& reference() const { return reference_score_; }
-  CandidateScore& score(size_t candidate) { return contestants_[candidate]->score; }
+  const ReferenceScore& reference() const { return references_.front()->score; }
+  CandidateScore& score(size_t candidate) { return contestants_[candidate]->beside.front().score; }
+  /// Beside the model of the same weights; null where none was given.
+  CandidateScore* same_weights_score(size_t candidate) {
+    std::vector<Beside>& beside = contestants_[candidate]->beside;
+    return beside.size() > 1 ? &beside[1].score : nullptr;
+  }
 
  private:
-  struct Contestant {
-    std::unique_ptr<Session> session;
+  /// A model that others are compared with, and what is kept of its step.
+  struct Reference {
+    Reference(const ConfiguredModel& model, int64_t rows);
+
+    const ConfiguredModel& model;
+    Session session;
+    LayerTaps taps;
+    std::vector<float> logits;  // [rows, vocab]
+    ReferenceScore score;
+  };
+  /// A candidate beside one of them.
+  struct Beside {
+    const Reference* reference;
     std::unique_ptr<LayerComparison> layers;  // null: not comparable
     CandidateScore score;
+  };
+  struct Contestant {
+    std::unique_ptr<Session> session;
+    std::vector<Beside> beside;  // the reference, then the model of the same weights
   };
   /// The tokens of a step, and where in the text they are.
   struct Step {
@@ -68,18 +95,14 @@ class Lockstep {
     int64_t end = 0;  // of the window: its last token predicts nothing in it
   };
 
-  void add(const ConfiguredModel& candidate);
-  void run_reference(const Step& step);
+  void add(const LockstepCandidate& candidate);
+  const Reference& reference_of(const ConfiguredModel& model);
+  void run_reference(const Step& step, Reference& reference);
   void run_candidate(const Step& step, Contestant& contestant);
-  void compare(const Step& step, Contestant& contestant, int64_t first, int64_t n,
-               const float* logits);
+  void compare(const Step& step, Beside& beside, int64_t first, int64_t n, const float* logits);
 
-  const ModelConfig& config_;  // the reference's
-  Session reference_;
-  LayerTaps taps_;
-  std::vector<float> logits_;  // the reference's, [rows, vocab]
   int64_t rows_;
-  ReferenceScore reference_score_;
+  std::vector<std::unique_ptr<Reference>> references_;  // the reference, then others
   std::vector<std::unique_ptr<Contestant>> contestants_;
 };
 

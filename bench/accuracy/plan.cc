@@ -34,7 +34,7 @@ Plan make_plan(AccuracyOptions o) {
   Tolerances tolerances;
   for (const std::string& text : o.tolerances) tolerances.set(text);
   TaskSection tasks(o.tasks, configurations.front().model.model);
-  const bool other = !tasks.empty() || o.gradients || !o.golden.empty();
+  const bool other = tasks.runnable() || o.gradients || !o.golden.empty();
   const bool with_text = o.text || !o.dump.empty() || !o.against.empty() || !other;
   return {std::move(o), std::move(configurations), std::move(tolerances), std::move(tasks),
           with_text};

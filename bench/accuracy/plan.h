@@ -18,7 +18,7 @@ struct AccuracyOptions {
   std::vector<std::string> candidates, tolerances;
   std::optional<std::string> text;
   int64_t window = 512, max_tokens = 0, generate = 32, prompts = 8;
-  bool no_floor = false, gradients = false, json = false;
+  bool no_floor = false, no_same_weights = false, gradients = false, json = false;
   int64_t gradient_layer = 0;
   std::vector<std::string> gradient_golden;
   std::string dump, against, golden, output;

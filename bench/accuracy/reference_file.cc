@@ -35,6 +35,7 @@ SafetensorsMetadata metadata_of(const ReferenceMeta& meta) {
           {"version", kVersion},
           {"model", meta.model},
           {"configuration", meta.configuration},
+          {"weights", meta.weights},
           {"vocab", std::to_string(meta.vocab)},
           {"window", std::to_string(meta.window)},
           {"n_tokens", std::to_string(meta.n_tokens)},
@@ -158,6 +159,7 @@ void ReferenceReader::read_meta() {
          in_quotes(word_of(file_, "format")), in_quotes(word_of(file_, "version")));
   meta_.model = word_of(file_, "model");
   meta_.configuration = word_of(file_, "configuration");
+  if (file_.metadata().count("weights")) meta_.weights = word_of(file_, "weights");
   meta_.vocab = count_of(file_, "vocab", kMaxVocab);
   meta_.window = count_of(file_, "window", kMaxCount);
   meta_.n_tokens = count_of(file_, "n_tokens", kMaxCount);

@@ -21,6 +21,7 @@ constexpr int64_t kReferenceTopK = 64;  // default of --dump
 struct ReferenceMeta {
   std::string model;          // summary of the model, free text
   std::string configuration;  // "NAME:key=value,..."
+  std::string weights;        // the type that the weights were held as; "": the file does not say
   int64_t vocab = 0;
   int64_t window = 0;     // tokens per window
   int64_t n_tokens = 0;   // of the whole text

@@ -31,11 +31,12 @@ uint32_t largest_magnitude(const float* values, int64_t n) {
   return most;
 }
 
-OpRange& range_of(std::vector<OpRange>& ranges, const OpOutput& output) {
+OpRange& range_of(std::vector<OpRange>& ranges, const OpOutput& output, Phase phase) {
   for (OpRange& range : ranges)
-    if (range.op == output.op && range.kernel == output.kernel) return range;
+    if (range.op == output.op && range.kernel == output.kernel && range.phase == phase)
+      return range;
   OpRange range{};
-  range.op = output.op, range.kernel = output.kernel;
+  range.op = output.op, range.kernel = output.kernel, range.phase = phase;
   ranges.push_back(range);
   return ranges.back();
 }
@@ -47,7 +48,7 @@ OpObserver StabilityWatch::observer() {
 }
 
 void StabilityWatch::add(Backend& backend, const OpOutput& output) {
-  OpRange& range = range_of(seen_.ranges, output);
+  OpRange& range = range_of(seen_.ranges, output, backend.phase());
   const int64_t n = output.tensor.shape.count();
   host_.resize(std::max(host_.size(), size_t(n)));
   backend.download(host_.data(), output.tensor.data, output.tensor.bytes());
@@ -82,6 +83,24 @@ const OpRange* Stability::largest() const {
   return at == ranges.end() ? nullptr : &*at;
 }
 
+const OpRange* Stability::largest(Phase phase) const {
+  const OpRange* most = nullptr;
+  for (const OpRange& range : ranges)
+    if (range.phase == phase && (!most || range.max_abs > most->max_abs)) most = &range;
+  return most;
+}
+
+std::string kernels_text(const Stability& stability) {
+  std::string of[kPhases];
+  for (const OpRange& r : stability.ranges)
+    of[size_t(r.phase)] += fmt::format(" {}={}", name_of(r.op), r.kernel);
+  const std::string &prefill = of[size_t(Phase::kPrefill)], &decode = of[size_t(Phase::kDecode)];
+  if (prefill == decode) return prefill.empty() ? "" : "prefill and decode" + prefill;
+  return (prefill.empty() ? "" : "prefill" + prefill) +
+         (prefill.empty() || decode.empty() ? "" : "; ") +
+         (decode.empty() ? "" : "decode" + decode);
+}
+
 OrderedJson to_json(const Stability& stability) {
   OrderedJson ops = OrderedJson::array();
   int64_t nan = 0, inf = 0;
@@ -89,6 +108,7 @@ OrderedJson to_json(const Stability& stability) {
     nan += r.nan, inf += r.inf;
     ops.push_back({{"op", name_of(r.op)},
                    {"kernel", r.kernel},
+                   {"phase", name_of(r.phase)},
                    {"outputs", r.outputs},
                    {"nan", r.nan},
                    {"inf", r.inf},

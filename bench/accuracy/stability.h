@@ -14,6 +14,7 @@ constexpr double kLargestF16 = 65504;
 struct OpRange {
   OpId op;
   std::string kernel;
+  Phase phase = Phase::kPrefill;
   int64_t outputs = 0;  // tensors seen
   int64_t nan = 0, inf = 0;
   double max_abs = 0;  // of the finite values
@@ -30,6 +31,8 @@ struct Stability {
   int64_t nonfinite() const;
   /// The op nearest to fp16 overflow; null when nothing was seen.
   const OpRange* largest() const;
+  /// The same of one phase.
+  const OpRange* largest(Phase phase) const;
 };
 
 /// Not moved once its observer is in use.
@@ -46,8 +49,11 @@ class StabilityWatch {
   std::vector<float> host_;
 };
 
-/// {"nan", "inf", "max_abs", "f16_headroom", "first_nonfinite", "ops": [{"op", "kernel", "outputs",
+/// {"nan", "inf", "max_abs", "f16_headroom", "first_nonfinite", "ops": [{"op", "kernel", "phase", "outputs",
 /// "nan", "inf", "max_abs", "layer", "f16_headroom"}]}.
 OrderedJson to_json(const Stability& stability);
+
+/// "prefill embed=panel_gather linear=...; decode ...": every kernel that ran, in the order of the ops.
+std::string kernels_text(const Stability& stability);
 
 }  // namespace qwench::bench

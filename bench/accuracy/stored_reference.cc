@@ -50,6 +50,11 @@ ReferenceScore score_of(ReferenceReader& reader) {
   return score;
 }
 
+/// What of a model's weights a file can be recognised by.
+std::string weights_text(const ModelOptions& o) {
+  return fmt::format("{}, seed {}", o.dtype.empty() ? "as stored" : o.dtype, o.seed);
+}
+
 CandidateResult compare_one(const ConfiguredModel& model, ReferenceReader& reader,
                             TextReport& report, uint64_t seed) {
   CandidateResult row;
@@ -74,7 +79,9 @@ CandidateResult compare_one(const ConfiguredModel& model, ReferenceReader& reade
   bootstrap.seed = seed;
   if (row.score.divergence->count()) row.divergence = row.score.divergence->summary(bootstrap);
   row.description = model.to_json();
-  row.judged_as = model.precision();  // the file does not say how coarse the reference was
+  const ModelOptions& o = model.configuration().model;
+  row.judged_as = judged_as(model.precision(), reader.meta().model == model_name(o.model) &&
+                                                   reader.meta().weights == weights_text(o));
   row.stability = model.stability();
   return row;
 }
@@ -87,6 +94,7 @@ void dump_reference(const ConfiguredModel& model, const ScoredText& text,
   ReferenceMeta meta;
   meta.model = model_name(model.configuration().model.model);
   meta.configuration = without_home(model.configuration().text);
+  meta.weights = weights_text(model.configuration().model);
   meta.vocab = model.config().vocab, meta.window = args.window;
   meta.n_tokens = int64_t(text.ids.size()), meta.positions = text.n_scored;
   meta.token_hash = hash_tokens(text.ids);

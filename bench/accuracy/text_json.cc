@@ -81,6 +81,17 @@ void add_divergence(OrderedJson& json, const CandidateResult& row, bool by_docum
   if (row.score.logits.count()) json["logits_nmse"] = finite_or_null(row.score.logits.nmse());
 }
 
+/// The same candidate beside reference kernels on its own weights.
+OrderedJson same_weights_object(const CandidateResult& row, bool by_document) {
+  if (!row.same_weights) return nullptr;
+  const CandidateResult& own = *row.same_weights;
+  OrderedJson json = {{"reference", own.name}};
+  json.update(own.description);
+  add_divergence(json, own, by_document);
+  json["layers"] = layers_array(own);
+  return json;
+}
+
 OrderedJson row_object(const CandidateResult& row, const TextReport& report,
                        const Tolerances& tolerances) {
   const std::vector<Verdict> verdicts = tolerances.judge(row);
@@ -90,6 +101,8 @@ OrderedJson row_object(const CandidateResult& row, const TextReport& report,
   add_divergence(json, row, report.text.by_document());
   json["layers"] = layers_array(row);
   json["layers_note"] = text_or_null(row.score.layers_note);
+  json["same_weights"] = same_weights_object(row, report.text.by_document());
+  json["same_weights_note"] = text_or_null(row.same_weights_note);
   json["generation"] = row.generation ? to_json(*row.generation) : OrderedJson(nullptr);
   json["stability"] = to_json(row.stability);
   json["failure"] = text_or_null(row.score.failure);

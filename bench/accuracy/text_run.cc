@@ -10,6 +10,7 @@
 #include "bench/support/environment.h"
 #include "bench/support/output.h"
 #include "cpu/cpu_info.h"
+#include "engine/checked.h"
 
 namespace qwench::bench {
 
@@ -83,21 +84,82 @@ Configuration floor_of(const OpenedModel& reference) {
   return floor;
 }
 
-/// Reference, floor and candidates: all opened, known to fit, then loaded.
-Models load_all(const Plan& plan, const OpenedText& source) {
+/// The reference kernels on a candidate's own weights, without whatever else is done to it.
+Configuration same_weights_of(const Configuration& candidate) {
+  Configuration own;
+  own.name = candidate.name + " undamaged";
+  own.model = candidate.model;
+  own.model.kernels = {"reference"}, own.model.plugins.clear();
+  own.text = own.name + ":the weights of " + candidate.name + ",kernel=reference";
+  return own;
+}
+
+/// Whether the limits for a candidate are so wide, because its weights are coarser than the reference's, that damage
+/// would pass for the loss of its type; and there is something that could damage it.
+bool needs_same_weights(const OpenedModel& candidate, const OpenedModel& reference) {
+  const ModelOptions& o = candidate.configuration.model;
+  const bool wide =
+      judged_as(precision_of(*candidate.checkpoint, o),
+                same_weights(o, reference.configuration.model)) == WeightPrecision::kBelow8Bit;
+  const bool plain = o.kernels == std::vector<std::string>{"reference"} &&
+                     candidate.configuration.inject.layer < 0;
+  return wide && !plain;
+}
+
+/// What the text section needs: models, and for each the one with its weights (0: none).
+struct Loaded {
+  Models models;
+  std::vector<size_t> same_weights;
+};
+
+/// Opens a model for every kind of weights that needs one; candidates of the same weights share it.
+void open_same_weights(const Plan& plan, const OpenedText& source, std::vector<OpenedModel>& opened,
+                       Loaded& to) {
+  const size_t n = opened.size();
+  to.same_weights.assign(n, 0);
+  for (size_t i = 1; i < n; ++i) {
+    if (!needs_same_weights(opened[i], opened[0])) continue;
+    const Configuration& candidate = opened[i].configuration;
+    for (size_t k = n; k < opened.size() && !to.same_weights[i]; ++k)
+      if (same_weights(opened[k].configuration.model, candidate.model) &&
+          opened[k].configuration.model.kv_dtype == candidate.model.kv_dtype)
+        to.same_weights[i] = k;
+    if (to.same_weights[i]) continue;
+    to.same_weights[i] = opened.size();
+    note(
+        fmt::format("{}: weights below 8 bits: the reference kernels run on them too, to tell "
+                    "damage from the loss of the type (--no-same-weights leaves that out)",
+                    candidate.name));
+    opened.push_back(open_for_text(plan, same_weights_of(candidate), source));
+  }
+}
+
+/// Reference, floor, candidates and their weights: all opened, known to fit, then loaded.
+Loaded load_all(const Plan& plan, const OpenedText& source) {
   std::vector<OpenedModel> opened;
   opened.push_back(open_for_text(plan, plan.reference(), source));
   if (!plan.options.no_floor)
     opened.push_back(open_for_text(plan, floor_of(opened.front()), source));
   for (size_t i = 1; i < plan.configurations.size(); ++i)
     opened.push_back(open_for_text(plan, plan.configurations[i], source));
+  const size_t with_rows = opened.size();
+  Loaded loaded;
+  if (!plan.options.no_same_weights) open_same_weights(plan, source, opened, loaded);
   const int64_t rows = Lockstep::rows_per_step(source.config, source.text.windows.front().count);
-  require_memory_together(opened, Lockstep::bytes(source.config, rows),
-                          cpu::available_memory_bytes());
-  Models models;
+  const int64_t kept = checked_mul(Lockstep::bytes(source.config, rows),
+                                   1 + int64_t(opened.size() - with_rows), "rows to compare");
+  require_memory_together(opened, kept, cpu::available_memory_bytes());
   for (OpenedModel& model : opened)
-    models.push_back(std::make_unique<ConfiguredModel>(std::move(model)));
-  return models;
+    loaded.models.push_back(std::make_unique<ConfiguredModel>(std::move(model)));
+  return loaded;
+}
+
+/// What was left out is said where the verdict stands.
+void note_left_out(TextReport& report, const char* why) {
+  for (CandidateResult& row : report.rows)
+    if (row.judged_as == WeightPrecision::kBelow8Bit && !row.same_weights)
+      row.same_weights_note =
+          fmt::format("damage within the loss of weights below 8 bits is not told apart: {}", why);
 }
 
 void report_text(const TextReport& report, const Plan& plan, Findings& findings) {
@@ -124,14 +186,20 @@ Models run_text(const Plan& plan, Findings& findings) {
     std::vector<OpenedModel> candidates;
     for (size_t i = 1; i < plan.configurations.size(); ++i)
       candidates.push_back(open_for_text(plan, plan.configurations[i], opened));
-    report_text(compare_against(std::move(candidates), std::move(opened.text), stored), plan,
-                findings);
+    TextReport report = compare_against(std::move(candidates), std::move(opened.text), stored);
+    note_left_out(report,
+                  "the reference is a file of other weights; --dump one of these weights with "
+                  "kernel=reference, and compare with that too");
+    report_text(report, plan, findings);
     return {};
   }
-  Models models = load_all(plan, opened);
-  const TextSectionArgs args{o.generate, o.prompts, opened.emit_limit, o.model.seed};
-  report_text(compare_over_text(models, !o.no_floor, std::move(opened.text), args), plan, findings);
-  return models;
+  Loaded loaded = load_all(plan, opened);
+  const TextSectionArgs args{o.generate, o.prompts, opened.emit_limit, o.model.seed,
+                             loaded.same_weights};
+  TextReport report = compare_over_text(loaded.models, !o.no_floor, std::move(opened.text), args);
+  if (o.no_same_weights) note_left_out(report, "--no-same-weights");
+  report_text(report, plan, findings);
+  return std::move(loaded.models);
 }
 
 }  // namespace qwench::bench

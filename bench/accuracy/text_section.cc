@@ -41,13 +41,28 @@ CandidateResult result_of(const ConfiguredModel& model, CandidateScore score, ui
   return result;
 }
 
+/// The model with the same weights as models[i]; null where none is needed.
+const ConfiguredModel* same_weights_of(const Models& models, const TextSectionArgs& args,
+                                       size_t i) {
+  const size_t at = i < args.same_weights.size() ? args.same_weights[i] : 0;
+  return at ? models[at].get() : nullptr;
+}
+
+/// Models with a row: those that are no other's same weights.
+size_t count_rows(const Models& models, const TextSectionArgs& args) {
+  size_t end = models.size();
+  for (const size_t at : args.same_weights)
+    if (at) end = std::min(end, at);
+  return end - 1;
+}
+
 /// Continues the documents' beginnings with every model that is still sound.
 void compare_generations(const Models& models, TextReport& report, const TextSectionArgs& args) {
   const auto prompts = document_prefixes(report.text, args.n_prompts);
   if (args.n_generated == 0 || prompts.empty() || interrupted()) return;
   const std::vector<Continuation> reference =
       continue_all(*models[0], prompts, args.n_generated, args.emit_limit);
-  for (size_t i = 1; i < models.size() && !interrupted(); ++i) {
+  for (size_t i = 1; i <= report.rows.size() && !interrupted(); ++i) {
     CandidateResult& row = report.rows[i - 1];
     if (!row.score.failure.empty()) continue;
     try {
@@ -60,16 +75,25 @@ void compare_generations(const Models& models, TextReport& report, const TextSec
 }
 
 /// Everything that needs the models side by side.
-void compare_windows(const Models& models, TextReport& report, uint64_t seed) {
-  std::vector<const ConfiguredModel*> candidates;
-  for (size_t i = 1; i < models.size(); ++i) candidates.push_back(models[i].get());
+void compare_windows(const Models& models, TextReport& report, const TextSectionArgs& args) {
+  std::vector<LockstepCandidate> candidates;
+  for (size_t i = 1; i <= count_rows(models, args); ++i)
+    candidates.push_back({models[i].get(), same_weights_of(models, args, i)});
   const int64_t rows = Lockstep::rows_per_step(models[0]->config(), report.window);
   Lockstep lockstep(*models[0], candidates, rows);
   report.n_windows_run = run_windows(lockstep, report.text);
   report.reference = lockstep.reference();
   for (size_t i = 0; i < candidates.size(); ++i) {
-    report.rows.push_back(result_of(*candidates[i], std::move(lockstep.score(i)), seed));
-    report.rows.back().judged_as = judged_as(candidates[i]->precision(), models[0]->precision());
+    const ConfiguredModel& model = *candidates[i].model;
+    CandidateResult row = result_of(model, std::move(lockstep.score(i)), args.seed);
+    row.judged_as = judged_as(model.precision(), same_weights(model.configuration().model,
+                                                              models[0]->configuration().model));
+    if (CandidateScore* own = lockstep.same_weights_score(i)) {
+      row.same_weights = std::make_unique<CandidateResult>(
+          result_of(*candidates[i].same_weights, std::move(*own), args.seed));
+      row.same_weights->judged_as = judged_as(model.precision(), true);
+    }
+    report.rows.push_back(std::move(row));
   }
 }
 
@@ -88,7 +112,7 @@ TextReport compare_over_text(const Models& models, bool with_floor, ScoredText t
   report.window = report.text.windows.front().count;
   report.with_floor = with_floor;
   report.reference_name = models[0]->name();
-  compare_windows(models, report, args.seed);
+  compare_windows(models, report, args);
   report.reference_description = models[0]->to_json();  // with the memory that the windows took
   finished([&] { compare_generations(models, report, args); });
   report.reference_stability = models[0]->stability();

@@ -15,6 +15,9 @@ struct TextSectionArgs {
   int64_t n_prompts = 8;
   int64_t emit_limit = 0;  // only ids below may be generated
   uint64_t seed = 1;       // of the bootstrap
+  /// For each model the index of the one that runs reference kernels on its weights; 0: none is needed. Models
+  /// that are such an index have no row of their own and come last. Empty: 0 for all.
+  std::vector<size_t> same_weights = {};
 };
 
 /// What is known about the text and what was found in it.
@@ -35,8 +38,8 @@ struct TextReport {
   bool pass(const Tolerances& tolerances) const;
 };
 
-/// Runs the text window by window on `models`: the reference, the floor where there is one, then
-/// the candidates. Ends early on Ctrl-C.
+/// Runs the text window by window on `models`: the reference, the floor where there is one, the
+/// candidates, then models of their weights. Ends early on Ctrl-C.
 TextReport compare_over_text(const std::vector<std::unique_ptr<ConfiguredModel>>& models,
                              bool with_floor, ScoredText text, const TextSectionArgs& args);
 

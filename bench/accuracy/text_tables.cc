@@ -104,6 +104,28 @@ std::string layer_table(const TextReport& report, const Tolerances& tolerances) 
   return (table.empty() ? "" : "\n" + table.to_string()) + notes;
 }
 
+/// Candidates beside reference kernels on their own weights: damage without the loss of the type.
+std::string same_weights_table(const TextReport& report) {
+  Table table({"<beside its own weights", "ratio [95 %]", "top-1 %", "mean KL", "max KL",
+               "logits NMSE", "worst layer", "relative L2"});
+  for (size_t i = 0; i < report.rows.size(); ++i) {
+    const CandidateResult* own = report.rows[i].same_weights.get();
+    if (!own || !own->divergence) continue;
+    const DivergenceSummary& s = *own->divergence;
+    const std::vector<Similarity>& layers = own->score.layers;
+    const auto worst = std::max_element(
+        layers.begin(), layers.end(),
+        [](const auto& a, const auto& b) { return a.relative_l2() < b.relative_l2(); });
+    const bool any = worst != layers.end();
+    table.add({label(report, i), ratio_text(s), fmt::format("{:.3f}", 100 * s.top1),
+               format_number(s.mean_kl), format_number(s.max_kl),
+               number_text(own->score.logits.nmse()),
+               any ? std::to_string(worst - layers.begin()) : "-",
+               any ? number_text(worst->relative_l2()) : "-"});
+  }
+  return table.empty() ? "" : "\n" + table.to_string();
+}
+
 std::string generation_table(const TextReport& report) {
   Table table({"<greedy continuations", "prompts", "identical", "exact prefix %", "edits %",
                "first divergent token", "margin there"});
@@ -125,24 +147,35 @@ std::string generation_table(const TextReport& report) {
 void add_ranges(Table& table, const std::string& name, const Stability& stability) {
   bool first = true;
   for (const OpRange& r : stability.ranges) {
-    table.add({first ? name : "", std::string(name_of(r.op)), r.kernel, std::to_string(r.nan),
-               std::to_string(r.inf), number_text(r.max_abs),
+    table.add({first ? name : "", std::string(name_of(r.phase)), std::string(name_of(r.op)),
+               r.kernel, std::to_string(r.nan), std::to_string(r.inf), number_text(r.max_abs),
                r.layer < 0 ? "-" : std::to_string(r.layer), number_text(r.f16_headroom())});
     first = false;
   }
 }
 
-/// Every op of the reference and of rows with NaN or Inf; of the others the nearest to overflow.
+/// Every op of the reference and of rows with NaN or Inf; of the others, for each phase, the nearest to overflow.
 std::string stability_table(const TextReport& report) {
-  Table table({"<numerical stability", "<op", "<kernel", "NaN", "Inf", "max |x|", "in layer",
-               "fp16 headroom"});
+  Table table({"<numerical stability", "<phase", "<op", "<kernel", "NaN", "Inf", "max |x|",
+               "in layer", "fp16 headroom"});
   add_ranges(table, report.reference_name, report.reference_stability);
   for (size_t i = 0; i < report.rows.size(); ++i) {
     const Stability& s = report.rows[i].stability;
-    if (const OpRange* largest = s.largest())
-      add_ranges(table, label(report, i), s.nonfinite() ? s : Stability{{*largest}, {}});
+    Stability worst;
+    for (const Phase phase : {Phase::kPrefill, Phase::kDecode})
+      if (const OpRange* largest = s.largest(phase)) worst.ranges.push_back(*largest);
+    add_ranges(table, label(report, i), s.nonfinite() ? s : worst);
   }
   return table.empty() ? "" : "\n" + table.to_string();
+}
+
+/// What computed the figures above.
+std::string kernel_lines(const TextReport& report) {
+  std::string text;
+  for (size_t i = report.with_floor ? 1 : 0; i < report.rows.size(); ++i)
+    if (const std::string kernels = kernels_text(report.rows[i].stability); !kernels.empty())
+      text += fmt::format("kernels of {}: {}\n", label(report, i), kernels);
+  return text;
 }
 
 /// One line for each precision that a row is judged by.
@@ -153,6 +186,14 @@ std::string tolerance_lines(const TextReport& report, const Tolerances& toleranc
     if (std::any_of(report.rows.begin(), report.rows.end(),
                     [&](const CandidateResult& row) { return row.judged_as == p; }))
       text += fmt::format("tolerances, weights of {}: {}\n", name_of(p), tolerances.to_string(p));
+  const bool own = std::any_of(report.rows.begin(), report.rows.end(),
+                               [](const auto& row) { return row.same_weights != nullptr; });
+  if (own)
+    text += fmt::format("beside its own weights through reference kernels: those of {}\n",
+                        name_of(WeightPrecision::k8Bit));
+  for (const CandidateResult& row : report.rows)
+    if (!row.same_weights_note.empty())
+      text += fmt::format("{}: {}\n", row.name, row.same_weights_note);
   return text;
 }
 
@@ -161,8 +202,9 @@ std::string tolerance_lines(const TextReport& report, const Tolerances& toleranc
 std::string to_string(const TextReport& report, const Tolerances& tolerances) {
   std::string text = header(report) + tolerance_lines(report, tolerances) + "\n";
   text += perplexity_table(report, tolerances) + divergence_table(report);
-  text += layer_table(report, tolerances) + generation_table(report) + stability_table(report);
-  text += "\n";
+  text += same_weights_table(report) + layer_table(report, tolerances);
+  text += generation_table(report) + stability_table(report);
+  text += "\n" + kernel_lines(report);
   for (size_t i = 0; i < report.rows.size(); ++i)
     if (!(report.with_floor && i == 0) || !all_pass(tolerances.judge(report.rows[i])))
       text += verdict_sentence(report.rows[i], tolerances) + "\n";

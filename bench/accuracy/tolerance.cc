@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 
+#include "bench/support/number_option.h"
 #include "bench/support/suggest.h"
 #include "bench/support/table.h"
 
@@ -113,16 +113,12 @@ std::string error_text(double error) {
                       : fmt::format("{:.{}f}", error, error < 0.001 ? 6 : 3);
 }
 
-double limit_of_layers(const std::vector<Verdict>& verdicts) {
-  for (const Verdict& v : verdicts)
-    if (v.metric == "layer_relative_l2") return v.limit;
-  return 0;
-}
+bool beside_own_weights(const Verdict& v) { return v.metric.rfind(kSameWeights, 0) == 0; }
 
 /// What the layers say about a failure.
-std::string layers_sentence(const CandidateResult& c, const std::vector<Verdict>& verdicts) {
+std::string layers_sentence(const CandidateResult& c, double limit) {
   if (c.score.layers.empty()) return c.score.layers_note;
-  const ErrorTrace trace = trace_error(c.score.layers, limit_of_layers(verdicts));
+  const ErrorTrace trace = trace_error(c.score.layers, limit);
   const std::string jump = fmt::format("layer {}: relative error {} -> {}", trace.largest_jump,
                                        error_text(trace.before), error_text(trace.after));
   if (trace.first_beyond < 0)
@@ -152,14 +148,12 @@ void Tolerances::set(std::string_view text) {
                fmt::join(names(), ", "));
   const std::string name(text.substr(0, equals));
   const std::string_view number = text.substr(equals + 1);
-  double limit = 0;
-  const auto [stop, error] = std::from_chars(number.data(), number.data() + number.size(), limit);
-  if (error != std::errc() || stop != number.data() + number.size() || !(limit >= 0) ||
-      std::isinf(limit))
+  const std::optional<double> limit = parse_real(number);
+  if (!limit || *limit < 0)
     fail_usage("--tolerance {}: expected a number from 0 on, got '{}'", name, number);
   for (size_t i = 0; i < std::size(kMetrics); ++i)
     if (kMetrics[i].name == name) {
-      set_[i] = limit;
+      set_[i] = *limit;
       return;
     }
   const std::string near = nearest(name, names());
@@ -167,15 +161,27 @@ void Tolerances::set(std::string_view text) {
              near.empty() ? "" : "; did you mean " + near + "?", fmt::join(names(), ", "));
 }
 
-std::vector<Verdict> Tolerances::judge(const CandidateResult& candidate) const {
+std::vector<Verdict> Tolerances::judge_one(const CandidateResult& candidate,
+                                           bool beside_own_weights) const {
   std::vector<Verdict> verdicts;
   for (size_t i = 0; i < std::size(kMetrics); ++i) {
+    const Metric& metric = kMetrics[i];
+    // NaN and Inf are the candidate's own, whatever it stands beside.
+    if (beside_own_weights && metric.value == nonfinite) continue;
     const Value most = limit(i, candidate.judged_as);
-    const Value value = most ? kMetrics[i].value(candidate) : Value();
+    const Value value = most ? metric.value(candidate) : Value();
     if (!value) continue;
-    const bool pass = kMetrics[i].at_least ? *value >= *most : *value <= *most;
-    verdicts.push_back({std::string(kMetrics[i].name), *value, *most, kMetrics[i].at_least, pass});
+    const bool pass = metric.at_least ? *value >= *most : *value <= *most;
+    verdicts.push_back({(beside_own_weights ? kSameWeights : "") + std::string(metric.name), *value,
+                        *most, metric.at_least, pass});
   }
+  return verdicts;
+}
+
+std::vector<Verdict> Tolerances::judge(const CandidateResult& candidate) const {
+  std::vector<Verdict> verdicts = judge_one(candidate, false);
+  if (candidate.same_weights)
+    for (Verdict& v : judge_one(*candidate.same_weights, true)) verdicts.push_back(std::move(v));
   return verdicts;
 }
 
@@ -223,7 +229,15 @@ ErrorTrace trace_error(const std::vector<Similarity>& layers, double limit) {
 std::string verdict_sentence(const CandidateResult& candidate, const Tolerances& tolerances) {
   const std::vector<Verdict> verdicts = tolerances.judge(candidate);
   if (all_pass(verdicts)) return candidate.name + ": PASS";
-  std::string text = candidate.name + ": FAIL, " + layers_sentence(candidate, verdicts);
+  // Beside its own weights the damage stands alone; beside the reference, on top of the type's loss.
+  const bool own = std::any_of(verdicts.begin(), verdicts.end(),
+                               [](const Verdict& v) { return !v.pass && beside_own_weights(v); });
+  double limit = 0;
+  for (const Verdict& v : verdicts)
+    if (v.metric == (own ? kSameWeights : "") + std::string("layer_relative_l2")) limit = v.limit;
+  std::string text = candidate.name + ": FAIL, " +
+                     layers_sentence(own ? *candidate.same_weights : candidate, limit) +
+                     (own ? " beside its own weights through reference kernels" : "");
   if (!candidate.stability.first_nonfinite.empty())
     text += "; NaN or Inf first made by " + candidate.stability.first_nonfinite;
   for (const Verdict& v : verdicts)

@@ -3,6 +3,7 @@
 // the weights; a limit that the user sets is one for all.
 #pragma once
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,7 +24,14 @@ struct CandidateResult {
   std::optional<DivergenceSummary> divergence;  // none when nothing was compared
   std::optional<GenerationSimilarity> generation;
   Stability stability;
+  /// The same candidate beside the reference kernels on its own weights, where the limits for weights so coarse
+  /// would hide damage; null where there is no need, or `same_weights_note` says why not.
+  std::unique_ptr<CandidateResult> same_weights;
+  std::string same_weights_note;
 };
+
+/// Before the name of a metric that is beside the candidate's own weights.
+constexpr const char* kSameWeights = "same_weights_";
 
 struct Verdict {
   std::string metric;
@@ -38,7 +46,7 @@ class Tolerances {
   /// "name=value". UsageError on an unknown name (with the nearest and the list) or a bad number.
   void set(std::string_view text);
 
-  /// One verdict for each limit whose figure the candidate has.
+  /// One verdict for each limit whose figure the candidate has; those beside its own weights follow.
   std::vector<Verdict> judge(const CandidateResult& candidate) const;
 
   /// {"kld_mean": 0.002, ...}: the limits in force.
@@ -49,6 +57,7 @@ class Tolerances {
   static std::vector<std::string> names();
 
  private:
+  std::vector<Verdict> judge_one(const CandidateResult& candidate, bool beside_own_weights) const;
   std::optional<double> limit(size_t row, WeightPrecision precision) const;
 
   std::map<size_t, double> set_;  // by row of the table

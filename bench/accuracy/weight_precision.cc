@@ -35,8 +35,12 @@ WeightPrecision precision_of(const Checkpoint& checkpoint, const ModelOptions& o
   return coarsest;
 }
 
-WeightPrecision judged_as(WeightPrecision candidate, WeightPrecision reference) {
-  return candidate == reference ? std::min(candidate, WeightPrecision::k8Bit) : candidate;
+bool same_weights(const ModelOptions& a, const ModelOptions& b) {
+  return a.model == b.model && a.dtype == b.dtype && a.seed == b.seed;
+}
+
+WeightPrecision judged_as(WeightPrecision candidate, bool same_weights_as_reference) {
+  return same_weights_as_reference ? std::min(candidate, WeightPrecision::k8Bit) : candidate;
 }
 
 }  // namespace qwench::bench

@@ -51,7 +51,8 @@ bool passed(const GradientReport& r) {
 
 std::string to_string(const GradientReport& r) {
   std::string text = fmt::format(
-      "gradients of layer {}, {} tokens, seed {} (a validation tool: qwench does not train)\n",
+      "gradients of layer {}, {} tokens, seed {} (a validation tool: qwench does not train; of the "
+      "weights\nalone: kernels, plug-ins and injected damage take no part)\n",
       r.layer, r.n_tokens, r.seed);
   text += fmt::format("backward against central differences: {:.3g}, at most {:.0e}: {}\n",
                       r.finite_difference_error, kMaxFiniteDifferenceError,

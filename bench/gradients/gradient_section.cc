@@ -8,6 +8,7 @@
 #include "bench/accuracy/similarity.h"
 #include "bench/gradients/finite_differences.h"
 #include "bench/gradients/golden_layer.h"
+#include "bench/support/table.h"
 #include "cpu/cpu_info.h"
 #include "engine/checked.h"
 
@@ -67,9 +68,10 @@ void check_memory(const GradientArgs& a) {
   const int64_t available = cpu::available_memory_bytes();
   if (needed > available)
     fail(
-        "memory: the gradients of a layer need {} bytes (weights and gradients {}, activations of "
+        "memory: the gradients of a layer need {} (weights and gradients {}, activations of "
         "{} tokens {}), {} available; choose fewer tokens or a smaller model",
-        needed, weights, a.n_tokens, activations, available);
+        format_bytes(needed), format_bytes(weights), a.n_tokens, format_bytes(activations),
+        format_bytes(available));
 }
 
 bool equal_bits(const BlockGradients<float>& a, const BlockGradients<float>& b) {

@@ -59,7 +59,9 @@ MonitorSample parse_sample(const Json& line, const std::string& where) {
 }  // namespace
 
 OrderedJson to_json(const HistoryEntry& entry) {
-  OrderedJson json = {{"timestamp", utc_text(entry.unix_ns)}, {"model_name", entry.model_name}};
+  OrderedJson json = {{"timestamp", utc_text(entry.unix_ns)},
+                      {"model_name", entry.model_name},
+                      {"configuration", entry.configuration}};
   if (!entry.sample) {
     json["error"] = entry.error;
     return json;
@@ -91,6 +93,7 @@ HistoryEntry parse_entry(std::string_view line, const std::string& where) {
          in_quotes(timestamp));
   entry.unix_ns = *ns;
   if (has(json, "model_name")) entry.model_name = read_string(json, "model_name", where);
+  if (has(json, "configuration")) entry.configuration = read_string(json, "configuration", where);
   if (has(json, "error"))
     entry.error = read_string(json, "error", where);
   else

@@ -25,11 +25,13 @@ struct HistoryEntry {
   std::string model_name;
   std::optional<MonitorSample> sample;  // none: `error` says why
   std::string error;
+  std::string configuration =
+      {};  // what else decides over the times; "": an older line does not say
 };
 
-/// {"timestamp", "model_name", "response_time_ns", "tokens_generated", "tokens_per_second",
+/// {"timestamp", "model_name", "configuration", "response_time_ns", "tokens_generated", "tokens_per_second",
 /// "memory_usage_percent", "memory_available_bytes", "memory_available_gb", "response_time_seconds",
-/// "energy" if asked for}, or {"timestamp", "model_name", "error"}.
+/// "energy" if asked for}, or {"timestamp", "model_name", "configuration", "error"}.
 OrderedJson to_json(const HistoryEntry& entry);
 
 /// Error naming `where` unless it is such a line.

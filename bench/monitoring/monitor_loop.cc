@@ -53,7 +53,8 @@ MonitorCounts run_monitor(const MonitorSettings& settings, Clock& clock,
   MonitorCounts counts;
   for (int64_t done = 1;; ++done) {
     const int64_t begin = clock.steady_ns();
-    HistoryEntry entry{clock.unix_ns(), settings.model_name, std::nullopt, ""};
+    HistoryEntry entry{clock.unix_ns(), settings.model_name, std::nullopt, "",
+                       settings.configuration};
     if (!measure(entry, hooks)) {
       counts.stopped = true;
       break;

@@ -10,7 +10,7 @@
 namespace qwench::bench {
 
 struct MonitorSettings {
-  std::string model_name;
+  std::string model_name, configuration;
   int64_t interval_ns = 0;  // from the beginning of one benchmark to that of the next
   int64_t error_wait_ns = 60'000'000'000;
   int64_t count = 0;  // benchmarks, failed ones included; 0: until stopped

@@ -25,6 +25,7 @@ class QuickBenchmark {
   QuickBenchmark& operator=(const QuickBenchmark&) = delete;
 
   const Backend& backend() const { return *loaded_.backend; }
+  const ModelConfig& config() const { return loaded_.model.config; }
   int64_t prompt_tokens() const { return int64_t(prompt_.size()); }
 
   /// Nothing when interrupted. Error when the answer is another than the first time: same machine, same

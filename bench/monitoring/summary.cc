@@ -107,11 +107,14 @@ Trend find_trend(const std::vector<TimedValue>& times) {
 }
 
 MonitorSummary select_window(const std::vector<HistoryEntry>& entries,
-                             const std::string& model_name, int64_t now_unix_ns) {
+                             const std::string& model_name, const std::string& configuration,
+                             int64_t now_unix_ns) {
   MonitorSummary summary;
   for (const HistoryEntry& e : entries) {
     if (e.model_name != model_name)
       ++summary.other_models;
+    else if (e.configuration != configuration)
+      ++summary.other_configurations;
     else if (e.unix_ns < now_unix_ns - kMonitorWindowNs)
       ++summary.older;
     else
@@ -144,6 +147,7 @@ OrderedJson to_json(const MonitorSummary& summary) {
           {"errors", summary.entries.size() - times.size()},
           {"older_entries", summary.older},
           {"other_models", summary.other_models},
+          {"other_configurations", summary.other_configurations},
           {"response_time_ns", summary_or_null(values_of(times))},
           {"tokens_per_second", summary_or_null(std::move(speeds))},
           {"memory_usage_percent", summary_or_null(std::move(memory))},
@@ -158,6 +162,9 @@ std::string to_string(const MonitorSummary& summary) {
   if (summary.older) text += fmt::format("; {} older entries left out", summary.older);
   if (summary.other_models)
     text += fmt::format("; {} entries of other models left out", summary.other_models);
+  if (summary.other_configurations)
+    text +=
+        fmt::format("; {} entries of other configurations left out", summary.other_configurations);
   text += "\n";
   if (times.empty()) return text;
   const Summary s = summarize(values_of(times));

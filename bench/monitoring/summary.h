@@ -30,17 +30,19 @@ struct TimedValue {
 Trend find_trend(const std::vector<TimedValue>& times);
 
 struct MonitorSummary {
-  std::vector<HistoryEntry> entries;  // of this model within the window, in order of time
+  std::vector<HistoryEntry> entries;  // of this model and configuration within the window, by time
   int64_t older = 0;                  // left out: before the window
   int64_t other_models = 0;           // left out
+  int64_t other_configurations = 0;   // left out: another type, thread count, prompt: no trend
 };
 
 /// `now` ends the window. Entries of the future (a clock that was set back) stay in.
 MonitorSummary select_window(const std::vector<HistoryEntry>& entries,
-                             const std::string& model_name, int64_t now_unix_ns);
+                             const std::string& model_name, const std::string& configuration,
+                             int64_t now_unix_ns);
 
 OrderedJson samples_json(const MonitorSummary& summary);
-/// {"window_hours", "samples", "errors", "older_entries", "other_models", "response_time_ns",
+/// {"window_hours", "samples", "errors", "older_entries", "other_models", "other_configurations", "response_time_ns",
 /// "tokens_per_second", "memory_usage_percent" (as statistics.h writes a Summary, or null), "trend"}.
 OrderedJson to_json(const MonitorSummary& summary);
 std::string to_string(const MonitorSummary& summary);

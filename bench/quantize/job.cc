@@ -100,9 +100,10 @@ void QuantizeJob::require_room() const {
   const int64_t available = cpu::available_memory_bytes();
   if (needed > available)
     fail(
-        "memory: {} bytes needed (the largest part {}, calibration {}), {} available; use fewer "
+        "memory: {} needed (the largest part {}, calibration {}), {} available; use fewer "
         "--calibration-tokens, fewer --threads or no --calibration",
-        needed, part_bytes, calibration, available);
+        format_bytes(needed), format_bytes(part_bytes), format_bytes(calibration),
+        format_bytes(available));
 }
 
 QuantizeReport QuantizeJob::run() {

@@ -6,224 +6,278 @@
 #include <cmath>
 
 #include "bench/support/table.h"
-#include "bench/sweep/report.h"
 #include "engine/check.h"
 
 namespace qwench::bench {
 
 namespace {
 
-/// What both results must agree on for rows to be the same case.
-std::string case_of(const Json& row, const std::string& where) {
-  const auto integer = [&](const char* key) { return read_int(row, key, 0, INT64_MAX, where); };
-  return fmt::format("{} {} tokens, batch {}, depth {}, {} threads, {} weights",
-                     read_string(row, "phase", where), integer("n_tokens"), integer("batch"),
-                     integer("depth"), integer("threads"), read_string(row, "dtype", where));
+constexpr const char* kMachine = "machine";
+constexpr size_t kLeastRuns = 3;  // fewer have no interval
+
+bool is_across(const RegressionArgs& args, const std::string& field) {
+  return std::find(args.across.begin(), args.across.end(), field) != args.across.end();
 }
 
-std::vector<double> numbers(const Json& array, const std::string& what, const std::string& where) {
-  if (!array.is_array() || array.empty())
-    fail("{}: {}: expected a list of numbers, got {}", where, what, describe(array));
-  std::vector<double> values;
-  for (const Json& value : array) {
-    if (!value.is_number()) fail("{}: {}: expected numbers, got {}", where, what, describe(value));
-    values.push_back(value.get<double>());
-  }
-  return values;
-}
-
-/// The samples of a metric in a row; one where a result holds no more. Empty: the row has none.
-using Samples = std::vector<double> (*)(const Json& row, const std::string& where);
-
-std::vector<double> speeds(const Json& row, const std::string& where) {
-  return numbers(row.at("tokens_per_second").at("values"), "tokens_per_second.values", where);
-}
-std::vector<double> first_tokens(const Json& row, const std::string& where) {
-  if (!has(row, "ttft_ns_values")) return {};
-  std::vector<double> values = numbers(row.at("ttft_ns_values"), "ttft_ns_values", where);
-  for (double& ns : values) ns /= 1e6;
-  return values;
-}
-std::vector<double> memory(const Json& row, const std::string& where) {
-  double bytes = 0;
-  for (const auto& [kind, counters] : row.at("memory").items())
-    bytes += read_number(counters, "peak", 0, 1e18, where + ": memory." + kind);
-  return {bytes / 1e9};
-}
+std::vector<double> in_gb(double bytes) { return {bytes / 1e9}; }
 
 struct Metric {
   const char* name;
-  Samples samples;
+  std::vector<double> (*samples)(
+      const SavedCase&);  // one where there is no more; none: no such metric
   bool more_is_better, timed;
   double Thresholds::*threshold;
 };
 constexpr Metric kMetrics[] = {
-    {"tokens_per_second", speeds, true, true, &Thresholds::speed},
-    {"first_token_latency_ms", first_tokens, false, true, &Thresholds::first_token},
-    {"memory_usage_gb", memory, false, false, &Thresholds::memory},
+    {"tokens_per_second", [](const SavedCase& c) { return c.tokens_per_second; }, true, true,
+     &Thresholds::speed},
+    {"first_token_latency_ms", [](const SavedCase& c) { return c.first_token_ms; }, false, true,
+     &Thresholds::first_token},
+    {"memory_usage_gb", [](const SavedCase& c) { return in_gb(c.memory_bytes); }, false, false,
+     &Thresholds::memory},
 };
 
-/// Part of the baseline by which the current is worse.
+/// Part of the baseline, above 0, by which the current is worse.
 double worse(double baseline, double current, bool more_is_better) {
-  if (baseline == 0) return 0;
   return more_is_better ? (baseline - current) / baseline : (current - baseline) / baseline;
 }
 
 std::optional<Interval> change_interval(const std::vector<double>& baseline,
                                         const std::vector<double>& current, bool more_is_better) {
-  return two_sample_interval(baseline, current, 3, [&](double before, double after) {
+  return two_sample_interval(baseline, current, kLeastRuns, [&](double before, double after) {
     return worse(before, after, more_is_better);
   });
 }
 
-/// How far a ceiling of the machine moved between two results; 0 where one of them does not say.
-double moved(const Json& baseline, const Json& current, const char* ceiling) {
-  const auto rate = [&](const Json& document) {
-    if (!has(document, "roofline") || document.at("roofline").empty()) return 0.0;
-    const Json& first = document.at("roofline").front();
-    return has(first, ceiling) ? first.at(ceiling).value("per_second", 0.0) : 0.0;
-  };
-  const double before = rate(baseline), now = rate(current);
-  return before > 0 && now > 0 ? std::fabs(now / before - 1) : 0;
+/// Why times of two results may differ, or be equal, without the code being the cause.
+struct Doubt {
+  std::string slower,
+      faster;  // what made the present slower, or faster, besides the code; "": nothing
+};
+
+Doubt doubt_of_rate(const char* what, double before, double now, double threshold) {
+  const double change = now / before - 1;
+  if (std::fabs(change) <= threshold) return {};
+  const std::string said =
+      fmt::format("{} {} by {:.1f} %", what, change < 0 ? "fell" : "rose", 100 * std::fabs(change));
+  return change < 0 ? Doubt{said, ""} : Doubt{"", said};
 }
 
-std::string machine_of(const Json& document) {
-  if (!has(document, "environment") || !has(document.at("environment"), "cpu")) return {};
-  const Json& cpu = document.at("environment").at("cpu");
-  return fmt::format("{}, {} cores", cpu.value("model", ""), cpu.value("physical_cores", 0));
+std::string value_of(const SavedResult& result, const std::string& field) {
+  for (const Condition& c : result.conditions)
+    if (c.field == field) return c.value;
+  return {};
+}
+
+/// Of all cases.
+Doubt doubt_of(const RegressionArgs& args) {
+  if (is_across(args, kMachine)) return {};
+  const std::string before = value_of(args.baseline, kMachine),
+                    now = value_of(args.current, kMachine);
+  if (before != now) {
+    const std::string said = fmt::format("another machine: {}, now {}", before, now);
+    return {said, said};
+  }
+  if (!args.baseline.fp32_peak || !args.current.fp32_peak) return {};
+  return doubt_of_rate("the machine's own fp32 peak", *args.baseline.fp32_peak,
+                       *args.current.fp32_peak, args.thresholds.speed);
 }
 
 /// Decode is bound by memory: why its times say little where the bandwidth itself has moved.
-std::string bandwidth_doubt(const Json& before, const Json& now, double threshold) {
-  const auto rate = [](const Json& row) {
-    return has(row, "read_bytes_per_second") ? row.value("read_bytes_per_second", 0.0) : 0.0;
-  };
-  if (rate(before) <= 0 || rate(now) <= 0) return {};
-  const double change = std::fabs(rate(now) / rate(before) - 1);
-  if (change <= threshold) return {};
-  return fmt::format("the machine's own read bandwidth moved by {:.1f} %", 100 * change);
+Doubt doubt_of_case(const RegressionArgs& args, const Doubt& of_all, const SavedCase& before,
+                    const SavedCase& now) {
+  const bool doubted = !of_all.slower.empty() || !of_all.faster.empty();
+  if (doubted || is_across(args, kMachine)) return of_all;
+  if (!before.read_bytes_per_second || !now.read_bytes_per_second) return {};
+  return doubt_of_rate("the machine's own read bandwidth", *before.read_bytes_per_second,
+                       *now.read_bytes_per_second, args.thresholds.speed);
 }
 
-void judge(MetricChange& m, const std::string& doubt) {
-  if (m.change <= m.threshold) return;
-  const bool sure = !m.interval || m.interval->lo > m.threshold;
-  if (sure && doubt.empty()) {
+void leave_open(MetricChange& m, std::string reason) {
+  m.verdict = Change::kInconclusive, m.reason = std::move(reason);
+}
+
+/// A metric that is no time is what it is: the same in every run.
+void judge(MetricChange& m, bool timed, const Doubt& doubt) {
+  const Interval whole = m.interval.value_or(Interval{m.change, m.change});
+  if (timed && !m.interval)
+    leave_open(m, fmt::format("fewer than {} runs have no interval: more --runs", kLeastRuns));
+  else if (whole.lo > m.threshold && doubt.slower.empty())
     m.verdict = Change::kRegressed;
+  else if (whole.lo > m.threshold)
+    leave_open(m, doubt.slower);
+  else if (whole.hi > m.threshold)
+    leave_open(m, "the interval holds the threshold: more --runs, or a quieter machine");
+  else if (!doubt.faster.empty())
+    leave_open(m, doubt.faster + ": what became worse may be hidden");
+}
+
+/// Both results' samples of one metric; `to.unknown` says where one of them has none.
+void compare_metric(const RegressionArgs& args, const Metric& metric,
+                    const std::pair<const SavedCase&, const SavedCase&>& rows, const Doubt& doubt,
+                    RegressionReport& to) {
+  const auto& [before, now] = rows;
+  const std::vector<double> b = metric.samples(before), c = metric.samples(now);
+  if (b.empty() && c.empty()) return;
+  if (b.empty() || c.empty()) {
+    to.unknown.push_back(fmt::format("{}: {} is only in {}", before.label(), metric.name,
+                                     (b.empty() ? args.current : args.baseline).name));
     return;
   }
-  m.verdict = Change::kInconclusive;
-  m.reason = doubt.empty() ? "the interval reaches below the threshold: more runs" : doubt;
+  MetricChange m;
+  m.test_category = fmt::format("{}, {} weights", before.label(), value_of(args.baseline, "dtype"));
+  m.metric = metric.name;
+  m.baseline = median(b), m.current = median(c);
+  m.threshold = args.thresholds.*metric.threshold;
+  m.change = worse(m.baseline, m.current, metric.more_is_better);
+  if (metric.timed) m.interval = change_interval(b, c, metric.more_is_better);
+  judge(m, metric.timed, metric.timed ? doubt : Doubt{});
+  to.metrics.push_back(std::move(m));
 }
 
-/// Rows by case; Error on a document that is no result of `qwench bench`.
-const Json& rows_of(const Json& document, const std::string& where) {
-  const int64_t schema = read_int(document, "schema_version", 0, INT32_MAX, where);
-  if (schema != kSchemaVersion)
-    fail("{}: schema_version: expected {}, got {}; measure the baseline again with this program",
-         where, kSchemaVersion, schema);
-  if (!has(document, "rows") || !document.at("rows").is_array())
-    fail("{}: rows: expected the list of a result of `qwench bench`", where);
-  return document.at("rows");
+void note_differences(const RegressionArgs& args, RegressionReport& report) {
+  const SavedResult &before = args.baseline, &now = args.current;
+  for (const Condition& c : before.conditions)
+    if (c.field != kMachine || is_across(args, kMachine))
+      if (const std::string value = value_of(now, c.field); value != c.value)
+        report.notes.push_back(fmt::format("across {}: {}, now {}", c.field, c.value, value));
+  if (before.version != now.version)
+    report.notes.push_back(
+        fmt::format("measured by qwench {}, now {}", before.version, now.version));
+  for (const SavedResult* result : {&before, &now})
+    if (result->interrupted)
+      report.unknown.push_back(result->name + " was interrupted: cases and runs are missing");
 }
 
-const Json* find_case(const Json& rows, const std::string& name, const std::string& where) {
-  for (const Json& row : rows)
-    if (case_of(row, where) == name) return &row;
+const SavedCase* find_case(const std::vector<SavedCase>& cases, const SavedCase& wanted) {
+  for (const SavedCase& c : cases)
+    if (c.same_case(wanted)) return &c;
   return nullptr;
+}
+
+OrderedJson change_json(const MetricChange& m) {
+  OrderedJson json = {{"test_category", m.test_category}, {"metric", m.metric},
+                      {"baseline_value", m.baseline},     {"current_value", m.current},
+                      {"change_percent", 100 * m.change}, {"threshold_percent", 100 * m.threshold},
+                      {"severity", m.severity()}};
+  json["ci95_percent"] =
+      m.interval ? OrderedJson{100 * m.interval->lo, 100 * m.interval->hi} : OrderedJson(nullptr);
+  if (m.verdict == Change::kInconclusive) json["reason"] = m.reason;
+  return json;
+}
+
+std::string summary_line(const RegressionReport& report) {
+  const auto count = [&](Change verdict) {
+    return std::count_if(report.metrics.begin(), report.metrics.end(),
+                         [&](const MetricChange& m) { return m.verdict == verdict; });
+  };
+  const size_t checked = report.metrics.size();
+  switch (report.verdict()) {
+    case Change::kRegressed:
+      return fmt::format("REGRESSED: {} of {} metrics\n", count(Change::kRegressed), checked);
+    case Change::kInconclusive:
+      return fmt::format(
+          "INCONCLUSIVE: {} of {} metrics{}: no proof that nothing became worse\n",
+          count(Change::kInconclusive), checked,
+          report.unknown.empty()
+              ? ""
+              : fmt::format(", and {} more that could not be compared", report.unknown.size()));
+    case Change::kNone: break;
+  }
+  return fmt::format("ok: {} metrics, none worse than its threshold\n", checked);
 }
 
 }  // namespace
 
-bool RegressionReport::any(Change verdict) const {
-  return std::any_of(metrics.begin(), metrics.end(),
-                     [&](const MetricChange& m) { return m.verdict == verdict; });
+const char* name_of(Change change) {
+  constexpr const char* kNames[] = {"ok", "inconclusive", "regressed"};
+  return kNames[size_t(change)];
 }
 
-static RegressionReport compare_results(const Json& baseline, const Json& current,
-                                        const std::string& where, const Thresholds& thresholds) {
+bool RegressionReport::any(Change wanted) const {
+  return std::any_of(metrics.begin(), metrics.end(),
+                     [&](const MetricChange& m) { return m.verdict == wanted; });
+}
+
+Change RegressionReport::verdict() const {
+  if (any(Change::kRegressed)) return Change::kRegressed;
+  const bool open = any(Change::kInconclusive) || !unknown.empty() || metrics.empty();
+  return open ? Change::kInconclusive : Change::kNone;
+}
+
+void require_alike(const RegressionArgs& args) {
+  std::string differ, across;
+  for (const Condition& c : args.baseline.conditions) {
+    const std::string now = value_of(args.current, c.field);
+    if (now == c.value || c.field == kMachine || is_across(args, c.field)) continue;
+    differ += fmt::format("; {}: expected {}, got {}", c.field, c.value, now);
+    across += " --across " + c.field;
+  }
+  if (!differ.empty())
+    fail(
+        "{}: not alike {}{}; that explains any change: measure the baseline again, or where the "
+        "difference is what you compare, add{}",
+        args.current.name, args.baseline.name, differ, across);
+}
+
+RegressionReport find_regressions(const RegressionArgs& args) {
+  require_alike(args);
   RegressionReport report;
-  const Json &before = rows_of(baseline, where), &now = rows_of(current, "the current result");
-  std::string doubt;
-  if (machine_of(baseline) != machine_of(current))
-    doubt = fmt::format("another machine: {}, now {}", machine_of(baseline), machine_of(current));
-  const double clock = moved(baseline, current, "fp32_fma");
-  if (doubt.empty() && clock > thresholds.speed)
-    doubt = fmt::format("the machine's own fp32 peak moved by {:.1f} %", 100 * clock);
-  if (!doubt.empty()) report.notes.push_back(doubt);
-  for (const Json& row : before) {
-    const std::string name = case_of(row, where);
-    const Json* same = find_case(now, name, "the current result");
+  const Doubt doubt = doubt_of(args);
+  for (const std::string* said : {&doubt.slower, &doubt.faster})
+    if (!said->empty() && (report.notes.empty() || report.notes.back() != *said))
+      report.notes.push_back(*said);
+  note_differences(args, report);
+  for (const SavedCase& row : args.baseline.cases) {
+    const SavedCase* same = find_case(args.current.cases, row);
     if (!same) {
-      report.notes.push_back("not measured now: " + name);
+      report.unknown.push_back("not measured now: " + row.label());
       continue;
     }
-    const std::string of_row =
-        doubt.empty() ? bandwidth_doubt(row, *same, thresholds.speed) : doubt;
-    for (const Metric& metric : kMetrics) {
-      const std::vector<double> b = metric.samples(row, where),
-                                c = metric.samples(*same, "the current result");
-      if (b.empty() || c.empty()) continue;
-      MetricChange m;
-      m.test_category = name, m.metric = metric.name;
-      m.baseline = median(b), m.current = median(c);
-      m.threshold = thresholds.*metric.threshold;
-      m.change = worse(m.baseline, m.current, metric.more_is_better);
-      m.interval = change_interval(b, c, metric.more_is_better);
-      judge(m, metric.timed ? of_row : "");
-      report.metrics.push_back(std::move(m));
-    }
+    const bool hashed = !row.output_hash.empty() && !same->output_hash.empty();
+    if (hashed && row.output_hash != same->output_hash)
+      report.notes.push_back(row.label() +
+                             ": computes other tokens than the baseline did; `qwench accuracy` "
+                             "says whether they are right");
+    const Doubt of_case = doubt_of_case(args, doubt, row, *same);
+    for (const Metric& metric : kMetrics)
+      compare_metric(args, metric, {row, *same}, of_case, report);
   }
+  for (const SavedCase& row : args.current.cases)
+    if (!find_case(args.baseline.cases, row))
+      report.notes.push_back("not in the baseline: " + row.label());
   return report;
-}
-
-RegressionReport find_regressions(const Json& baseline, const Json& current,
-                                  const std::string& where, const Thresholds& thresholds) {
-  try {
-    return compare_results(baseline, current, where, thresholds);
-  } catch (const Json::exception& error) {  // a member that is missing or of another type
-    fail("{}: expected a result of `qwench bench`: {}", where, error.what());
-  }
 }
 
 OrderedJson to_json(const RegressionReport& report) {
   OrderedJson regressions = OrderedJson::array(), inconclusive = OrderedJson::array();
-  for (const MetricChange& m : report.metrics) {
-    if (m.verdict == Change::kNone) continue;
-    OrderedJson json = {
-        {"test_category", m.test_category}, {"metric", m.metric},
-        {"baseline_value", m.baseline},     {"current_value", m.current},
-        {"change_percent", 100 * m.change}, {"threshold_percent", 100 * m.threshold},
-        {"severity", m.severity()}};
-    json["ci95_percent"] =
-        m.interval ? OrderedJson{100 * m.interval->lo, 100 * m.interval->hi} : OrderedJson(nullptr);
-    if (m.verdict == Change::kInconclusive) json["reason"] = m.reason;
-    (m.verdict == Change::kRegressed ? regressions : inconclusive).push_back(json);
-  }
-  return {{"regressions", regressions},
-          {"inconclusive", inconclusive},
-          {"checked", report.metrics.size()},
-          {"notes", report.notes}};
+  for (const MetricChange& m : report.metrics)
+    if (m.verdict != Change::kNone)
+      (m.verdict == Change::kRegressed ? regressions : inconclusive).push_back(change_json(m));
+  return {{"verdict", name_of(report.verdict())}, {"regressions", regressions},
+          {"inconclusive", inconclusive},         {"unknown", report.unknown},
+          {"checked", report.metrics.size()},     {"notes", report.notes}};
 }
 
 std::string to_string(const RegressionReport& report) {
   Table table({"<case", "<metric", "baseline", "now", "worse by", "95 %", "threshold", "<verdict"});
   for (const MetricChange& m : report.metrics) {
-    const char* verdict = m.verdict == Change::kNone           ? "ok"
-                          : m.verdict == Change::kInconclusive ? "inconclusive"
-                                                               : m.severity();
+    const bool confirmed = m.verdict == Change::kRegressed;
     table.add({m.test_category, m.metric, format_number(m.baseline), format_number(m.current),
                fmt::format("{:+.1f} %", 100 * m.change),
                m.interval
                    ? fmt::format("{:+.1f} - {:+.1f}", 100 * m.interval->lo, 100 * m.interval->hi)
                    : "-",
-               fmt::format("{:.1f} %", 100 * m.threshold), verdict});
+               fmt::format("{:.1f} %", 100 * m.threshold),
+               confirmed ? m.severity() : name_of(m.verdict)});
   }
-  std::string text = table.to_string();
+  std::string text = table.empty() ? "" : table.to_string();
   for (const std::string& note : report.notes) text += "note: " + note + "\n";
+  for (const std::string& unknown : report.unknown) text += "inconclusive: " + unknown + "\n";
   for (const MetricChange& m : report.metrics)
     if (!m.reason.empty())
       text += fmt::format("inconclusive: {}, {}: {}\n", m.test_category, m.metric, m.reason);
-  return text;
+  return text + summary_line(report);
 }
 
 }  // namespace qwench::bench

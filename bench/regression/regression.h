@@ -1,9 +1,11 @@
-// Is the present slower, later or larger than a saved result? Metric by metric, with a threshold each and
-// an interval: a change is confirmed only where the whole interval lies beyond the threshold.
+// Is the present slower, later or larger than a saved result? Metric by metric, with a threshold each and an
+// interval: a change is confirmed where the whole interval lies beyond the threshold, ruled out where none of it
+// does, and inconclusive in between.
 #pragma once
 #include <string>
 #include <vector>
 
+#include "bench/regression/saved_result.h"
 #include "bench/support/statistics.h"
 
 namespace qwench::bench {
@@ -15,9 +17,12 @@ struct Thresholds {
 
 enum class Change : unsigned char { kNone, kInconclusive, kRegressed };
 
+/// "ok", "inconclusive", "regressed".
+const char* name_of(Change change);
+
 /// One metric of one case, in both results.
 struct MetricChange {
-  std::string test_category;  // "prefill 512 tokens, batch 1, depth 0, 2 threads"
+  std::string test_category;  // "prefill 512 tokens, batch 1, depth 0, 2 threads, bf16 weights"
   std::string metric;         // "tokens_per_second", "first_token_latency_ms", "memory_usage_gb"
   double baseline = 0, current = 0;
   double change = 0;                 // as a part of the baseline, above 0 is worse
@@ -32,19 +37,30 @@ struct MetricChange {
 
 struct RegressionReport {
   std::vector<MetricChange> metrics;
-  std::vector<std::string> notes;  // cases that only one result has, another machine, a slower one
+  std::vector<std::string> unknown;  // what the baseline has and nothing can be said of
+  std::vector<std::string> notes;    // what a reader should know besides
 
   bool any(Change verdict) const;
+  /// Of everything: kNone only where every case of the baseline was compared and none is worse.
+  Change verdict() const;
 };
 
-/// Compares the rows of two results of `qwench bench` (its JSON). Error naming `where` on a document that
-/// is none, or of another schema.
-RegressionReport find_regressions(const Json& baseline, const Json& current,
-                                  const std::string& where, const Thresholds& thresholds);
+struct RegressionArgs {
+  SavedResult baseline, current;
+  Thresholds thresholds = {};
+  std::vector<std::string> across = {};  // conditions whose difference is meant
+};
 
-/// {"regressions": [{"test_category", "metric", "baseline_value", "current_value", "change_percent",
-/// "threshold_percent", "severity", "ci95_percent"}], "inconclusive": [the same with "reason"], "checked",
-/// "notes"}.
+/// Error naming the conditions in which two results differ, both values and the way out, unless they are among
+/// `across`. A difference of the machine is no error: find_regressions() says what it leaves open.
+void require_alike(const RegressionArgs& args);
+
+/// Compares the rows of two results that are alike. Error as require_alike().
+RegressionReport find_regressions(const RegressionArgs& args);
+
+/// {"verdict", "regressions": [{"test_category", "metric", "baseline_value", "current_value", "change_percent",
+/// "threshold_percent", "severity", "ci95_percent"}], "inconclusive": [the same with "reason"], "unknown",
+/// "checked", "notes"}.
 OrderedJson to_json(const RegressionReport& report);
 std::string to_string(const RegressionReport& report);
 

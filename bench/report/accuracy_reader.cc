@@ -113,11 +113,11 @@ void add_generation(const Field& c, Collected& to) {
               "Greedy continuations",
               {text_column("configuration"), number_column("prompts"), number_column("tokens"),
                number_column("identical"), number_column("exact prefix", "%"),
-               number_column("edit distance", "tokens")}})
+               number_column("edit distance", "% of tokens")}})
       .add({c.at("name").text(), generation->at("prompts").number(),
             generation->at("tokens").number(), generation->at("identical").number(),
             100 * generation->at("exact_prefix").number(),
-            generation->at("edit_distance").number()});
+            100 * generation->at("edit_distance").number()});
 }
 
 /// ROUGE-L and BLEU belong into the table of quality, beside what text comparison says of the name.

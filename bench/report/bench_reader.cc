@@ -97,7 +97,7 @@ void add_ops(const Field& row, const Case& c, Collected& to) {
        {text_column("configuration"), text_column("case"), text_column("op"), text_column("kernel"),
         number_column("calls"), number_column("time", "ms"), number_column("share", "%"),
         number_column("rate", "GB/s"), number_column("rate", "GFLOP/s")}});
-  const double wall = row.at("wall_ns").number();
+  const double wall = row.find_number("ops_wall_ns").value_or(row.at("wall_ns").number());
   const std::optional<Field> ops = row.find("ops");
   if (!ops) return;
   for (const Field& op : ops->items()) {

@@ -8,10 +8,11 @@
 #include <sys/mman.h>
 #endif
 
-#include "bench/suites/findings.h"
+#include "bench/suites/criteria.h"
 #include "bench/suites/machine_suites.h"
 #include "bench/suites/memory_levels.h"
 #include "bench/support/interrupt.h"
+#include "bench/support/table.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {
@@ -27,7 +28,7 @@ class Words {
     constexpr int64_t kHuge = int64_t(2) << 20;
     const int64_t size = (bytes + kHuge - 1) / kHuge * kHuge;
     data_.reset(static_cast<uint64_t*>(std::aligned_alloc(size_t(kHuge), size_t(size))));
-    if (!data_) fail("memory: expected {} bytes to measure with, got none", size);
+    if (!data_) fail("memory: expected {} to measure with, got none", format_bytes(size));
 #if defined(MADV_HUGEPAGE)
     madvise(data_.get(), size_t(size), MADV_HUGEPAGE);  // only advice
 #endif
@@ -133,7 +134,9 @@ void measure_patterns(SuiteContext& context, SuiteFindings& found, Words& words,
   time("dram_random_access", 0);
 }
 
-void judge(SuiteFindings& found) {
+}  // namespace
+
+void judge_access_pattern(SuiteFindings& found) {
   const std::optional<double> chased = found.value("dram_latency"),
                               sequential = found.value("dram_sequential_access");
   if (chased && sequential)
@@ -145,17 +148,16 @@ void judge(SuiteFindings& found) {
   found.at_most("dram_latency", "< 200 ns", 200);
 }
 
-}  // namespace
-
 SuiteResult access_pattern(SuiteContext& context) {
   SuiteFindings found;
   const int64_t runs = context.options().quick ? 3 : std::max<int64_t>(context.options().runs, 5);
   const int64_t largest = working_set(memory_levels().back(), 1);
   if (2 * largest > cpu::available_memory_bytes()) {
-    found.missing("dram_latency", "ns",
-                  fmt::format("expected {} bytes to measure with, got {} available", 2 * largest,
-                              cpu::available_memory_bytes()));
-    judge(found);
+    found.missing(
+        "dram_latency", "ns",
+        fmt::format("expected {} to measure with, got {} available", format_bytes(2 * largest),
+                    format_bytes(cpu::available_memory_bytes())));
+    judge_access_pattern(found);
     return std::move(found.result);
   }
   Words words(largest);
@@ -172,7 +174,7 @@ SuiteResult access_pattern(SuiteContext& context) {
                    time_accesses(runs, [&](int64_t n) { return chase(words.data(), at, n); }));
     sets[level.name] = bytes;
   }
-  judge(found);
+  judge_access_pattern(found);
   found.result.details["model"] =
       model_in_levels(context.checkpoint(), context.options().model, threads_of(context), 1024);
   found.result.interrupted = interrupted();

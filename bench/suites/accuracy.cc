@@ -6,6 +6,7 @@
 
 #include "bench/accuracy/text_run.h"
 #include "bench/gradients/gradient_section.h"
+#include "bench/suites/criteria.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
 #include "bench/support/interrupt.h"
@@ -37,15 +38,6 @@ std::string text_of(SuiteContext& context) {
 
 double number(const OrderedJson& json) { return json.is_number() ? json.get<double>() : NAN; }
 
-/// A limit of `qwench accuracy` as a criterion.
-Criterion criterion_of(const OrderedJson& verdict) {
-  const Bound bound = verdict["bound"] == "at_least" ? Bound::kAtLeast : Bound::kAtMost;
-  Criterion c = judge({verdict["metric"].get<std::string>(), bound, verdict["limit"].get<double>(),
-                       "", number(verdict["value"])});
-  if (!c.value) c.outcome = Outcome::kFail, c.note = "not a finite number";
-  return c;
-}
-
 void add_candidate(const OrderedJson& candidate, SuiteResult& to) {
   const double nmse = number(candidate["logits_nmse"]);
   const double relative = std::sqrt(nmse);
@@ -59,10 +51,9 @@ void add_candidate(const OrderedJson& candidate, SuiteResult& to) {
   const OrderedJson& stability = candidate["stability"];
   to.figures.push_back(
       measured("nonfinite_values", "count", {number(stability["nan"]) + number(stability["inf"])}));
-  to.criteria.push_back(judge({"logits_relative_error", Bound::kAtMost, kRelativeError, "1 %",
-                               relative, "L2 over all logits of the text"}));
+  to.criteria.push_back(judge_text_logits(relative));
   for (const OrderedJson& verdict : candidate["verdicts"])
-    to.criteria.push_back(criterion_of(verdict));
+    to.criteria.push_back(judge_accuracy_verdict(verdict));
 }
 
 /// The default kernels over the held-out text, in step with the reference kernels.
@@ -133,16 +124,13 @@ void compare_gradient_flow(SuiteContext& context, SuiteResult& to) {
     args.min_cosine = kCoarseGradientCosine;
   const GradientReport report = compare_gradients(args);
   double least = 1;
-  for (const GradientRow& row : report.rows) least = std::min(least, row.cosine);
+  for (const GradientRow& row : report.rows)
+    if (!std::isnan(least) && !(row.cosine >= least)) least = row.cosine;  // a NaN stays
   to.figures.push_back(
       measured("gradient_finite_difference_error", "ratio", {report.finite_difference_error}));
-  to.criteria.push_back(judge({"gradient_finite_difference_error", Bound::kAtMost,
-                               kMaxFiniteDifferenceError, "", report.finite_difference_error,
-                               "backward of a small block against central differences"}));
-  to.criteria.push_back(judge({"gradient_cosine", Bound::kAtLeast, report.min_cosine, "", least,
-                               "weights as held against weights as stored, layer 0"}));
-  to.criteria.push_back(judge("gradient_recompute", "recomputed activations give the same bits",
-                              report.recompute_equal));
+  for (Criterion& c : judge_gradients(
+           {report.finite_difference_error, least, report.min_cosine, report.recompute_equal}))
+    to.criteria.push_back(std::move(c));
   to.details["gradients"] = to_json(report);
 }
 
@@ -171,6 +159,26 @@ SuiteCost cost(const SuiteOptions& o, const ModelConfig& config) {
 }
 
 }  // namespace
+
+Criterion judge_text_logits(double relative_l2) {
+  return judge({"logits_relative_error", Bound::kAtMost, kRelativeError, "1 %", relative_l2,
+                "L2 over all logits of the text"});
+}
+
+Criterion judge_accuracy_verdict(const OrderedJson& verdict) {
+  const Bound bound = verdict["bound"] == "at_least" ? Bound::kAtLeast : Bound::kAtMost;
+  return judge({verdict["metric"].get<std::string>(), bound, verdict["limit"].get<double>(), "",
+                number(verdict["value"])});
+}
+
+std::vector<Criterion> judge_gradients(const GradientsMeasured& m) {
+  return {
+      judge({"gradient_finite_difference_error", Bound::kAtMost, kMaxFiniteDifferenceError, "",
+             m.finite_difference_error, "backward of a small block against central differences"}),
+      judge({"gradient_cosine", Bound::kAtLeast, m.min_cosine, "", m.least_cosine,
+             "weights as held against weights as stored, layer 0"}),
+      judge("gradient_recompute", "recomputed activations give the same bits", m.recompute_equal)};
+}
 
 Suite accuracy_suite() {
   return {

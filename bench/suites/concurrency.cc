@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "bench/suites/criteria.h"
 #include "bench/suites/generation.h"
 #include "bench/suites/prompts.h"
 #include "bench/suites/registry.h"
@@ -39,12 +40,8 @@ struct User {
   std::vector<int32_t> ids;
 };
 
-/// What one number of users gave.
-struct Level {
-  int64_t users = 0, generated = 0, failures = 0;
-  std::vector<double> latency_ns, first_token_ns, token_ns;  // per request; token: latency / tokens
-  std::vector<std::string> hashes;                           // by request
-  double seconds = 0;
+struct Level : UsersMeasured {
+  std::vector<double> latency_ns, first_token_ns;  // per request
   std::string error;
 };
 
@@ -161,27 +158,6 @@ void add_figures(const Level& level, SuiteResult& to) {
   add("first_token_latency", "ns", level.first_token_ns);
 }
 
-void add_criteria(const std::vector<Level>& levels, SuiteResult& to) {
-  int64_t failures = 0, different = 0;
-  std::optional<double> scatter;
-  for (const Level& level : levels) {
-    failures += level.failures;
-    if (level.error.empty() && level.hashes != levels.front().hashes) ++different;
-    if (const auto v = variation(level.token_ns)) scatter = std::max(scatter.value_or(0), *v);
-  }
-  to.criteria.push_back(judge({"failures", Bound::kAtMost, 0, "", double(failures)}));
-  to.criteria.push_back(judge("same_answers", "as many users as there are, the same answers",
-                              different == 0 && !to.interrupted));
-  to.criteria.push_back(judge({"latency_variation", Bound::kAtMost, 0.5,
-                               "0.5 of the mean time a token, at any number of users", scatter}));
-  const Level &one = levels.front(), &most = levels.back();
-  CriterionArgs gain{"throughput_gain", Bound::kAtLeast, 1, "1 x the throughput of one user",
-                     std::nullopt};
-  if (one.generated && most.generated && !to.interrupted)
-    gain.value = double(most.generated) / most.seconds * one.seconds / double(one.generated);
-  to.criteria.push_back(judge(std::move(gain)));
-}
-
 SuiteResult run(SuiteContext& context) {
   const std::vector<Request> requests = make_requests(context);
   SuiteResult result;
@@ -202,7 +178,7 @@ SuiteResult run(SuiteContext& context) {
          {"error", level.error.empty() ? OrderedJson(nullptr) : OrderedJson(level.error)}});
   }
   result.interrupted = interrupted();
-  if (!levels.empty()) add_criteria(levels, result);
+  result.criteria = judge_users({levels.begin(), levels.end()}, result.interrupted);
   std::string hashes;
   if (!levels.empty())
     for (const std::string& hash : levels.front().hashes) hashes += hash;
@@ -222,7 +198,47 @@ SuiteCost cost(const SuiteOptions& o, const ModelConfig&) {
   return cost;
 }
 
+/// Every answer of two levels the same; levels that failed have none to compare.
+Criterion judge_same_answers(const std::vector<UsersMeasured>& levels, bool interrupted) {
+  const std::string name = "same_answers",
+                    expected = "as many users as there are, the same answers";
+  const UsersMeasured* first = nullptr;
+  int64_t compared = 0, different = 0;
+  for (const UsersMeasured& level : levels) {
+    if (level.failures > 0) continue;
+    if (!first) first = &level;
+    if (&level == first) continue;
+    ++compared, different += level.hashes != first->hashes ? 1 : 0;
+  }
+  if (interrupted) return unknown(name, expected, "interrupted");
+  if (compared == 0)
+    return unknown(name, expected, "fewer than two numbers of users were answered");
+  return judge(name, expected, different == 0,
+               fmt::format("{} of {} numbers of users got others", different, compared));
+}
+
 }  // namespace
+
+std::vector<Criterion> judge_users(const std::vector<UsersMeasured>& levels, bool interrupted) {
+  int64_t failures = 0;
+  std::optional<double> scatter;
+  for (const UsersMeasured& level : levels) {
+    failures += level.failures;
+    if (const auto v = variation(level.token_ns)) scatter = std::max(scatter.value_or(0), *v);
+  }
+  CriterionArgs gain{"throughput_gain", Bound::kAtLeast, 1, "1 x the throughput of one user",
+                     std::nullopt};
+  if (levels.size() > 1 && !interrupted) {
+    const UsersMeasured &one = levels.front(), &most = levels.back();
+    if (one.generated && most.generated)
+      gain.value = double(most.generated) / most.seconds * one.seconds / double(one.generated);
+  }
+  return {judge({"failures", Bound::kAtMost, 0, "", double(failures)}),
+          judge_same_answers(levels, interrupted),
+          judge({"latency_variation", Bound::kAtMost, 0.5,
+                 "0.5 of the mean time a token, at any number of users", scatter}),
+          judge(std::move(gain))};
+}
 
 Suite concurrency_suite() {
   return {

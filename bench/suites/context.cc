@@ -9,6 +9,7 @@ std::string_view name_of(Outcome outcome) {
     case Outcome::kPass: return "pass";
     case Outcome::kFail: return "fail";
     case Outcome::kUnreachable: return "unreachable here";
+    case Outcome::kNotApplicable: return "not applicable";
     case Outcome::kUnknown: return "unknown";
   }
   return "unknown";

@@ -1,6 +1,7 @@
 // Speed against the length of the context: what attention over keys and values costs.
 #include <algorithm>
 
+#include "bench/suites/criteria.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
 #include "bench/support/interrupt.h"
@@ -33,7 +34,6 @@ Axis axis_of(const SuiteOptions& o, const ModelConfig& config) {
 }
 
 struct Point {
-  int64_t depth = 0;
   CaseResult prefill, decode;
 };
 
@@ -54,36 +54,19 @@ std::optional<Point> measure(SuiteContext& context, const LoadedModel& loaded, S
   settings.phase = Phase::kDecode, settings.n_tokens = axis.n_decode;
   const std::optional<CaseResult> decode = measure_case(session, loaded.model, settings);
   if (!prefill || !decode) return std::nullopt;
-  return Point{depth, *prefill, *decode};
-}
-
-/// How much slower the deepest decode is, beside how many more bytes it has to read.
-Criterion judge_slowdown(const std::vector<Point>& points) {
-  CriterionArgs args{"decode_slowdown", Bound::kAtMost, 2,
-                     "2 x the growth of the bytes that a token reads", std::nullopt};
-  if (points.size() < 2) {
-    args.note = "fewer than two depths were measured";
-    return judge(std::move(args));
-  }
-  const CaseResult &first = points.front().decode, &last = points.back().decode;
-  const double slower = first.tokens_per_second.median / last.tokens_per_second.median;
-  const double more = double(last.cost().bytes) / double(std::max<int64_t>(1, first.cost().bytes));
-  args.value = slower / more;
-  args.note = fmt::format("{:.2f} x slower at {} positions, {:.2f} x the bytes", slower,
-                          points.back().depth, more);
-  return judge(std::move(args));
+  return Point{*prefill, *decode};
 }
 
 SuiteResult run(SuiteContext& context) {
   const Axis axis = axis_of(context.options(), context.checkpoint().config());
   LoadedModel& loaded = context.model(1, axis.capacity);
   Session session(loaded.model, session_options(context.options().model, 1, axis.capacity));
-  std::vector<Point> points;
+  std::vector<DepthSpeed> points;
   SuiteResult result;
   OrderedJson curve = OrderedJson::array();
   for (const int64_t depth : axis.depths) {
     if (interrupted()) break;
-    std::optional<Point> point = measure(context, loaded, session, axis, depth);
+    const std::optional<Point> point = measure(context, loaded, session, axis, depth);
     if (!point) break;
     result.figures.push_back(measured(fmt::format("prefill_depth_{}_tokens_per_second", depth),
                                       "tokens/s", point->prefill.tokens_per_second.values));
@@ -94,7 +77,8 @@ SuiteResult run(SuiteContext& context) {
          {"prefill_tokens_per_second", point->prefill.tokens_per_second.median},
          {"decode_tokens_per_second", point->decode.tokens_per_second.median},
          {"decode_bytes_per_token", double(point->decode.cost().bytes) / double(axis.n_decode)}});
-    points.push_back(std::move(*point));
+    points.push_back(
+        {depth, point->decode.tokens_per_second.median, double(point->decode.cost().bytes)});
   }
   result.interrupted = interrupted();
   result.criteria.push_back(judge_slowdown(points));
@@ -119,6 +103,22 @@ SuiteCost cost(const SuiteOptions& o, const ModelConfig& config) {
 }
 
 }  // namespace
+
+Criterion judge_slowdown(const std::vector<DepthSpeed>& points) {
+  CriterionArgs args{"decode_slowdown", Bound::kAtMost, 2,
+                     "2 x the growth of the bytes that a token reads", std::nullopt};
+  if (points.size() < 2) {
+    args.note = "fewer than two depths were measured";
+    return judge(std::move(args));
+  }
+  const DepthSpeed &first = points.front(), &last = points.back();
+  const double slower = first.tokens_per_second / last.tokens_per_second;
+  const double more = last.bytes / first.bytes;
+  args.value = slower / more;
+  args.note =
+      fmt::format("{:.2f} x slower at {} positions, {:.2f} x the bytes", slower, last.depth, more);
+  return judge(std::move(args));
+}
 
 Suite depth_sweep_suite() {
   return {

@@ -4,7 +4,7 @@
 
 #include "bench/greedy.h"
 #include "bench/suitability.h"
-#include "bench/suites/findings.h"
+#include "bench/suites/criteria.h"
 #include "bench/suites/machine_suites.h"
 #include "bench/suites/memory_levels.h"
 #include "bench/suites/synthetic_corpus.h"
@@ -113,15 +113,10 @@ class Pipeline {
     found_.measured(name + "_item", "ns", ns);
     found_.measured(name + "_total", "ns", pile);
     found_.measured(name + "_per_minute", "items/min", per_minute);
-    const std::string said = fmt::format("measured {} of {}, extrapolated", ns.size(), task.items);
-    const double limit = config_.parameters() > kLargeModel ? task.large_s : task.small_s;
-    const std::optional<double> least = least_seconds(prompt_tokens, generated);
-    found_.at_most(name + "_total", fmt::format("< {:.0f} s for {}", limit, task.items),
-                   limit * 1e9, least ? std::optional(*least * double(task.items) * 1e9) : least);
-    found_.note(said);
-    found_.at_least(name + "_per_minute", fmt::format("> {:.0f} a minute", task.per_minute),
-                    task.per_minute, least ? std::optional(60 / *least) : least);
-    found_.note(said);
+    const bool large = config_.parameters() > kLargeModel;
+    judge_pipeline(found_,
+                   {task.name, task.items, large ? task.large_s : task.small_s, task.per_minute},
+                   least_seconds(prompt_tokens, generated), int64_t(ns.size()));
     found_.result.details["tasks"].push_back({{"task", name},
                                               {"measured", ns.size()},
                                               {"of", task.items},
@@ -155,6 +150,20 @@ class Pipeline {
 };
 
 }  // namespace
+
+void judge_pipeline(SuiteFindings& found, const PipelineTask& task, std::optional<double> least_s,
+                    int64_t measured) {
+  const std::string said = fmt::format("measured {} of {}, extrapolated", measured, task.items),
+                    name = task.name;
+  std::optional<double> least_ns, most_per_minute;
+  if (least_s) least_ns = *least_s * double(task.items) * 1e9, most_per_minute = 60 / *least_s;
+  found.at_most(name + "_total", fmt::format("< {:.0f} s for {}", task.limit_s, task.items),
+                task.limit_s * 1e9, least_ns);
+  found.note(said);
+  found.at_least(name + "_per_minute", fmt::format("> {:.0f} a minute", task.per_minute),
+                 task.per_minute, most_per_minute);
+  found.note(said);
+}
 
 SuiteResult document_pipeline(SuiteContext& context) { return Pipeline(context).run(); }
 

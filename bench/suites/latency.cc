@@ -1,6 +1,7 @@
 // The time of one answer: a few repetitions, and many to see how far the slow ones are from the usual.
 #include <algorithm>
 
+#include "bench/suites/criteria.h"
 #include "bench/suites/generation.h"
 #include "bench/suites/prompts.h"
 #include "bench/suites/registry.h"
@@ -17,7 +18,7 @@ struct Latencies {
   std::vector<double> total_ns, first_token_ns, token_ns;
   std::vector<double> decode_tokens_per_second;
   int64_t prompt_tokens = 0, generated = 0;
-  std::vector<std::string> hashes;  // different ones
+  std::vector<std::string> hashes;  // of each answer
 };
 
 struct LatencyPlan {
@@ -40,9 +41,7 @@ Latencies measure(SuiteContext& context, const LatencyPlan& plan) {
     if (const auto rate = g.decode_tokens_per_second())
       to.decode_tokens_per_second.push_back(*rate);
     to.prompt_tokens = g.prompt_tokens, to.generated = int64_t(g.ids.size());
-    const std::string hash = output_hash(g.ids);
-    if (std::find(to.hashes.begin(), to.hashes.end(), hash) == to.hashes.end())
-      to.hashes.push_back(hash);
+    to.hashes.push_back(output_hash(g.ids));
   }
   return to;
 }
@@ -57,8 +56,7 @@ SuiteResult report(SuiteContext& context, const Latencies& l) {
   if (l.token_ns.empty() && l.generated == 1)
     for (size_t i : {size_t(2), size_t(3)})
       result.figures[i].missing = "one token was generated: there is no time between two";
-  result.criteria.push_back(
-      judge("same_output", "every run generates the same ids", l.hashes.size() == 1));
+  result.criteria.push_back(judge_same_output(l.hashes));
   result.details = {
       {"prompts", prompt_source(context)},
       {"prompt_tokens", l.prompt_tokens},
@@ -72,8 +70,7 @@ SuiteResult run_latency(SuiteContext& context) {
   const Latencies l = measure(
       context, {"latency", o.quick ? 3 : std::max<int64_t>(10, o.runs), o.generated(50, 8)});
   SuiteResult result = report(context, l);
-  result.criteria.push_back(
-      judge({"latency_variation", Bound::kBelow, 1, "1 (std < mean)", variation(l.total_ns)}));
+  result.criteria.push_back(judge_latency(l.total_ns));
   return result;
 }
 
@@ -98,8 +95,7 @@ SuiteResult run_consistency(SuiteContext& context) {
   const int64_t runs = o.quick ? 6 : std::max<int64_t>(20, o.runs);
   const Latencies l = measure(context, {"latency_consistency", runs, o.generated(32, 8)});
   SuiteResult result = report(context, l);
-  Criterion steady =
-      judge({"latency_variation", Bound::kAtMost, 0.1, "10 % of the mean", variation(l.total_ns)});
+  Criterion steady = judge_consistency(l.total_ns);
   if (steady.outcome == Outcome::kFail) steady.note = causes_of_variance();
   result.criteria.push_back(std::move(steady));
   result.details["percentile_rule"] = fmt::format(
@@ -117,6 +113,14 @@ SuiteCost cost_of(int64_t runs, int64_t n_new) {
 }
 
 }  // namespace
+
+Criterion judge_latency(const std::vector<double>& total_ns) {
+  return judge({"latency_variation", Bound::kBelow, 1, "1 (std < mean)", variation(total_ns)});
+}
+
+Criterion judge_consistency(const std::vector<double>& total_ns) {
+  return judge({"latency_variation", Bound::kAtMost, 0.1, "10 % of the mean", variation(total_ns)});
+}
 
 Suite latency_suite() {
   return {

@@ -1,7 +1,8 @@
 // Bandwidth by level of the memory, operation and thread count, and the part of it that decode uses.
-#include "bench/suites/findings.h"
+#include "bench/suites/criteria.h"
 #include "bench/suites/machine_suites.h"
 #include "bench/suites/memory_levels.h"
+#include "bench/suites/result.h"
 #include "bench/support/interrupt.h"
 #include "bench/sweep/case.h"
 #include "bench/sweep/report.h"
@@ -67,8 +68,8 @@ void measure_decode(SuiteContext& context, SuiteFindings& found) {
   found.result.details["decode_reads_from"] = level;
 }
 
-/// What stands between the figures, as criteria.
-void judge(SuiteContext& context, SuiteFindings& found, int all) {
+/// Figures of other figures.
+void compare(SuiteContext& context, SuiteFindings& found, int all) {
   const std::string threads = all > 1 ? "all_threads" : "one_thread";
   const std::optional<double> dram = found.value("dram_read_" + threads),
                               one = found.value("dram_read_one_thread"),
@@ -78,22 +79,22 @@ void judge(SuiteContext& context, SuiteFindings& found, int all) {
     found.measured("dram_read_of_roofline", "percent", {100 * *dram / roofline});
   else
     found.missing("dram_read_of_roofline", "percent", "one of the two was not measured");
-  found.at_least("dram_read_of_roofline", ">= 80 % of the roofline's reading", 80);
   if (l1 && one)
     found.measured("l1_over_dram", "ratio", {*l1 / *one});
   else
     found.missing("l1_over_dram", "ratio", "the size of the caches is not known");
-  found.at_least("l1_over_dram", "> 1: the cache is faster than the memory", 1);
-  if (!found.value("decode_of_dram_read")) return;
-  found.at_least("decode_of_dram_read", ">= 50 % of the measured bandwidth", 50);
-  if (found.result.details["decode_reads_from"] != "dram") {
-    Criterion& c = found.result.criteria.back();
-    c.outcome = Outcome::kUnknown;
-    c.note = "the weights stay in a cache: decode does not read from memory";
-  }
 }
 
 }  // namespace
+
+void judge_memory_bandwidth(SuiteFindings& found, const std::string& reads_from) {
+  found.at_least("dram_read_of_roofline", ">= 80 % of the roofline's reading", 80);
+  found.at_least("l1_over_dram", "> 1: the cache is faster than the memory", 1);
+  found.at_least("decode_of_dram_read", ">= 50 % of the measured bandwidth", 50);
+  if (reads_from == "dram") return;
+  Criterion& c = found.result.criteria.back();
+  c = not_applicable(std::move(c), "the weights stay in a cache: decode does not read from memory");
+}
 
 SuiteResult memory_bandwidth(SuiteContext& context) {
   SuiteFindings found;
@@ -110,7 +111,10 @@ SuiteResult memory_bandwidth(SuiteContext& context) {
     found.missing("dram_read_all_threads", "B/s", error.what());
   }
   if (!interrupted()) measure_decode(context, found);
-  if (!interrupted()) judge(context, found, all);
+  if (!interrupted()) {
+    compare(context, found, all);
+    judge_memory_bandwidth(found, found.result.details.value("decode_reads_from", "dram"));
+  }
   found.result.interrupted = interrupted();
   return std::move(found.result);
 }

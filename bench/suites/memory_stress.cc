@@ -4,6 +4,7 @@
 #include <malloc.h>
 #endif
 
+#include "bench/suites/criteria.h"
 #include "bench/suites/generation.h"
 #include "bench/suites/prompts.h"
 #include "bench/suites/registry.h"
@@ -109,19 +110,11 @@ SuiteResult report(const Stress& stress) {
                     measured("memory_delta", "bytes", stress.deltas)};
   if (stress.memory.empty() && !interrupted())
     for (Figure& figure : result.figures) figure.missing = "no prompt could be run";
-  const int64_t n = int64_t(stress.tests.size());
-  result.criteria.push_back(judge("all_tests", "every prompt fits and runs",
-                                  stress.passed == n && n > 0,
-                                  fmt::format("{} of {} passed", stress.passed, n)));
-  result.criteria.push_back(judge(
-      {"backend_memory_kept", Bound::kAtMost, 0, "0 B after all prompts",
-       double(stress.held_after - stress.held_before), "by the backend's own counters", "bytes"}));
-  CriterionArgs kept{"memory_kept", Bound::kAtMost,
-                     80e6,          "80 MB after all prompts",
-                     std::nullopt,  "a 64 MiB mapping of the CPU backend goes back as a whole",
-                     "bytes"};
-  if (stress.first > 0 && stress.last > 0) kept.value = double(stress.last - stress.first);
-  result.criteria.push_back(judge(std::move(kept)));
+  StressMeasured m{int64_t(stress_phrases().size()), stress.passed,
+                   double(stress.held_after - stress.held_before), std::nullopt,
+                   result.interrupted};
+  if (stress.first > 0 && stress.last > 0) m.resident_more = double(stress.last - stress.first);
+  result.criteria = judge_stress(m);
   return result;
 }
 
@@ -164,6 +157,14 @@ SuiteCost cost(const SuiteOptions& o, const ModelConfig&) {
 }
 
 }  // namespace
+
+std::vector<Criterion> judge_stress(const StressMeasured& m) {
+  return {judge_all("all_tests", "every prompt fits and runs", m.passed, m.prompts, m.interrupted),
+          judge({"backend_memory_kept", Bound::kAtMost, 0, "0 B after all prompts", m.held_more,
+                 "by the backend's own counters", "bytes"}),
+          judge({"memory_kept", Bound::kAtMost, 80e6, "80 MB after all prompts", m.resident_more,
+                 "a 64 MiB mapping of the CPU backend goes back as a whole", "bytes"})};
+}
 
 Suite memory_stress_suite() {
   return {

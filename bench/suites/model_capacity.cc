@@ -1,4 +1,5 @@
 // What is in memory is the whole model: no layer, head or parameter was dropped to be fast.
+#include "bench/suites/criteria.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
 
@@ -26,12 +27,7 @@ int64_t count(const Weights& weights, bool tied) {
   return n;
 }
 
-struct Fact {
-  const char* name;
-  int64_t stated, held;
-};
-
-std::vector<Fact> facts_of(const ModelConfig& c, const Weights& w) {
+std::vector<CapacityFact> facts_of(const ModelConfig& c, const Weights& w) {
   const LayerWeights& first = w.layers.front();
   return {{"layers", c.n_layers, int64_t(w.layers.size())},
           {"heads", c.n_heads, first.wq.view.out / c.head_dim},
@@ -47,18 +43,11 @@ SuiteResult run(SuiteContext& context) {
   const LoadedModel& loaded = context.model(1, 64);
   SuiteResult result;
   OrderedJson details = OrderedJson::object();
-  for (const Fact& fact : facts_of(config, loaded.model.weights)) {
+  for (const CapacityFact& fact : facts_of(config, loaded.model.weights)) {
     result.figures.push_back(measured(fact.name, "count", {double(fact.held)}));
-    Criterion c = judge(fact.name, fmt::format("{} as in the checkpoint", fact.stated),
-                        fact.held == fact.stated);
-    c.value = double(fact.held), c.unit = "count";
-    result.criteria.push_back(std::move(c));
+    result.criteria.push_back(judge_capacity(fact));
     details[fact.name] = fact.held;
   }
-  Criterion vision;
-  vision.name = "multimodal", vision.expected = "images understood as before";
-  vision.note = "not judged: the checkpoint is a text model";
-  result.criteria.push_back(std::move(vision));
   details["model_type"] = config.model_type;
   details["weights"] = name_of(weight_dtype(context.options().model, config));
   result.details = std::move(details);
@@ -72,6 +61,13 @@ SuiteCost cost(const SuiteOptions&, const ModelConfig&) {
 }
 
 }  // namespace
+
+Criterion judge_capacity(const CapacityFact& fact) {
+  Criterion c = judge(fact.name, fmt::format("{} as in the checkpoint", fact.stated),
+                      fact.held == fact.stated);
+  c.value = double(fact.held), c.unit = "count";
+  return c;
+}
 
 Suite model_capacity_suite() {
   return {"model_capacity",

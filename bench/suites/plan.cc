@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "bench/support/table.h"
-#include "cpu/cpu_info.h"
 
 namespace qwench::bench {
 
@@ -38,35 +37,41 @@ std::vector<PlannedSuite> plan_suites(const std::vector<const Suite*>& suites,
   return plan;
 }
 
-OrderedJson plan_json(const std::vector<PlannedSuite>& plan) {
+OrderedJson plan_json(const std::vector<PlannedSuite>& plan, int64_t available_bytes) {
   OrderedJson rows = OrderedJson::array();
   int64_t most = 0;
   double seconds = 0;
   for (const PlannedSuite& p : plan) {
-    OrderedJson memory = nullptr, time = nullptr;
-    if (p.memory_bytes) memory = *p.memory_bytes, most = std::max(most, *p.memory_bytes);
+    OrderedJson memory = nullptr, fits = nullptr, time = nullptr;
+    if (p.memory_bytes) memory = *p.memory_bytes, fits = *p.memory_bytes <= available_bytes;
     if (p.seconds) time = *p.seconds, seconds += *p.seconds;
-    rows.push_back({{"suite", p.suite->name}, {"memory_bytes", memory}, {"seconds", time}});
+    most = std::max(most, p.memory_bytes.value_or(0));
+    rows.push_back(
+        {{"suite", p.suite->name}, {"memory_bytes", memory}, {"fits", fits}, {"seconds", time}});
   }
   return {{"suites", rows},
           {"memory_bytes", most},
-          {"available_bytes", cpu::available_memory_bytes()},
+          {"available_bytes", available_bytes},
+          {"fits", most <= available_bytes},
           {"seconds", seconds}};
 }
 
 std::string plan_text(const OrderedJson& plan) {
-  Table table({"<suite", "memory", "about"});
+  Table table({"<suite", "memory", "<fits", "about"});
   for (const OrderedJson& row : plan.at("suites")) {
-    const OrderedJson &memory = row.at("memory_bytes"), &seconds = row.at("seconds");
+    const OrderedJson &memory = row.at("memory_bytes"), &fits = row.at("fits"),
+                      &seconds = row.at("seconds");
     table.add({row.at("suite").get<std::string>(),
                memory.is_null() ? "-" : format_bytes(memory.get<int64_t>()),
+               fits.is_null()     ? "-"
+               : fits.get<bool>() ? "yes"
+                                  : "no",
                seconds.is_null() ? "-" : fmt::format("{:.1f} s", seconds.get<double>())});
   }
   const int64_t needed = plan.at("memory_bytes"), available = plan.at("available_bytes");
-  return fmt::format("{}{} suites, about {:.0f} s; memory needed {}, available {}{}\n",
+  return fmt::format("{}{} suites, about {:.0f} s; memory needed {}, available {}\n",
                      table.to_string(), plan.at("suites").size(), plan.at("seconds").get<double>(),
-                     format_bytes(needed), format_bytes(available),
-                     needed > available ? ": some will not fit" : "");
+                     format_bytes(needed), format_bytes(available));
 }
 
 }  // namespace qwench::bench

@@ -24,9 +24,9 @@ struct PlannedSuite {
 std::vector<PlannedSuite> plan_suites(const std::vector<const Suite*>& suites,
                                       SuiteContext& context, const Rates& rates);
 
-/// {"suites": [{"suite", "memory_bytes", "seconds"}], "memory_bytes" (most), "available_bytes",
-/// "seconds" (sum)}.
-OrderedJson plan_json(const std::vector<PlannedSuite>& plan);
+/// {"suites": [{"suite", "memory_bytes", "fits", "seconds"}], "memory_bytes" (most), "available_bytes", "fits",
+/// "seconds" (sum)}; "fits" of a suite that does not say its memory is null.
+OrderedJson plan_json(const std::vector<PlannedSuite>& plan, int64_t available_bytes);
 std::string plan_text(const OrderedJson& plan);
 
 }  // namespace qwench::bench

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "bench/suites/criteria.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
 #include "bench/support/interrupt.h"
@@ -73,7 +74,7 @@ SuiteResult run(SuiteContext& context) {
   std::vector<PromptItem> items = read_prompts(file, limit_of(o));
   if (o.max_tokens)
     for (PromptItem& item : items) item.max_new = o.max_tokens;
-  PromptTask task(file, items, {});
+  PromptTask task(file, 0, items, {});
   const std::string name = "default";
   task.run({name, context.model(1, 64), text, o.model});
   const OrderedJson answers = task.results().front();
@@ -82,17 +83,14 @@ SuiteResult run(SuiteContext& context) {
   result.figures.push_back(
       measured("reference_perplexity", "ratio", reference_perplexities(context, text, items)));
   result.interrupted = interrupted();
-  result.criteria.push_back(judge("all_prompts", "every prompt answered",
-                                  answers["n"] == items.size() && !result.interrupted));
-  const std::optional<Summary>& perplexity = result.figures.back().summary;
-  CriterionArgs below{"reference_perplexity",
-                      Bound::kBelow,
-                      double(context.checkpoint().config().vocab),
-                      "the vocabulary (guessing)",
-                      std::nullopt,
-                      "median over the references; quality targets are yours to set"};
-  if (perplexity) below.value = perplexity->median;
-  result.criteria.push_back(judge(std::move(below)));
+  QualityMeasured judged;
+  judged.items = int64_t(items.size()), judged.vocab = context.checkpoint().config().vocab;
+  judged.interrupted = result.interrupted;
+  for (const OrderedJson& text : answers["predictions"])
+    judged.answered += text.get_ref<const std::string&>().empty() ? 0 : 1;
+  if (const std::optional<Summary>& perplexity = result.figures.back().summary)
+    judged.perplexity = perplexity->median;
+  result.criteria = judge_quality(judged);
   result.details = {{"file", task.file().substr(task.file().find_last_of('/') + 1)},
                     {"items", items.size()},
                     {"answers", answers}};
@@ -108,6 +106,14 @@ SuiteCost cost(const SuiteOptions& o, const ModelConfig&) {
 }
 
 }  // namespace
+
+std::vector<Criterion> judge_quality(const QualityMeasured& m) {
+  return {
+      judge_all("all_prompts", "every prompt answered with some text", m.answered, m.items,
+                m.interrupted),
+      judge({"reference_perplexity", Bound::kBelow, double(m.vocab), "the vocabulary (guessing)",
+             m.perplexity, "median over the references; quality targets are yours to set"})};
+}
 
 Suite quality_suite() {
   return {

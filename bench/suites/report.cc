@@ -124,6 +124,8 @@ OutcomeCounts count_outcomes(const OrderedJson& suites) {
         ++counts.fail;
       else if (outcome == name_of(Outcome::kUnreachable))
         ++counts.unreachable;
+      else if (outcome == name_of(Outcome::kNotApplicable))
+        ++counts.not_applicable;
       else
         ++counts.unknown;
     }
@@ -136,6 +138,7 @@ OrderedJson suites_document(OrderedJson config, OrderedJson suites, bool interru
   OrderedJson validation = {{"pass", counts.pass},
                             {"fail", counts.fail},
                             {"unreachable", counts.unreachable},
+                            {"not_applicable", counts.not_applicable},
                             {"unknown", counts.unknown},
                             {"errors", counts.errors}};
   return {{"schema_version", kSuitesSchemaVersion},

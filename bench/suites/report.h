@@ -20,7 +20,7 @@ OrderedJson failed_suite_json(const Suite& suite, const std::string& error, doub
 void check_suite_json(const Json& suite, const std::string& where);
 
 struct OutcomeCounts {
-  int64_t pass = 0, fail = 0, unreachable = 0, unknown = 0, errors = 0;
+  int64_t pass = 0, fail = 0, unreachable = 0, not_applicable = 0, unknown = 0, errors = 0;
 };
 /// Of an array of suites.
 OutcomeCounts count_outcomes(const OrderedJson& suites);

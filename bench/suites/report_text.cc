@@ -97,8 +97,9 @@ std::string suites_text(const OrderedJson& document) {
   for (const OrderedJson& suite : suites) text += suite_text(suite);
   text += headline(suites);
   const OutcomeCounts n = count_outcomes(suites);
-  text += fmt::format("\ncriteria: {} pass, {} fail, {} unreachable here, {} unknown", n.pass,
-                      n.fail, n.unreachable, n.unknown);
+  text += fmt::format(
+      "\ncriteria: {} pass, {} fail, {} unreachable here, {} not applicable, {} unknown", n.pass,
+      n.fail, n.unreachable, n.not_applicable, n.unknown);
   text += n.errors ? fmt::format("; {} suites ended with an error\n", n.errors) : "\n";
   for (const OrderedJson& suite : suites)
     for (const OrderedJson& c : suite.at("criteria"))

@@ -1,6 +1,7 @@
-// A value that is not finite is no value.
+// A figure with a sample that is not finite is missing; a criterion with such a value has failed.
 #include "bench/suites/result.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "bench/accuracy/reference_file.h"
@@ -42,9 +43,13 @@ Criterion judge(CriterionArgs args) {
   const std::string limit =
       args.limit_text.empty() ? fmt::format("{:.6g}", args.limit) : args.limit_text;
   c.expected = fmt::format("{} {}", kSigns[size_t(args.bound)], limit);
-  if (!args.value || !std::isfinite(*args.value)) return c;
   c.value = args.value;
-  c.outcome = within(args.bound, *args.value, args.limit) ? Outcome::kPass : Outcome::kFail;
+  if (!c.value && c.note.empty()) c.note = "not measured";
+  if (!c.value) return c;
+  // Nothing is beyond a NaN, and nothing within it either.
+  if (!std::isfinite(*c.value)) c.note = "not a finite number";
+  const bool met = std::isfinite(*c.value) && within(args.bound, *c.value, args.limit);
+  c.outcome = met ? Outcome::kPass : Outcome::kFail;
   return c;
 }
 
@@ -56,18 +61,49 @@ Criterion judge(std::string name, std::string expected, bool holds, std::string 
   return c;
 }
 
+Criterion unknown(std::string name, std::string expected, std::string why) {
+  Criterion c;
+  c.name = std::move(name), c.expected = std::move(expected), c.note = std::move(why);
+  return c;
+}
+
+Criterion not_applicable(Criterion criterion, std::string why) {
+  criterion.outcome = Outcome::kNotApplicable, criterion.note = std::move(why);
+  return criterion;
+}
+
+Criterion judge_all(std::string name, std::string expected, int64_t done, int64_t of,
+                    bool interrupted) {
+  if (interrupted) return unknown(std::move(name), std::move(expected), "interrupted");
+  return judge(std::move(name), std::move(expected), of > 0 && done == of,
+               fmt::format("{} of {}", done, of));
+}
+
+Criterion judge_same_output(const std::vector<std::string>& hashes) {
+  const std::string name = "same_output", expected = "every run generates the same ids";
+  if (hashes.size() < 2) return unknown(name, expected, "fewer than two runs to compare");
+  const int64_t differ =
+      int64_t(hashes.size()) - std::count(hashes.begin(), hashes.end(), hashes.front());
+  return judge(name, expected, differ == 0,
+               fmt::format("{} of {} runs differ from the first", differ, hashes.size()));
+}
+
 Criterion judge_random_logits(SuiteContext& context, double relative_l2, int64_t tokens) {
-  constexpr double kOfTheGuides = 0.01;
   const DType dtype = weight_dtype(context.options().model, context.checkpoint().config());
-  const bool rounds = is_quantized(dtype);
-  const double limit = rounds ? logits_l2_limit(InputPrecision::kInt8) : kOfTheGuides;
+  return judge_random_logits(is_quantized(dtype), relative_l2, tokens);
+}
+
+Criterion judge_random_logits(bool rounds_inputs, double relative_l2, int64_t tokens) {
+  constexpr double kOfTheGuides = 0.01;
+  const double limit = rounds_inputs ? logits_l2_limit(InputPrecision::kInt8) : kOfTheGuides;
   return judge({"logits_relative_error", Bound::kAtMost, limit,
-                fmt::format("{:.0f} %{}", 100 * limit, rounds ? " (inputs rounded to 8 bits)" : ""),
+                fmt::format("{:.0f} %{}", 100 * limit,
+                            rounds_inputs ? " (inputs rounded to 8 bits)" : ""),
                 relative_l2, fmt::format("L2 over {} random tokens", tokens)});
 }
 
 std::optional<double> variation(const std::vector<double>& values) {
-  if (values.empty() || mean(values) == 0) return std::nullopt;
+  if (values.size() < 2 || mean(values) == 0) return std::nullopt;
   return standard_deviation(values) / std::fabs(mean(values));
 }
 

@@ -1,6 +1,7 @@
 // What more sequences at once and more threads bring.
 #include <algorithm>
 
+#include "bench/suites/criteria.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
 #include "bench/support/interrupt.h"
@@ -58,8 +59,8 @@ struct Scaling {
 
 void scale_batches(SuiteContext& context, Scaling& to) {
   const SuiteOptions& o = context.options();
-  double single = 0, best = 0;
-  int64_t at = 0;
+  double single = 0;
+  std::vector<BatchSpeed> speeds;
   std::vector<int64_t> sizes = o.batches;
   if (sizes.front() != 1) sizes.insert(sizes.begin(), 1);
   for (const int64_t batch : sizes) {
@@ -70,7 +71,7 @@ void scale_batches(SuiteContext& context, Scaling& to) {
     if (!r) return;
     const double speed = r->tokens_per_second.median;
     if (batch == 1) single = speed;
-    if (speed > best) best = speed, at = batch;
+    speeds.push_back({batch, speed});
     to.result.figures.push_back(measured(fmt::format("decode_batch_{}_tokens_per_second", batch),
                                          "tokens/s", r->tokens_per_second.values));
     to.batches.push_back({{"batch", batch},
@@ -78,9 +79,7 @@ void scale_batches(SuiteContext& context, Scaling& to) {
                           {"token_latency_ns", double(batch) * 1e9 / speed},
                           {"efficiency", speed / (single * double(batch))}});
   }
-  to.result.criteria.push_back(
-      judge({"batch_gain", Bound::kAbove, 1, "1 x the speed of one sequence", best / single,
-             fmt::format("most tokens a second at batch {}", at)}));
+  to.result.criteria.push_back(judge_batch_gain("batch_gain", Bound::kAbove, speeds));
 }
 
 void scale_threads(SuiteContext& context, Scaling& to) {
@@ -108,13 +107,7 @@ void scale_threads(SuiteContext& context, Scaling& to) {
     }
     to.threads.push_back(std::move(row));
   }
-  CriterionArgs args{"thread_efficiency", Bound::kAtLeast, 0.5, "0.5 of perfect scaling (prefill)",
-                     std::nullopt};
-  if (most > 1)
-    args.value = last[0] / (single[0] * double(most));
-  else
-    args.note = "one thread: nothing to scale";
-  to.result.criteria.push_back(judge(std::move(args)));
+  to.result.criteria.push_back(judge_thread_efficiency(single[0], last[0], most));
 }
 
 SuiteResult run(SuiteContext& context) {
@@ -143,6 +136,16 @@ SuiteCost cost(const SuiteOptions& o, const ModelConfig&) {
 }
 
 }  // namespace
+
+Criterion judge_thread_efficiency(double one, double all, int64_t threads) {
+  CriterionArgs args{"thread_efficiency", Bound::kAtLeast, 0.5, "0.5 of perfect scaling (prefill)",
+                     std::nullopt};
+  if (threads > 1)
+    args.value = all / (one * double(threads));
+  else
+    args.note = "one thread: nothing to scale";
+  return judge(std::move(args));
+}
 
 Suite scalability_suite() {
   return {

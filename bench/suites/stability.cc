@@ -1,6 +1,7 @@
 // The same work for a given time: does it slow down, grow, or change its answer?
 #include <algorithm>
 
+#include "bench/suites/criteria.h"
 #include "bench/suites/generation.h"
 #include "bench/suites/prompts.h"
 #include "bench/suites/registry.h"
@@ -18,9 +19,8 @@ double seconds_of(const SuiteOptions& o) {
 }
 
 struct Endurance {
-  std::vector<double> tokens_per_second, rss;
-  int64_t different = 0, runs = 0;
-  std::string hash;
+  EnduranceMeasured judged;
+  int64_t runs = 0;
   double seconds = 0;
 };
 
@@ -37,15 +37,14 @@ Endurance endure(SuiteContext& context) {
   while (!interrupted() && (e.seconds < limit || e.runs < 4)) {
     const Generation g = session.generate(prompt, n_new);
     if (g.interrupted) break;
-    const std::string hash = output_hash(g.ids);
-    if (e.hash.empty()) e.hash = hash;
-    e.different += hash != e.hash ? 1 : 0;
-    e.tokens_per_second.push_back(g.tokens_per_second());
-    if (const int64_t rss = cpu::rss_bytes()) e.rss.push_back(double(rss));
+    e.judged.hashes.push_back(output_hash(g.ids));
+    e.judged.tokens_per_second.push_back(g.tokens_per_second());
+    if (const int64_t rss = cpu::rss_bytes()) e.judged.rss.push_back(double(rss));
     ++e.runs;
     e.seconds = double(now_ns() - start) * 1e-9;
     context.progress().show(fmt::format("stability: {:.0f} of {:.0f} s", e.seconds, limit));
   }
+  e.judged.interrupted = interrupted();
   return e;
 }
 
@@ -59,31 +58,30 @@ std::optional<double> drift(const std::vector<double>& values) {
   return last / first - 1;
 }
 
+/// Bytes from the first run to the last; nothing where they cannot be read.
+std::optional<double> growth(const std::vector<double>& rss) {
+  if (rss.size() < 2) return std::nullopt;
+  return rss.back() - rss.front();
+}
+
 SuiteResult run(SuiteContext& context) {
   const Endurance e = endure(context);
+  const EnduranceMeasured& m = e.judged;
   SuiteResult result;
-  result.interrupted = interrupted();
-  std::vector<double> growth;
-  if (!e.rss.empty()) growth = {e.rss.back() - e.rss.front()};
+  result.interrupted = m.interrupted;
+  const std::optional<double> grown = growth(m.rss), moved = drift(m.tokens_per_second);
   result.figures = {
-      measured("tokens_per_second", "tokens/s", e.tokens_per_second),
-      growth.empty() ? not_measured("rss_growth", "bytes", "the resident set cannot be read here")
-                     : measured("rss_growth", "bytes", growth)};
-  std::optional<double> moved;  // of the whole time only
-  if (!interrupted()) moved = drift(e.tokens_per_second);
-  result.criteria.push_back(judge(
-      {"speed_drift", Bound::kAtLeast, -0.1, "-10 % from the first to the last quarter", moved}));
-  CriterionArgs kept{"rss_growth", Bound::kAtMost, 4e6, "4 MB", std::nullopt, "", "bytes"};
-  if (!growth.empty()) kept.value = growth.front();
-  result.criteria.push_back(judge(std::move(kept)));
-  result.criteria.push_back(judge("same_output", "every run generates the same ids",
-                                  e.runs > 0 && e.different == 0,
-                                  fmt::format("{} of {} runs differ", e.different, e.runs)));
+      measured("tokens_per_second", "tokens/s", m.tokens_per_second),
+      grown ? measured("rss_growth", "bytes", {*grown})
+            : not_measured("rss_growth", "bytes", "the resident set cannot be read here")};
+  result.criteria = judge_endurance(m);
+  OrderedJson hash = nullptr;
+  if (!m.hashes.empty()) hash = m.hashes.front();
   result.details = {{"prompts", prompt_source(context)},
                     {"runs", e.runs},
                     {"seconds", e.seconds},
                     {"speed_drift", moved ? OrderedJson(*moved) : OrderedJson(nullptr)},
-                    {"output_hash", e.hash}};
+                    {"output_hash", hash}};
   return result;
 }
 
@@ -95,6 +93,18 @@ SuiteCost cost(const SuiteOptions& o, const ModelConfig&) {
 }
 
 }  // namespace
+
+std::vector<Criterion> judge_endurance(const EnduranceMeasured& m) {
+  CriterionArgs drifted{"speed_drift", Bound::kAtLeast, -0.1,
+                        "-10 % from the first to the last quarter", std::nullopt};
+  if (m.interrupted)
+    drifted.note = "interrupted: a part of the time has no last quarter";
+  else
+    drifted.value = drift(m.tokens_per_second);
+  return {judge(std::move(drifted)),
+          judge({"rss_growth", Bound::kAtMost, 4e6, "4 MB", growth(m.rss), "", "bytes"}),
+          judge_same_output(m.hashes)};
+}
 
 Suite stability_suite() {
   return {

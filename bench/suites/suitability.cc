@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "bench/suites/findings.h"
+#include "bench/suites/criteria.h"
 #include "bench/suites/machine_suites.h"
 #include "bench/suites/memory_levels.h"
 #include "bench/support/interrupt.h"
@@ -50,8 +50,8 @@ void count(SuiteFindings& found, const OrderedJson& rows, const std::string& use
            const std::string& expected) {
   std::vector<std::string> models;
   for (const OrderedJson& row : rows)
-    if (row["verdict"][use] == name_of(Suitability::kAchievable)) {
-      const std::string model = row["model"];
+    if (row.at("verdict").at(use) == name_of(Suitability::kAchievable)) {
+      const std::string model = row.at("model");
       if (std::find(models.begin(), models.end(), model) == models.end()) models.push_back(model);
     }
   found.measured(use + "_models", "count", {double(models.size())});
@@ -100,6 +100,12 @@ OrderedJson best(const OrderedJson& rows) {
 
 }  // namespace
 
+void judge_suitability(SuiteFindings& found, const OrderedJson& rows) {
+  count(found, rows, "interactive", ">= 1 model with a first token in < 500 ms");
+  count(found, rows, "batch", ">= 1 model with > 100 items/min");
+  count(found, rows, "memory", ">= 1 model in < 16 GB");
+}
+
 SuiteResult suitability(SuiteContext& context) {
   const SuiteOptions& o = context.options();
   SuiteFindings found;
@@ -116,11 +122,8 @@ SuiteResult suitability(SuiteContext& context) {
     row["verdict"] = verdicts(p, machine.available_bytes);
     rows.push_back(std::move(row));
   }
-  count(found, rows, "interactive", ">= 1 model with a first token in < 500 ms");
-  count(found, rows, "batch", ">= 1 model with > 100 items/min");
-  count(found, rows, "memory", ">= 1 model in < 16 GB");
-  found.missing("power", "W", "predictions know no power; the power suites measure it");
-  found.at_most("power", "< 30 W", 30);
+  judge_suitability(found, rows);
+  found.missing("power", "W", "predictions know no power; `qwench bench --energy` measures it");
   if (!interrupted()) check_prediction(context, found, machine);
   found.result.details["conversation"] = {{"prompt_tokens", conversation.prompt},
                                           {"context", conversation.context},

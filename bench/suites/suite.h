@@ -22,8 +22,15 @@ struct Figure {
   std::string missing;
 };
 
-enum class Outcome : unsigned char { kPass, kFail, kUnreachable, kUnknown };
-std::string_view name_of(Outcome outcome);  // "pass", "fail", "unreachable here", "unknown"
+enum class Outcome : unsigned char {
+  kPass,
+  kFail,
+  kUnreachable,    // missed, and no implementation could meet it on this machine
+  kNotApplicable,  // about another size of model, or another kind of device
+  kUnknown,        // not measured
+};
+/// "pass", "fail", "unreachable here", "not applicable", "unknown".
+std::string_view name_of(Outcome outcome);
 
 /// A condition that a suite states before it measures.
 struct Criterion {

@@ -161,15 +161,22 @@ int print_plan(const SuitesOptions& o, SuiteContext& context,
   const double peak = std::max(1.0, roofline.fp32_fma.per_second);
   const double bandwidth = std::max(1.0, roofline.dram_read.per_second);
   const double bytes = double(planned_weight_bytes(o.suite.model, context.checkpoint()));
-  const OrderedJson plan = plan_json(plan_suites(
-      suites, context, estimate_rates(context.checkpoint().config(), bytes, bandwidth, peak)));
+  const OrderedJson plan =
+      plan_json(plan_suites(suites, context,
+                            estimate_rates(context.checkpoint().config(), bytes, bandwidth, peak)),
+                cpu::available_memory_bytes());
   context.progress().show("");
   print(o.json ? to_text({{"schema_version", kSuitesSchemaVersion},
                           {"command", "suites"},
                           {"config", model_config(o, context)},
                           {"plan", plan}})
                : plan_text(plan));
-  return kExitOk;
+  if (plan.at("fits").get<bool>()) return kExitOk;
+  note(
+      "--plan: not everything fits into memory: leave those suites out (--specific-tests), or "
+      "choose "
+      "--quick, a smaller -b, --dtype q4g or a smaller model");
+  return kExitError;
 }
 
 void write_folder(const SuitesOptions& o, const OrderedJson& document) {

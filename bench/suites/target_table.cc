@@ -1,6 +1,8 @@
 // Sources: the guides' tables for M3 Max models, for CPU and GPU deployments and for use cases.
 #include "bench/suites/target_table.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -25,6 +27,46 @@ const ModelTarget& nearest_target(double parameters, double bits) {
   const std::vector<ModelTarget>& rows = model_targets();
   return *std::min_element(rows.begin(), rows.end(),
                            [&](const auto& a, const auto& b) { return distance(a) < distance(b); });
+}
+
+namespace {
+
+bool within_class(double value, double of_row) {
+  constexpr double kWidth = 1.5;
+  return value <= kWidth * of_row && value * kWidth >= of_row;
+}
+
+std::string_view size_of(const ModelTarget& row) { return row.name.substr(0, row.name.find(' ')); }
+
+/// The sizes, or the precisions of one size.
+std::string classes(std::string_view size) {
+  std::string list;
+  std::string_view last;
+  for (const ModelTarget& row : model_targets()) {
+    const std::string_view name =
+        size.empty() ? size_of(row) : row.name.substr(row.name.find(' ') + 1);
+    if ((!size.empty() && size_of(row) != size) || name == last) continue;
+    list += fmt::format("{}{}", list.empty() ? "" : ", ", name), last = name;
+  }
+  return list;
+}
+
+}  // namespace
+
+std::string parameters_text(double parameters) {
+  return parameters < 1e9 ? fmt::format("{:.3g} million parameters", parameters / 1e6)
+                          : fmt::format("{:.3g} billion parameters", parameters / 1e9);
+}
+
+TargetClass class_of(double parameters, double bits) {
+  TargetClass of{&nearest_target(parameters, bits), ""};
+  if (!within_class(parameters, of.nearest->parameters))
+    of.why_not = fmt::format("{}: in no size class of the guides ({})", parameters_text(parameters),
+                             classes(""));
+  else if (!within_class(bits, of.nearest->bits))
+    of.why_not = fmt::format("{:.3g} bits a weight: the guides have {} at {}", bits,
+                             classes(size_of(*of.nearest)), size_of(*of.nearest));
+  return of;
 }
 
 const std::vector<UseTarget>& use_targets() {

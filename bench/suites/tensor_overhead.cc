@@ -192,7 +192,7 @@ class OverheadSuite {
     std::vector<double> dispatch, between;
     for (double speed : result->tokens_per_second.values)
       dispatch.push_back(100 * per_token * *found_.value("op_dispatch") * speed * 1e-9);
-    between.push_back(100 * (1 - double(result->ops_ns()) / double(result->wall_ns)));
+    between.push_back(100 * (1 - double(result->ops_ns()) / double(result->ops_wall_ns)));
     found_.measured("dispatch_of_decode", "percent", dispatch);
     found_.measured("outside_ops_of_decode", "percent", between);
     found_.result.details["ops_per_token"] = per_token;

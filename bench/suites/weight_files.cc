@@ -21,6 +21,7 @@
 
 #include "bench/support/environment.h"
 #include "bench/support/output.h"
+#include "bench/support/table.h"
 #include "engine/check.h"
 #include "engine/checkpoint/checkpoint.h"
 
@@ -71,7 +72,7 @@ using Block = std::unique_ptr<char, Freed>;
 
 Block aligned_block(int64_t bytes) {
   Block block(static_cast<char*>(std::aligned_alloc(4096, size_t(bytes))));
-  if (!block) fail("memory: expected {} bytes to read into, got none", bytes);
+  if (!block) fail("memory: expected {} to read into, got none", format_bytes(bytes));
   return block;
 }
 

@@ -54,14 +54,6 @@ std::string Table::to_string() const {
   return text;
 }
 
-std::string format_bytes(int64_t bytes) {
-  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  double value = double(bytes);
-  int unit = 0;
-  while (std::fabs(value) >= 1024 && unit < 4) value /= 1024, ++unit;
-  return unit ? fmt::format("{:.2f} {}", value, kUnits[unit]) : fmt::format("{} B", bytes);
-}
-
 std::string format_ns(double ns) {
   if (ns >= 1e9) return fmt::format("{:.2f} s", ns / 1e9);
   if (ns >= 1e6) return fmt::format("{:.2f} ms", ns / 1e6);

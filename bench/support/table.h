@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/format_bytes.h"
+
 namespace qwench::bench {
 
 class Table {
@@ -24,8 +26,6 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-/// "1.50 GiB", "12.0 MiB", "17 B".
-std::string format_bytes(int64_t bytes);
 /// "12.345 ms", "1.20 s", "3.4 us".
 std::string format_ns(double ns);
 /// The number with three significant digits, as short as they allow: "0.0123", "12.3", "1234".

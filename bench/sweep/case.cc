@@ -14,10 +14,10 @@ namespace {
 
 CaseResult result_of(const std::vector<TimedRun>& runs, const CaseSettings& settings,
                      int64_t batch) {
-  std::vector<double> speeds, ttfts;
+  std::vector<double> speeds, ttfts, walls;
   for (const TimedRun& run : runs) {
     speeds.push_back(double(batch * settings.n_tokens) * 1e9 / double(run.wall_ns));
-    ttfts.push_back(double(run.ttft_ns));
+    ttfts.push_back(double(run.ttft_ns)), walls.push_back(double(run.wall_ns));
   }
   const TimedRun& typical = runs[median_index(speeds)];
   CaseResult result;
@@ -26,8 +26,8 @@ CaseResult result_of(const std::vector<TimedRun>& runs, const CaseSettings& sett
   result.depth = settings.depth, result.n_tokens = settings.n_tokens;
   result.tokens_per_second = summarize(speeds);
   result.ttft_ns = summarize(ttfts);
-  result.wall_ns = typical.wall_ns;
-  result.ops = typical.ops;
+  result.wall_ns = int64_t(median(std::move(walls)));
+  result.ops = typical.ops, result.ops_wall_ns = typical.wall_ns;
   result.output_hash = typical.output_hash;
   return result;
 }

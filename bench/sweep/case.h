@@ -64,7 +64,8 @@ struct WarmUp {
   bool converged = false;
 };
 
-/// What was measured. Details (wall_ns, ops) are those of the run nearest to the median.
+/// What was measured. Every figure is the median of all runs, as statistics.h has it; the ops are those of one
+/// run, which is nearest to it.
 struct CaseResult {
   Phase phase = Phase::kPrefill;
   int64_t batch = 0, depth = 0, n_tokens = 0;
@@ -75,6 +76,7 @@ struct CaseResult {
   std::vector<RunTelemetry> telemetry;  // of each timed run
   int64_t wall_ns = 0;
   std::vector<OpRecord> ops;
+  int64_t ops_wall_ns = 0;   // of their run
   uint64_t output_hash = 0;  // the same in every run
   MemoryCounters memory;
 

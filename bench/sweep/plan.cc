@@ -56,6 +56,12 @@ double BenchPlan::seconds() const {
   return sum + double(loaded.size()) * (load_seconds + kCeilings);
 }
 
+bool BenchPlan::fits() const {
+  return std::all_of(cases.begin(), cases.end(), [&](const PlannedCase& c) {
+    return c.known || c.memory_bytes <= available_bytes;
+  });
+}
+
 BenchPlan plan_bench(const BenchOptions& o) {
   const Axes axes = read_axes(o);
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
@@ -90,7 +96,10 @@ OrderedJson plan_json(const BenchPlan& plan) {
                      {"fits", c.memory_bytes <= plan.available_bytes},
                      {"seconds", c.seconds},
                      {"known", c.known}});
-  return {{"cases", cases}, {"available_bytes", plan.available_bytes}, {"seconds", plan.seconds()}};
+  return {{"cases", cases},
+          {"available_bytes", plan.available_bytes},
+          {"fits", plan.fits()},
+          {"seconds", plan.seconds()}};
 }
 
 std::string plan_text(const BenchPlan& plan) {

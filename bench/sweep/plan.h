@@ -21,6 +21,8 @@ struct BenchPlan {
   double load_seconds = 0;  // for every thread count
 
   double seconds() const;
+  /// Every case that is still to be measured.
+  bool fits() const;
 };
 
 /// Opens the model and measures the ceilings of every thread count, about a second each. UsageError,

@@ -84,7 +84,7 @@ OrderedJson row_json(const BenchReport& report, const BenchRow& row) {
   for (const RunTelemetry& run : r.telemetry)
     json["telemetry"].push_back(to_json(run, row.threads));
   if (row.energy) json["energy"] = to_json(*row.energy);
-  json["wall_ns"] = r.wall_ns;
+  json["wall_ns"] = r.wall_ns, json["ops_wall_ns"] = r.ops_wall_ns;
   json["output_hash"] = fmt::format("{:016x}", r.output_hash);
   json["memory"] = memory_json(r.memory);
   json["ops"] = ops_json(r.ops);

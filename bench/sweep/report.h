@@ -22,8 +22,8 @@ struct BenchRow {
 
 struct BenchReport {
   std::string model, dtype, kv_dtype, backend;
-  OrderedJson config;  // the resolved options
-  std::vector<KernelRow> prefill_kernels, decode_kernels;
+  OrderedJson config;                                      // the resolved options
+  std::vector<KernelRow> prefill_kernels, decode_kernels;  // chosen: those that ran in a row
   std::vector<BenchRow> rows;
   bool interrupted = false;
 };
@@ -32,6 +32,9 @@ struct BenchOptions;
 
 /// Runs what is asked for; cases that were finished when interrupted. UsageError, Error.
 BenchReport measure_bench(const BenchOptions& options);
+
+/// The `config` block that measure_bench() will write, without measuring. UsageError, Error.
+OrderedJson bench_config(const BenchOptions& options);
 
 /// 0-100: decode against the read bandwidth measured between its runs, prefill op by op against the
 /// measured peak of the op's arithmetic.

@@ -105,7 +105,7 @@ CaseResult result_of(const Reader& json) {
   r.warm_up.runs = warm_up.integer("runs"), r.warm_up.ns = warm_up.integer("ns");
   r.warm_up.first_ns = int64_t(warm_up.number("first_ns"));
   r.warm_up.converged = read_bool(warm_up.object, "converged", false, json.where);
-  r.wall_ns = json.integer("wall_ns");
+  r.wall_ns = json.integer("wall_ns"), r.ops_wall_ns = json.integer("ops_wall_ns");
   r.output_hash = std::strtoull(json.text("output_hash").c_str(), nullptr, 16);
   const Reader memory = json.at("memory");
   for (size_t i = 0; i < kMemoryKinds; ++i) {

@@ -41,6 +41,12 @@ std::string doubts(const BenchReport& report) {
       text += fmt::format(
           "not converged: {}: the last of {} warm-up runs still differ by more than 2 %\n", which,
           r.warm_up.runs);
+    if (percent_of_roofline(row) > 100)
+      text += fmt::format(
+          "beyond the roofline: {}: what it reads stays in a cache, or the ceiling was measured "
+          "while "
+          "the\n  machine was busy: the percentage means nothing\n",
+          which);
     if (unstable(r.tokens_per_second.values))
       text += fmt::format(
           "unstable: {}: the standard deviation is {:.0f} % of the mean; other programs, the "
@@ -85,13 +91,15 @@ std::string op_table(const BenchRow& row) {
   int64_t calls = 0;
   for (const OpRecord& op : r.ops) {
     calls += op.calls;
-    table.add(
-        op_cells(std::string(op.op), std::string(op.kernel), op.calls, op.ns, op.cost, r.wall_ns));
+    table.add(op_cells(std::string(op.op), std::string(op.kernel), op.calls, op.ns, op.cost,
+                       r.ops_wall_ns));
   }
-  table.add(op_cells("sum / wall", "", calls, r.ops_ns(), r.cost(), r.wall_ns));
-  return fmt::format("\n{}, {} thread{}, batch {}, depth {}: the median run, {} of wall time\n{}",
-                     name_of(r.phase), row.threads, row.threads == 1 ? "" : "s", r.batch, r.depth,
-                     format_ns(double(r.wall_ns)), table.to_string());
+  table.add(op_cells("sum / wall", "", calls, r.ops_ns(), r.cost(), r.ops_wall_ns));
+  return fmt::format(
+      "\n{}, {} thread{}, batch {}, depth {}: the run nearest to the median, {} of wall "
+      "time\n{}",
+      name_of(r.phase), row.threads, row.threads == 1 ? "" : "s", r.batch, r.depth,
+      format_ns(double(r.ops_wall_ns)), table.to_string());
 }
 
 std::string op_tables(const BenchReport& report) {
@@ -131,18 +139,6 @@ std::string ceilings(const BenchReport& report) {
   return text;
 }
 
-/// The rows of ops that ran: a fused op leaves the choices of its parts without meaning.
-std::vector<KernelRow> only_run(const std::vector<KernelRow>& rows, const BenchReport& report) {
-  std::vector<KernelRow> run;
-  for (const KernelRow& row : rows) {
-    bool used = false;
-    for (const BenchRow& measured : report.rows)
-      for (const OpRecord& op : measured.result.ops) used = used || op.op == row.op;
-    if (used) run.push_back(row);
-  }
-  return run;
-}
-
 }  // namespace
 
 std::string report_text(const BenchReport& report) {
@@ -155,8 +151,8 @@ std::string report_text(const BenchReport& report) {
   if (report.rows.empty()) return text + "(no case was finished)\n";
   text += doubts(report) + energy_lines(report);
   text += op_tables(report) + memory_table(report.rows.back().result.memory) + ceilings(report);
-  const std::string prefill = kernel_choices_text(only_run(report.prefill_kernels, report));
-  const std::string decode = kernel_choices_text(only_run(report.decode_kernels, report));
+  const std::string prefill = kernel_choices_text(report.prefill_kernels),
+                    decode = kernel_choices_text(report.decode_kernels);
   text += prefill == decode ? prefill : "prefill " + prefill + "decode " + decode;
   if (report.interrupted) text += "interrupted: the cases above are those that were finished\n";
   return text;

@@ -20,12 +20,15 @@ OrderedJson accuracy_json(const std::vector<MarkedItems>& columns) {
     const Accuracy a = accuracy_of(column.marks);
     json[column.metric] = a.n ? OrderedJson(a.value()) : OrderedJson(nullptr);
     json[column.metric + "_stderr"] = a.n ? OrderedJson(a.standard_error()) : OrderedJson(nullptr);
+    json[column.metric + "_ci95"] = nullptr;
+    if (a.n) json[column.metric + "_ci95"] = {a.interval().lo, a.interval().hi};
   }
   return json;
 }
 
-std::string with_error(const Accuracy& a) {
-  return a.n ? fmt::format("{:.4f} ± {:.4f}", a.value(), a.standard_error()) : "-";
+std::string with_interval(const Accuracy& a) {
+  if (a.n == 0) return "-";
+  return fmt::format("{:.4f} [{:.4f}, {:.4f}]", a.value(), a.interval().lo, a.interval().hi);
 }
 
 }  // namespace
@@ -35,10 +38,10 @@ int64_t index_of_max(const std::vector<double>& values) {
   return std::max_element(values.begin(), values.end()) - values.begin();
 }
 
-LikelihoodTask::LikelihoodTask(std::string task, std::string file, std::string note,
+LikelihoodTask::LikelihoodTask(std::string task, std::string file, double drop, std::string note,
                                std::vector<LikelihoodItem> items)
     : Task(std::move(task), items.front().endings.size() > 1 ? "multiple_choice" : "exact_match",
-           std::move(file)),
+           std::move(file), drop),
       note_(std::move(note)),
       items_(std::move(items)) {}
 
@@ -96,7 +99,7 @@ void LikelihoodTask::run(const TaskRun& run) {
   }
   progress.done(fmt::format("{} {}: {} of {} items in {}, acc {}", run.name, file(), done, size(),
                             format_ns(double(now_ns() - start)),
-                            with_error(accuracy_of(result.columns[0].marks))));
+                            with_interval(accuracy_of(result.columns[0].marks))));
   results_.push_back(std::move(result));
 }
 
@@ -113,6 +116,14 @@ Marks LikelihoodTask::marks_of_group(const Marks& marks, const std::string& grou
   for (size_t i = 0; i < marks.size(); ++i)
     if (items_[i].group == group) some.push_back(marks[i]);
   return some;
+}
+
+std::vector<TaskVerdict> LikelihoodTask::verdicts() const {
+  std::vector<TaskVerdict> list;
+  for (size_t i = 1; i < results_.size(); ++i)
+    list.push_back(judge_answers(
+        paired_test(results_.front().columns[0].marks, results_[i].columns[0].marks), drop()));
+  return list;
 }
 
 OrderedJson LikelihoodTask::results() const {
@@ -136,6 +147,7 @@ OrderedJson LikelihoodTask::results() const {
           paired ? to_json(paired_test(results_.front().columns[i].marks, result.columns[i].marks))
                  : OrderedJson(nullptr);
     }
+    json["verdict"] = verdict_json(*this, size_t(&result - results_.data()));
     list.push_back(std::move(json));
   }
   return list;
@@ -146,19 +158,20 @@ void LikelihoodTask::add_rows(TaskTables& to) const {
     std::vector<std::string> cells = {task(), short_name(file()), result.name,
                                       std::to_string(result.columns[0].marks.size())};
     for (size_t i = 0; i < 3; ++i)
-      cells.push_back(i < result.columns.size() ? with_error(accuracy_of(result.columns[i].marks))
-                                                : "-");
+      cells.push_back(
+          i < result.columns.size() ? with_interval(accuracy_of(result.columns[i].marks)) : "-");
     const PairedTest test = paired_test(results_.front().columns[0].marks, result.columns[0].marks);
     const bool paired = &result != &results_.front() && test.n > 0;
     cells.push_back(paired ? fmt::format("-{} +{}", test.only_reference, test.only_candidate)
                            : "-");
     cells.push_back(paired ? format_number(test.p_value()) : "-");
     cells.push_back(paired && test.flips() ? std::to_string(test.items_for_one_percent()) : "-");
+    cells.push_back(verdict_cell(*this, result.name, size_t(&result - results_.data()), to));
     to.accuracy.add(std::move(cells));
     for (const std::string& group : group_names()) {
       const Accuracy a = accuracy_of(marks_of_group(result.columns[0].marks, group));
       to.groups.add(
-          {task(), short_name(file()), group, result.name, std::to_string(a.n), with_error(a)});
+          {task(), short_name(file()), group, result.name, std::to_string(a.n), with_interval(a)});
     }
   }
 }

@@ -38,12 +38,13 @@ struct LikelihoodResult {
 class LikelihoodTask : public Task {
  public:
   /// Contract: at least one item, and all of them with the same number of endings.
-  LikelihoodTask(std::string task, std::string file, std::string note,
+  LikelihoodTask(std::string task, std::string file, double drop, std::string note,
                  std::vector<LikelihoodItem> items);
 
   int64_t size() const override { return int64_t(items_.size()); }
   std::string note() const override { return note_; }
   void run(const TaskRun& run) override;
+  std::vector<TaskVerdict> verdicts() const override;
   OrderedJson results() const override;
   void add_rows(TaskTables& to) const override;
 

@@ -140,6 +140,19 @@ void PromptTask::score(PromptResult& result) const {
     result.metrics.push_back(mean(run_metric(metric, lines)));
 }
 
+std::vector<TaskVerdict> PromptTask::verdicts() const {
+  std::vector<TaskVerdict> list;
+  for (size_t i = 1; i < results_.size(); ++i) {
+    const std::vector<Rouge>&reference = results_.front().scores.rouge,
+          &candidate = results_[i].scores.rouge;
+    std::vector<double> differences;
+    for (size_t k = 0; k < std::min(reference.size(), candidate.size()); ++k)
+      differences.push_back(candidate[k].rougeL.f1 - reference[k].rougeL.f1);
+    list.push_back(judge_scores(differences, drop()));
+  }
+  return list;
+}
+
 OrderedJson PromptTask::results() const {
   OrderedJson list = OrderedJson::array();
   for (const PromptResult& result : results_) {
@@ -158,6 +171,7 @@ OrderedJson PromptTask::results() const {
     json["metrics"] = OrderedJson::object();
     for (size_t i = 0; i < result.metrics.size(); ++i)
       json["metrics"][metrics_[i].name] = result.metrics[i];
+    json["verdict"] = verdict_json(*this, size_t(&result - results_.data()));
     json["predictions"] = result.predictions;
     list.push_back(std::move(json));
   }
@@ -169,7 +183,7 @@ void PromptTask::add_rows(TaskTables& to) const {
     const size_t n = result.predictions.size();
     std::vector<std::string> cells = {task(), short_name(file()), result.name, std::to_string(n)};
     if (n == 0) {
-      cells.resize(10, "-");
+      cells.resize(11, "-");
       to.texts.add(std::move(cells));
       continue;
     }
@@ -183,6 +197,7 @@ void PromptTask::add_rows(TaskTables& to) const {
       others +=
           fmt::format("{}{} {}", i ? ", " : "", metrics_[i].name, format_number(result.metrics[i]));
     cells.push_back(others.empty() ? "-" : others);
+    cells.push_back(verdict_cell(*this, result.name, size_t(&result - results_.data()), to));
     to.texts.add(std::move(cells));
   }
 }

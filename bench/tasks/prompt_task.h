@@ -35,13 +35,16 @@ struct PromptResult {
 class PromptTask : public Task {
  public:
   /// Contract: at least one item.
-  PromptTask(std::string file, std::vector<PromptItem> items, std::vector<CustomMetric> metrics)
-      : Task("prompts", "generation", std::move(file)),
+  PromptTask(std::string file, double drop, std::vector<PromptItem> items,
+             std::vector<CustomMetric> metrics)
+      : Task("prompts", "generation", std::move(file), drop),
         items_(std::move(items)),
         metrics_(std::move(metrics)) {}
 
   int64_t size() const override { return int64_t(items_.size()); }
   void run(const TaskRun& run) override;
+  /// By ROUGE-L. Of the custom metrics it is not known which way is better.
+  std::vector<TaskVerdict> verdicts() const override;
   OrderedJson results() const override;
   void add_rows(TaskTables& to) const override;
 

@@ -5,17 +5,32 @@
 
 #include "bench/generate.h"
 #include "bench/support/output.h"
+#include "bench/tasks/task_file.h"
 #include "cpu/cpu_info.h"
 #include "engine/check.h"
 
 namespace qwench::bench {
 
 TaskTables::TaskTables()
-    : accuracy({"<task", "<file", "<model", "n", "acc", "acc_norm_char", "acc_norm_token", "flips",
-                "p", "n for 1 %"}),
-      groups({"<task", "<file", "<group", "<model", "n", "acc"}),
+    : accuracy({"<task", "<file", "<model", "n", "acc [95 %]", "acc_norm_char [95 %]",
+                "acc_norm_token [95 %]", "flips", "p", "n for 1 %", "<verdict"}),
+      groups({"<task", "<file", "<group", "<model", "n", "acc [95 %]"}),
       texts({"<task", "<file", "<model", "n", "ROUGE-1", "ROUGE-2", "ROUGE-L", "BLEU", "exact",
-             "<other metrics"}) {}
+             "<other metrics", "<verdict"}) {}
+
+std::string verdict_cell(const Task& task, const std::string& run, size_t index, TaskTables& to) {
+  if (index == 0) return "-";
+  const TaskVerdict verdict = task.verdicts()[index - 1];
+  const std::string name = name_of(verdict.outcome);
+  if (verdict.outcome != TaskVerdict::Outcome::kPass)
+    to.verdicts += fmt::format("{} ({}), {}: {}, {}\n", task.task(), short_name(task.file()), run,
+                               name, verdict.reason);
+  return name;
+}
+
+OrderedJson verdict_json(const Task& task, size_t index) {
+  return index == 0 ? OrderedJson(nullptr) : to_json(task.verdicts()[index - 1]);
+}
 
 const Tokenizer& require_tokenizer(const TaskRun& run, const Task& task) {
   if (!run.text.tokenizer)

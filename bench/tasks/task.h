@@ -5,6 +5,7 @@
 
 #include "bench/model/model_options.h"
 #include "bench/support/table.h"
+#include "bench/tasks/significance.h"
 #include "bench/text_options.h"
 #include "engine/json.h"
 
@@ -21,18 +22,21 @@ struct TaskRun {
 struct TaskTables {
   TaskTables();
   Table accuracy, groups, texts;
+  std::string verdicts;  // a line for each that is not a plain pass
 };
 
 class Task {
  public:
   /// `task`: mmlu, hellaswag, retrieval or prompts. `kind`: how it is scored.
-  Task(std::string task, std::string kind, std::string file)
-      : task_(std::move(task)), kind_(std::move(kind)), file_(std::move(file)) {}
+  /// `drop`: part of the score that a candidate may lose.
+  Task(std::string task, std::string kind, std::string file, double drop)
+      : task_(std::move(task)), kind_(std::move(kind)), file_(std::move(file)), drop_(drop) {}
   virtual ~Task() = default;
 
   const std::string& task() const { return task_; }
   const std::string& kind() const { return kind_; }
   const std::string& file() const { return file_; }
+  double drop() const { return drop_; }
 
   virtual int64_t size() const = 0;  // items
   /// What a reader should know before comparing the figures; "" when nothing.
@@ -40,13 +44,21 @@ class Task {
   /// Runs all items; Ctrl-C stops after one, and those before it count. The first run is the
   /// reference of later ones. Error when the model cannot run it (no tokenizer, memory).
   virtual void run(const TaskRun& run) = 0;
+  /// Of the runs after the first, in order.
+  virtual std::vector<TaskVerdict> verdicts() const = 0;
   /// One object per run, in order.
   virtual OrderedJson results() const = 0;
   virtual void add_rows(TaskTables& to) const = 0;
 
  private:
   std::string task_, kind_, file_;
+  double drop_;
 };
+
+/// The verdict's cell, and what it rests on for the lines below the table; "-" for the first run.
+std::string verdict_cell(const Task& task, const std::string& run, size_t index, TaskTables& to);
+/// null for the first run.
+OrderedJson verdict_json(const Task& task, size_t index);
 
 /// UsageError naming the task unless the model has a tokenizer.
 const Tokenizer& require_tokenizer(const TaskRun& run, const Task& task);

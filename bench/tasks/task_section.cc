@@ -7,6 +7,7 @@
 
 #include "bench/support/environment.h"
 #include "bench/support/number_option.h"
+#include "bench/support/output.h"
 #include "bench/tasks/hellaswag.h"
 #include "bench/tasks/likelihood_task.h"
 #include "bench/tasks/mmlu.h"
@@ -70,6 +71,11 @@ void add_task_options(CLI::App& command, TaskOptions& o) {
   command.add_option("--shots", o.shots, "MMLU examples in the prompt")
       ->transform(number_within(int64_t(0), int64_t(100)))
       ->capture_default_str();
+  command
+      .add_option_function<double>(
+          "--task-drop", [&o](const double& percent) { o.drop = percent / 100; },
+          "Percent of a task's score that a candidate may lose (default: 0)")
+      ->transform(number_within(0.0, 100.0));
   command.add_option("--limit", o.limit, "Items of each task file; 0: all")
       ->transform(number_within(int64_t(0), int64_t(1) << 31))
       ->capture_default_str();
@@ -87,24 +93,23 @@ TaskSection::TaskSection(const TaskOptions& options, const std::string& model_fo
 std::unique_ptr<Task> TaskSection::open(const std::string& task, const std::string& file,
                                         const TaskOptions& options) const {
   if (task == "prompts")
-    return std::make_unique<PromptTask>(file, read_prompts(file, options.limit), metrics_);
+    return std::make_unique<PromptTask>(file, options.drop, read_prompts(file, options.limit),
+                                        metrics_);
   std::vector<LikelihoodItem> items;
   if (task == "mmlu") items = mmlu_items(read_mmlu(file, options.limit), options.shots, file);
   if (task == "hellaswag") items = read_hellaswag(file, options.limit);
   if (task == "retrieval") items = read_retrieval(file, options.limit);
   std::string note = size_note(task, items.size());
-  return std::make_unique<LikelihoodTask>(task, file, std::move(note), std::move(items));
+  return std::make_unique<LikelihoodTask>(task, file, options.drop, std::move(note),
+                                          std::move(items));
 }
 
 void TaskSection::add(const std::string& task, const std::string& file,
                       const TaskOptions& options) {
-  Entry entry{task, file, "", "", nullptr};
-  if (is_missing(file)) {
-    entry.skipped = "not available: there is no " + file;
-  } else {
-    entry.loaded = open(task, file, options);
-    entry.kind = entry.loaded->kind();
-  }
+  if (is_missing(file))
+    fail("--{} {}: expected a file or folder with items, found none of that name", task, file);
+  Entry entry{task, file, "", "", open(task, file, options)};
+  entry.kind = entry.loaded->kind();
   entries_.push_back(std::move(entry));
 }
 
@@ -116,10 +121,23 @@ void TaskSection::add_shipped(const TaskOptions& options, const std::string& mod
     if (!shipped_task(file.path()).empty()) files.push_back(file.path());
   std::sort(files.begin(), files.end());
   for (const fs::path& file : files) add(shipped_task(file), file.string(), options);
-  if (files.empty())
-    entries_.push_back({"tasks", folder.string(), "",
-                        "not available: the model has no task files in " + folder.string(),
-                        nullptr});
+  if (!files.empty()) return;
+  const std::string why = "not available: the model has no task files in " + folder.string();
+  note("tasks: skipped, " + why);
+  entries_.push_back({"tasks", folder.string(), "", why, nullptr});
+}
+
+bool TaskSection::runnable() const {
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [](const Entry& entry) { return entry.loaded != nullptr; });
+}
+
+bool TaskSection::passed() const {
+  for (const Entry& entry : entries_)
+    if (entry.loaded)
+      for (const TaskVerdict& verdict : entry.loaded->verdicts())
+        if (verdict.outcome == TaskVerdict::Outcome::kFail) return false;
+  return true;
 }
 
 void TaskSection::run(const std::string& name, const LoadedModel& loaded, const TextModel& text,
@@ -143,10 +161,12 @@ std::string TaskSection::to_string() const {
   if (!tables.accuracy.empty())
     text += tables.accuracy.to_string() +
             "flips: answers that became wrong (-) and right (+) against the first model; p: exact "
-            "McNemar test;\nn for 1 %: items needed to see a drop of 1 % at this rate of flips\n";
+            "McNemar test;\nn for 1 %: items needed to see a drop of 1 % at this rate of flips; "
+            "verdict: "
+            "FAIL where significantly worse\n";
   if (!tables.groups.empty()) text += "\n" + tables.groups.to_string();
   if (!tables.texts.empty()) text += (text.empty() ? "" : "\n") + tables.texts.to_string();
-  return text + notes;
+  return text + tables.verdicts + notes;
 }
 
 OrderedJson TaskSection::to_json() const {

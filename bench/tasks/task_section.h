@@ -24,20 +24,25 @@ struct TaskOptions {
   bool shipped = false;                                          // the files in MODEL/tasks too
   int64_t shots = 0;                                             // MMLU examples in the prompt
   int64_t limit = 0;                                             // items of each file; 0: all
+  double drop = 0;  // part of a task's score that a candidate may lose
 };
 
-/// --mmlu --hellaswag --retrieval --prompts --metric --tasks --shots --limit.
+/// --mmlu --hellaswag --retrieval --prompts --metric --tasks --shots --limit --task-drop.
 void add_task_options(CLI::App& command, TaskOptions& options);
 
 class TaskSection {
  public:
   /// Reads and checks every file: UsageError on a wrong --metric, Error with file and line on a
-  /// wrong file. A missing file is kept as a skipped row. MODEL/tasks holds mmlu*.jsonl,
-  /// hellaswag*.jsonl, retrieval*.jsonl and prompts*.json.
+  /// wrong file, or one that is named and not there. MODEL/tasks holds mmlu*.jsonl, hellaswag*.jsonl,
+  /// retrieval*.jsonl and prompts*.json; where there are none, that is kept as a skipped row.
   TaskSection(const TaskOptions& options, const std::string& model_folder);
 
   /// True when nothing was asked for.
   bool empty() const { return entries_.empty(); }
+  /// True when there is something to run: not where all is skipped.
+  bool runnable() const;
+  /// No candidate is significantly worse than the first run.
+  bool passed() const;
 
   /// Runs every task on one loaded model. The first run is the reference of the paired tests.
   /// Ctrl-C (in the scope of an InterruptGuard) stops after an item; what comes later has no
@@ -50,7 +55,7 @@ class TaskSection {
   std::string to_string() const;
 
   /// [{"task", "file", "kind", "n", "skipped", "note", "results": [...]}], one per file; "skipped"
-  /// is null or the reason. Accuracies are fractions with their standard errors.
+  /// is null or the reason. Accuracies are fractions with their standard errors and 95 % intervals.
   OrderedJson to_json() const;
 
  private:

@@ -123,7 +123,7 @@ TEST_CASE("a window in steps of any size gives the figures of the window in one"
     const ConfiguredModel candidate(open_configured(
         parse_configuration("c:prefill_chunk=2,inject.layer=1,inject.noise=0.1", base, "test"), 16,
         rows));
-    Lockstep lockstep(reference, {&candidate}, rows);
+    Lockstep lockstep(reference, {{&candidate}}, rows);
     for (const Window& window : text.windows) lockstep.run(text, window);
     CHECK(lockstep.reference().tokens == 46);
     CHECK(lockstep.score(0).layers[0].count() == 50 * 80);
@@ -309,10 +309,10 @@ TEST_CASE("weights are as coarse as their coarsest matrix, in the file or in mem
   for (const char* folder : {"awq-qwen2-int4-g128", "bnb-qwen3-nf4-double", "mlx-qwen2-3bit-g32"})
     CHECK(precision(std::string("quantized/") + folder) == WeightPrecision::kBelow8Bit);
   const auto low = WeightPrecision::kBelow8Bit, eight = WeightPrecision::k8Bit;
-  CHECK(judged_as(low, WeightPrecision::kFloat) == low);
-  CHECK(judged_as(low, low) == eight);
-  CHECK(judged_as(eight, eight) == eight);
-  CHECK(judged_as(WeightPrecision::kFloat, low) == WeightPrecision::kFloat);
+  CHECK(judged_as(low, false) == low);
+  CHECK(judged_as(low, true) == eight);
+  CHECK(judged_as(eight, true) == eight);
+  CHECK(judged_as(WeightPrecision::kFloat, false) == WeightPrecision::kFloat);
 }
 
 TEST_CASE("a perplexity that is better than the reference's is as far from it as a worse one") {

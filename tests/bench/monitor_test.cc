@@ -49,7 +49,7 @@ HistoryEntry entry_at(int64_t unix_ns, int64_t response_ns, const std::string& m
 
 struct Watch {
   FakeClock clock;
-  MonitorSettings settings{"m", 30 * kMinute, kMinute, 3};
+  MonitorSettings settings{"m", "c", 30 * kMinute, kMinute, 3};
   std::vector<HistoryEntry> kept;
   std::vector<std::string> said;
   int64_t takes = 4 * kS;
@@ -218,7 +218,7 @@ TEST_CASE("the summary is of this model's last 24 hours") {
                                              entry_at(now - kHour, 9 * kS, "other"),
                                              entry_at(now, 4 * kS),
                                              {now, "m", std::nullopt, "failed"}};
-  const MonitorSummary summary = select_window(entries, "m", now);
+  const MonitorSummary summary = select_window(entries, "m", "", now);
   const OrderedJson json = to_json(summary);
   CHECK(json["samples"] == 2);
   CHECK(json["errors"] == 1);
@@ -229,7 +229,7 @@ TEST_CASE("the summary is of this model's last 24 hours") {
   CHECK(json["trend"]["verdict"] == "too few samples");
   CHECK(json["trend"]["ci95"].is_null());
   CHECK(samples_json(summary).size() == 3);
-  const OrderedJson nothing = to_json(select_window({}, "m", now));
+  const OrderedJson nothing = to_json(select_window({}, "m", "", now));
   CHECK(nothing["trend"].is_null());
   CHECK(nothing["response_time_ns"].is_null());
 }

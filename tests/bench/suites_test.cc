@@ -50,8 +50,9 @@ void check_finite(const SuiteResult& result) {
   for (const Criterion& criterion : result.criteria) {
     INFO(criterion.name);
     CHECK(!criterion.expected.empty());
-    const bool judged = criterion.outcome != Judged::kUnknown;
+    const bool judged = criterion.outcome == Judged::kPass || criterion.outcome == Judged::kFail;
     if (judged) CHECK(criterion.value.has_value());
+    if (!judged && criterion.outcome != Judged::kUnreachable) CHECK(!criterion.note.empty());
   }
 }
 
@@ -122,7 +123,8 @@ TEST_CASE("a model without a tokenizer gets ids of the stated length, and the de
   CHECK(result.details["prompts"].get<std::string>().find("random ids") != std::string::npos);
 }
 
-TEST_CASE("a criterion compares by its bound; a value that is missing or not finite is unknown") {
+TEST_CASE(
+    "a criterion compares by its bound; without a value it is unknown, with a NaN it failed") {
   const auto outcome = [](Bound bound, std::optional<double> value) {
     return judge({"c", bound, 2, "", value}).outcome;
   };
@@ -131,7 +133,10 @@ TEST_CASE("a criterion compares by its bound; a value that is missing or not fin
   CHECK(outcome(Bound::kAbove, 2) == Judged::kFail);
   CHECK(outcome(Bound::kAtLeast, 2) == Judged::kPass);
   CHECK(outcome(Bound::kAtMost, std::nullopt) == Judged::kUnknown);
-  CHECK(outcome(Bound::kAtMost, NAN) == Judged::kUnknown);
+  CHECK(outcome(Bound::kAtMost, NAN) == Judged::kFail);
+  CHECK(outcome(Bound::kAtLeast, NAN) == Judged::kFail);
+  CHECK(outcome(Bound::kAtLeast, INFINITY) == Judged::kFail);
+  CHECK(judge({"c", Bound::kAtMost, 2, "", std::nullopt}).note == "not measured");
   CHECK(judge({"c", Bound::kBelow, 10, "10 s", 1}).expected == "< 10 s");
   CHECK(!measured("f", "s", {1, NAN}).summary);
   CHECK(!measured("f", "s", {}).summary);
@@ -238,6 +243,7 @@ TEST_CASE("an output folder holds the guides' files, and --resume runs what a to
   CHECK(json["config"]["quick"] == true);
   CHECK(json["environment"].contains("cpu"));
   CHECK(json["validation"]["errors"] == 0);
+  CHECK(json["validation"]["not_applicable"] == 0);
   for (const char* name : {"all_benchmark_results.json", "system_benchmark_results.json",
                            "benchmark_results.json", "benchmark_summary.csv", "suites.jsonl"})
     CHECK(std::filesystem::exists(folder.file("out/" + std::string(name))));

@@ -147,6 +147,14 @@ TEST_CASE("standard errors and McNemar's test are the known numbers") {
   const Accuracy half = accuracy_of(Marks{true, false, true, false});
   CHECK(half.value() == 0.5);
   CHECK(half.standard_error() == doctest::Approx(0.25));
+  const Interval few = accuracy_of(Marks(4, true)).interval(),
+                 none = accuracy_of(Marks(4, false)).interval();
+  CHECK(few.lo == doctest::Approx(0.5101).epsilon(1e-4));  // Wilson
+  CHECK(few.hi == doctest::Approx(1));
+  CHECK(none.lo == doctest::Approx(0));
+  CHECK(none.hi == doctest::Approx(0.4899).epsilon(1e-4));
+  const Interval most = accuracy_of(Marks(100, true)).interval();
+  CHECK(most.lo == doctest::Approx(0.9630).epsilon(1e-4));
   const auto p = [](int64_t b, int64_t c) { return PairedTest{100, b, c}.p_value(); };
   CHECK(p(0, 0) == 1);
   CHECK(p(1, 0) == doctest::Approx(1));
@@ -163,10 +171,39 @@ TEST_CASE("standard errors and McNemar's test are the known numbers") {
   CHECK(test.only_candidate == 1);
 }
 
+TEST_CASE("a candidate fails where it is significantly worse, passes where a loss is ruled out") {
+  using Outcome = TaskVerdict::Outcome;
+  const auto judged = [](int64_t n, int64_t lost, int64_t won, double drop = 0) {
+    return judge_answers({n, lost, won}, drop).outcome;
+  };
+  CHECK(judged(2000, 9, 0) == Outcome::kFail);
+  CHECK(judged(2000, 5, 0) == Outcome::kPass);         // p = 0.06, and at most 0.6 %
+  CHECK(judged(100, 5, 0) == Outcome::kInconclusive);  // the same of a hundred may be 10 %
+  CHECK(judged(2000, 0, 9) == Outcome::kPass);
+  CHECK(judged(4, 0, 0) == Outcome::kInconclusive);
+  CHECK(judged(0, 0, 0) == Outcome::kInconclusive);
+  CHECK(judged(2000, 30, 5, 0.03) == Outcome::kPass);
+  CHECK(judged(2000, 30, 5) == Outcome::kFail);
+  CHECK(judged(2000, 100, 5, 0.03) == Outcome::kFail);
+  const Interval i = PairedTest{50, 2, 5}.interval();  // Bonett and Price: (6 - 3) / 52 +- ...
+  CHECK((i.lo + i.hi) / 2 == doctest::Approx(3.0 / 52));
+  CHECK((i.hi - i.lo) / 2 == doctest::Approx(1.959964 * std::sqrt((9.0 / 52 - 9.0 / 2704) / 52)));
+
+  const auto scored = [](const std::vector<double>& differences, double drop = 0) {
+    return judge_scores(differences, drop).outcome;
+  };
+  CHECK(scored(std::vector<double>(2000, 0.0)) == Outcome::kPass);
+  CHECK(scored(std::vector<double>(40, 0.0)) == Outcome::kInconclusive);
+  CHECK(scored(std::vector<double>(40, -0.1)) == Outcome::kFail);
+  CHECK(scored(std::vector<double>(40, -0.1), 0.2) == Outcome::kPass);
+  CHECK(scored(std::vector<double>(3, 0.0)) == Outcome::kInconclusive);
+  CHECK(scored({}) == Outcome::kInconclusive);
+}
+
 TEST_CASE("every form of task runs, on two models, with groups, limits and what was skipped") {
   Scene first, second("reference");
   TaskOptions options;
-  options.mmlu = {kTasks + "/mmlu", kTasks + "/mmlu.jsonl", "/no/such/file.csv"};
+  options.mmlu = {kTasks + "/mmlu", kTasks + "/mmlu.jsonl"};
   options.hellaswag = {kTasks + "/hellaswag.jsonl"};
   options.retrieval = {kTasks + "/retrieval.jsonl"};
   options.prompts = {kTasks + "/prompts.json"};
@@ -177,22 +214,44 @@ TEST_CASE("every form of task runs, on two models, with groups, limits and what 
   section.run("fast", first.loaded, first.text, first.options);
   section.run("slow", second.loaded, second.text, second.options);
   const OrderedJson tasks = section.to_json();
-  REQUIRE(tasks.size() == 7);
+  REQUIRE(tasks.size() == 6);
   CHECK(tasks[0]["n"] == 5);
   CHECK(tasks[0]["results"][1]["groups"]["road signs"]["n"] == 3);
   CHECK(tasks[0]["results"][1]["mcnemar"]["flips"] == 0);
   CHECK(tasks[0]["note"].get<std::string>().find("14042") != std::string::npos);
-  CHECK(tasks[2]["skipped"].get<std::string>().find("not available") != std::string::npos);
-  CHECK(tasks[4]["kind"] == "exact_match");
-  CHECK(tasks[4]["results"][0]["groups"]["16"]["n"] == 2);
-  const OrderedJson& slow = tasks[5]["results"][1];
+  CHECK(tasks[0]["results"][0]["verdict"].is_null());
+  CHECK(tasks[0]["results"][1]["verdict"]["outcome"] == "inconclusive");  // 5 items prove little
+  CHECK(tasks[3]["kind"] == "exact_match");
+  CHECK(tasks[3]["results"][0]["groups"]["16"]["n"] == 2);
+  const OrderedJson& slow = tasks[4]["results"][1];
   CHECK(slow["metrics"]["one"] == 1.5);
   CHECK(slow["same_text_as_reference_model"] == 1);
   CHECK(slow["predictions"].size() == 2);
-  CHECK(tasks[6]["skipped"].is_string());  // the model has no tasks folder
+  CHECK(slow["verdict"]["outcome"] == "inconclusive");
+  CHECK(tasks[5]["skipped"].is_string());  // the model has no tasks folder
   const std::string table = section.to_string();
-  check_says(table, "mmlu: skipped, not available: there is no /no/such/file.csv");
+  check_says(table, "tasks: skipped, not available: the model has no task files");
   check_says(table, "acc_norm_token");
+  check_says(table, "mmlu (mmlu.jsonl), slow: inconclusive, ");
+  CHECK(section.passed());
+}
+
+TEST_CASE(
+    "a task file that is named and not there is an error; only the model's own may be missing") {
+  for (std::vector<std::string> TaskOptions::*files :
+       {&TaskOptions::mmlu, &TaskOptions::hellaswag, &TaskOptions::retrieval,
+        &TaskOptions::prompts}) {
+    TaskOptions options;
+    options.*files = {"/no/such/file"};
+    CHECK_THROWS_WITH_AS(TaskSection(options, kChat), doctest::Contains("/no/such/file"),
+                         qwench::Error);
+  }
+  TaskOptions shipped;
+  shipped.shipped = true;
+  const TaskSection section(shipped, kChat);
+  CHECK(!section.empty());
+  CHECK(!section.runnable());
+  CHECK(section.passed());
 }
 
 TEST_CASE("the greedy text of a prompt is the one that generation gives") {

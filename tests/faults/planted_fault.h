@@ -1,7 +1,9 @@
 // A conclusion of the program and a fault that must turn it. One table of these per area (`<area>_faults.cc`);
 // planted_fault_test.cc goes over all of them.
 #pragma once
+#include <deque>
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,11 +28,29 @@ struct PlantedFault {
 using FaultTable = std::vector<PlantedFault>;
 
 /// The tables of all areas.
+FaultTable accuracy_faults();
+FaultTable bench_faults();
 FaultTable compare_faults();
 FaultTable files_faults();
 FaultTable kernels_faults();
 FaultTable option_faults();
+FaultTable regress_faults();
+FaultTable suites_faults();
 FaultTable text_faults();
+
+/// Names of the criteria that suites_faults() plants a failure for.
+std::set<std::string> criteria_with_faults();
+
+/// Words of a row that is made in a loop.
+inline std::string_view lasting(std::string words) {
+  static std::deque<std::string> all;
+  return all.emplace_back(std::move(words));
+}
+
+/// Runs the program for a file that the rows of a table need.
+inline void prepare(const std::string& arguments) {
+  if (kProgram) run(arguments);
+}
 
 /// Runs the program; the verdict is everything it wrote.
 inline std::function<Conclusion()> program(std::string arguments) {

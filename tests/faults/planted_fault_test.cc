@@ -3,16 +3,23 @@
 
 #include <set>
 
+#include "engine/json.h"
+
 using namespace qwench::test;
 
 namespace {
 
-FaultTable all_faults() {
-  FaultTable all;
-  for (const auto& table :
-       {compare_faults, files_faults, kernels_faults, option_faults, text_faults})
-    for (PlantedFault& fault : table()) all.push_back(std::move(fault));
-  return all;
+/// Made once: some tables run the program for the files of their rows.
+const FaultTable& all_faults() {
+  static const FaultTable table = [] {
+    FaultTable all;
+    for (const auto& of_area :
+         {accuracy_faults, bench_faults, compare_faults, files_faults, kernels_faults,
+          option_faults, regress_faults, suites_faults, text_faults})
+      for (PlantedFault& fault : of_area()) all.push_back(std::move(fault));
+    return all;
+  }();
+  return table;
 }
 
 void check_conclusion(const Conclusion& got, const Conclusion& expected) {
@@ -33,6 +40,28 @@ TEST_CASE("a planted fault turns the conclusion that it makes false") {
     // The verdict words must not stand in both, where the exit code is the same.
     if (fault.expected_sound.exit_code == fault.expected_faulty.exit_code)
       CHECK(faulty.verdict.find(fault.expected_sound.verdict) == std::string::npos);
+  }
+}
+
+TEST_CASE("every criterion of every suite has a planted failure") {
+  if (!available()) return;
+  std::set<std::string> planted;
+  const auto without_row = [](const std::string& name) {  // "1.7B 4-bit: memory" -> "memory"
+    return name.substr(name.find(": ") == std::string::npos ? 0 : name.find(": ") + 2);
+  };
+  for (const std::string& name : criteria_with_faults()) planted.insert(without_row(name));
+  const Outcome ran =
+      run("bench --quick -t 1 --max-tokens 2 --duration 0.01 --json -m " QWENCH_SOURCE_DIR
+          "/models/qwench-tiny");
+  const qwench::Json document = qwench::parse_json(ran.out, "stdout");
+  CHECK(document["suites"].size() > 20);
+  for (const qwench::Json& suite : document["suites"]) {
+    // Their criteria are beside those of what they measure: `compare`, and the dispatch of ops.
+    if (suite["suite"] == "comparative" || suite["suite"] == "tensor_overhead") continue;
+    for (const qwench::Json& criterion : suite["criteria"]) {
+      const std::string name = criterion["name"];
+      CHECK_MESSAGE(planted.count(without_row(name)) == 1, name);
+    }
   }
 }
 
