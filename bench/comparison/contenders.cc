@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "bench/support/environment.h"
 #include "bench/support/interrupt.h"
 #include "cpu/cpu_info.h"
 
@@ -97,7 +98,9 @@ ArmFacts Contenders::facts(size_t arm, int64_t n_tokens, uint64_t seed) {
   Contender& contender = *loaded_[of_[arm]];
   ArmFacts facts;
   facts.description = contender.model().to_json();
-  facts.description["configuration"] = configurations_[arm].text;
+  // Arms of one loaded model differ in name and delay.
+  facts.description["configuration"] = without_home(configurations_[arm].text);
+  facts.description["injection"] = injection_json(configurations_[arm]);
   const MemoryCounters memory = contender.memory();
   for (size_t i = 0; i < kMemoryKinds; ++i) facts.memory_bytes += memory.now[i];
   const int64_t vocab = contender.model().config().vocab;
