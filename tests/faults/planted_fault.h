@@ -28,6 +28,8 @@ using FaultTable = std::vector<PlantedFault>;
 /// The tables of all areas.
 FaultTable compare_faults();
 FaultTable option_faults();
+FaultTable report_faults();
+FaultTable report_verdict_faults();
 
 /// Runs the program; the verdict is everything it wrote.
 inline std::function<Conclusion()> program(std::string arguments) {

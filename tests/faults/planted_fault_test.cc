@@ -9,7 +9,7 @@ namespace {
 
 FaultTable all_faults() {
   FaultTable all;
-  for (const auto& table : {compare_faults, option_faults})
+  for (const auto& table : {compare_faults, option_faults, report_faults, report_verdict_faults})
     for (PlantedFault& fault : table()) all.push_back(std::move(fault));
   return all;
 }
