@@ -1,5 +1,5 @@
-// Rows are read as the loader reads them, so that the same weights have one hash however they are stored in
-// files.
+// Rows are read as the loader reads them, so that the same weights have one hash however they are
+// stored in files.
 #include "bench/model/identity.h"
 
 #include <algorithm>

@@ -10,8 +10,8 @@ namespace qwench::bench::report {
 
 namespace {
 
-/// Which text, in which windows, against which reference: only figures over the same are comparable, and
-/// those of a file that does not say it only with each other.
+/// Which text, in which windows, against which reference: only figures over the same are comparable,
+/// and those of a file that does not say it only with each other.
 QualityFigure measure_of(const Field& root, Accuracy& a) {
   QualityFigure figure;
   figure.of_text = true;
@@ -30,8 +30,9 @@ QualityFigure measure_of(const Field& root, Accuracy& a) {
   const std::optional<std::string> numbers = numbers_key(named.subject);
   const std::optional<Field> bound = root.find("kld_is_lower_bound");
   figure.over =
-      fmt::format("{}, {} tokens, {} of {} windows of {}, against {}", text->find_text("file"),
-                  part("ids"), part("windows_run"), part("windows"), part("window"), named.mode);
+      fmt::format("{} ({}), {} tokens, {} of {} windows of {}, against {}", text->find_text("file"),
+                  hash.empty() ? "unknown ids" : "ids " + hash.substr(0, 8), part("ids"),
+                  part("windows_run"), part("windows"), part("window"), named.mode);
   figure.text =
       hash.empty() ? unknown : fmt::format("{}\n{}\n{}", hash, part("window"), part("windows_run"));
   figure.key = hash.empty() || !numbers ? unknown
@@ -102,7 +103,7 @@ void add_quality(const Field& c, Accuracy& a) {
     Point point{0, *figure.kl};
     const std::optional<double> lo = kld->find_number("mean_lo"), hi = kld->find_number("mean_hi");
     if (lo && hi) point.interval = Interval{*lo, *hi};
-    add_bar("Mean KL divergence: " + figure.over, "nats", named.mode, point, a.to);
+    add_bar("Mean KL: " + figure.over, "nats", named.mode, point, a.to);
   }
   if (figure.perplexity)
     add_bar("Perplexity: " + figure.over, "perplexity", named.mode, {0, *figure.perplexity}, a.to);
@@ -184,7 +185,8 @@ void read_accuracy(const Field& root, size_t source, Collected& to) {
   read_tasks(root, a);
   read_gradients(root, a);
   read_golden(root, a);
-  // A result that never ended has no verdict and is refused; one that failed is never shown without a failure.
+  // A result that never ended has no verdict and is refused; one that failed is never shown without a
+  // failure.
   if (!root.at("pass").flag() && a.failed == 0) add_whole(a);
 }
 

@@ -1,5 +1,5 @@
-// What to choose, in sentences: the fastest, and the fastest that is within the limits and failed nothing. Of
-// speeds that are not separated none is called the fastest.
+// What to choose, in sentences: the fastest, and the fastest that is within the limits and failed
+// nothing. Of speeds that are not separated none is called the fastest.
 #pragma once
 #include <string>
 #include <vector>

@@ -16,6 +16,7 @@ namespace {
 
 constexpr const char* kColours[] = {"#0072B2", "#E69F00", "#009E73", "#CC79A7",
                                     "#56B4E9", "#D55E00", "#000000", "#999999"};
+constexpr int kTitle = 110;                 // characters over the whole width
 constexpr int kWidth = 900, kPngScale = 3;  // pixels; 9 inches at 300 dpi
 
 const char* colour(size_t i) { return kColours[i % std::size(kColours)]; }
@@ -212,7 +213,8 @@ Panel in_shown_unit(Panel panel) {
 }
 
 std::string panel_script(const Panel& panel, size_t p) {
-  std::string script = fmt::format("set title {} offset 0,-0.4\n", gnuplot_quoted(panel.title));
+  std::string script =
+      fmt::format("set title {} offset 0,-0.4\n", gnuplot_quoted(panel.title, kTitle));
   script += "set tics textcolor rgb '#222222'\n";
   if (panel.series.size() > 1)
     script += panel.kind == PanelKind::kLine
@@ -242,14 +244,13 @@ std::string terminal(ImageFormat format, int height) {
 
 }  // namespace
 
-std::string gnuplot_quoted(const std::string& text) {
-  constexpr int kMost = 70;
+std::string gnuplot_quoted(const std::string& text, int most) {
   std::string quoted = "'";
   int length = 0;
   for (const char raw : text) {
     const auto c = static_cast<unsigned char>(raw);
     const bool starts = (c & 0xC0) != 0x80;  // a character, not a part of one
-    if (starts && ++length > kMost) {
+    if (starts && ++length > most) {
       quoted += "...";
       break;
     }

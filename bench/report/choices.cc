@@ -1,4 +1,5 @@
-// Documents name their configurations first; rows follow from all of them together, whatever their order.
+// Documents name their configurations first; rows follow from all of them together, whatever their
+// order.
 #include "bench/report/choices.h"
 
 #include <fmt/format.h>
@@ -108,8 +109,8 @@ void Choices::join(const Named& named, std::vector<size_t>& to) {
 
 namespace {
 
-/// What tells choices of one name apart: model and type, else known traits in which some of them differ, two at
-/// most.
+/// What tells choices of one name apart: model and type, else known traits in which some of them
+/// differ, two at most.
 std::string telling(const std::vector<Choice>& all, const std::vector<size_t>& group, size_t of) {
   const Subject& subject = all[of].subject;
   const bool other_types = std::any_of(group.begin(), group.end(), [&](size_t other) {

@@ -1,6 +1,6 @@
-// The configurations that one may choose, and what all results say of each. A figure joins a configuration
-// of another file only where everything that can change it is known to be equal; a failed check stays,
-// whatever else passes.
+// The configurations that one may choose, and what all results say of each. A figure joins a
+// configuration of another file only where everything that can change it is known to be equal; a failed
+// check stays, whatever else passes.
 #pragma once
 #include <optional>
 #include <string>
@@ -11,8 +11,8 @@
 
 namespace qwench::bench::report {
 
-/// How good a configuration was found. Figures over different texts are not comparable, nor are divergences from
-/// different references.
+/// How good a configuration was found. Figures over different texts are not comparable, nor are
+/// divergences from different references.
 struct QualityFigure {
   std::string text;      // equal: the same ids in the same windows
   std::string key;       // equal: the same reference, too

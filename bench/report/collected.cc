@@ -125,8 +125,8 @@ void tell_apart(const std::vector<std::string>& files, std::vector<Measured>& al
   for (size_t i = 0; i < names.size(); ++i) all[i].mode = names[i];
 }
 
-/// The environments that differ, and which one each document has. Those that say nothing need not be of one: each
-/// has a number of its own behind the others.
+/// The environments that differ, and which one each document has. Those that say nothing need not be of
+/// one: each has a number of its own behind the others.
 void add_environments(const std::vector<Document>& documents, Collected& all) {
   std::vector<Lines> of_each;
   for (const Document& document : documents) {

@@ -1,5 +1,5 @@
-// The figures of all configurations that may be compared: of one case of decoding and one of prefill, and
-// of one text. What was measured of another case or text is missing here, with the reason.
+// The figures of all configurations that may be compared: of one case of decoding and one of prefill,
+// and of one text. What was measured of another case or text is missing here, with the reason.
 #pragma once
 #include <optional>
 #include <string>
@@ -30,8 +30,8 @@ struct Comparison {
   const Collected* all = nullptr;
 };
 
-/// Borrows what was collected. The case that most configurations were timed in is compared (of equally many
-/// the one that took turns, then the plainest), and the text that most were judged over.
+/// Borrows what was collected. The case that most configurations were timed in is compared (of equally
+/// many the one that took turns, then the plainest), and the text that most were judged over.
 Comparison compare_choices(const Collected& all);
 
 /// True where `faster` was shown to be it: by the verdict of turns, else by intervals that do not meet.

@@ -11,8 +11,8 @@ constexpr size_t kMetricMode = 0, kMetricName = 1, kMetricUnit = 2, kMetricKind 
                  kMetricMean = 4, kMetricStd = 5, kMetricMin = 6, kMetricMax = 7, kMetricMedian = 8,
                  kMetricRuns = 9;
 
-/// Throughputs of configurations by case and environment in order, fastest first, each against the first mode
-/// that was read.
+/// Throughputs of configurations by case and environment in order, fastest first, each against the
+/// first mode that was read.
 Section throughput_section(const Collected& all);
 
 /// What two results have both measured, second against first; without rows unless there are two.

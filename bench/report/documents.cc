@@ -1,5 +1,5 @@
-// A document says what it is by `command` and `schema_version`; only what has neither, the guides' headline file
-// and lines of histories, is known by its members.
+// A document says what it is by `command` and `schema_version`; only what has neither, the guides'
+// headline file and lines of histories, is known by its members.
 #include "bench/report/documents.h"
 
 #include <algorithm>

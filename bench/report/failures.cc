@@ -1,4 +1,5 @@
-// The texts of a row say what was judged; the columns that a section calls telling say by how much it failed.
+// The texts of a row say what was judged; the columns that a section calls telling say by how much it
+// failed.
 #include "bench/report/failures.h"
 
 #include <fmt/format.h>

@@ -7,7 +7,8 @@
 
 namespace qwench::bench::report {
 
-/// True of the words by which results say that something is wrong: "fail", "wrong result", "critical", ...
+/// True of the words by which results say that something is wrong: "fail", "wrong result", "critical",
+/// ...
 bool is_failure(const std::string& verdict);
 
 /// Of a section whose rows are judged: "Criteria: latency, first_token: fail (value 12.3 s; < 10 s)".

@@ -1,5 +1,6 @@
-// The guides' benchmark_results.json, as `bench --benchmark-type` writes it beside its full results: a handful of
-// figures without samples. Rates and memory are medians, latency is a mean: they stand in tables of their own.
+// The guides' benchmark_results.json, as `bench --benchmark-type` writes it beside its full results: a
+// handful of figures without samples. Rates and memory are medians, latency is a mean: they stand in
+// tables of their own.
 #include <fmt/format.h>
 
 #include "bench/report/collected.h"

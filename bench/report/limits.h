@@ -1,5 +1,5 @@
-// Bounds that the user puts on figures of a configuration. What is not known is never taken for good, and what
-// failed a check is within no limits.
+// Bounds that the user puts on figures of a configuration. What is not known is never taken for good,
+// and what failed a check is within no limits.
 #pragma once
 #include <string>
 #include <vector>
@@ -14,8 +14,8 @@ struct Limit {
   double value = 0;        // bytes, ms, nats, tokens/s
 };
 
-/// UsageError on an unknown name, a number without sense, or a name given twice. Names: memory, ttft, kl,
-/// perplexity, ppl_ratio (at most), speed, prefill (at least).
+/// UsageError on an unknown name, a number without sense, or a name given twice. Names: memory, ttft,
+/// kl, perplexity, ppl_ratio (at most), speed, prefill (at least).
 std::vector<Limit> parse_limits(const std::vector<std::string>& texts);
 std::string limit_names();
 

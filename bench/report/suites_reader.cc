@@ -103,8 +103,8 @@ void add_suite(const Field& suite, size_t source, Collected& to) {
     to.notes.push_back(fmt::format("{}: suite {} was interrupted", to.sources[source].file, name));
 }
 
-/// The figures by which configurations that ran the suites are compared: generated tokens a second, the first token and
-/// the memory of the process.
+/// The figures by which configurations that ran the suites are compared: generated tokens a second, the
+/// first token and the memory of the process.
 void add_choice(size_t source, Collected& to) {
   const Named* named = to.choices.find(source, kSuitesKey);
   if (!named) return;

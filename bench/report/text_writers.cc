@@ -62,7 +62,8 @@ std::string markdown_table(const Section& section) {
   return head + "\n" + rule + "\n" + body;
 }
 
-/// At most 60 characters, so that a kernel policy does not break every line of a pipe; a terminal wraps.
+/// At most 60 characters, so that a kernel policy does not break every line of a pipe; a terminal
+/// wraps.
 std::string shortened(const std::string& text) {
   constexpr size_t kMost = 60;
   if (terminal().columns > 0) return text;

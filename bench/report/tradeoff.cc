@@ -1,4 +1,5 @@
-// Figures are compared along three axes: speed where it is separated, divergence and memory as they are.
+// Figures are compared along three axes: speed where it is separated, divergence and memory as they
+// are.
 #include "bench/report/tradeoff.h"
 
 #include <fmt/format.h>

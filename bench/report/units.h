@@ -1,5 +1,5 @@
-// Units as people read them: 441 GB/s for 4.41e11 B/s. Programs (JSON, CSV) get the figures as they were
-// measured.
+// Units as people read them: 441 GB/s for 4.41e11 B/s. Programs (JSON, CSV) get the figures as they
+// were measured.
 #pragma once
 #include <string>
 
@@ -11,8 +11,8 @@ struct ShownUnit {
   double factor = 1;
 };
 
-/// The unit in which a figure of this size has one to four digits before the point; the same unit where it
-/// is of no known family (times, bytes, rates of them).
+/// The unit in which a figure of this size has one to four digits before the point; the same unit where
+/// it is of no known family (times, bytes, rates of them).
 ShownUnit shown_unit(const std::string& unit, double largest);
 
 /// "441 GB/s", "12.3 ms", "yes" of a boolean.

@@ -4,7 +4,8 @@
 
 namespace qwench::bench {
 
-/// 16 hexadecimal digits that stand for the bytes of a file of up to 1 GiB. Error where it cannot be read.
+/// 16 hexadecimal digits that stand for the bytes of a file of up to 1 GiB. Error where it cannot be
+/// read.
 std::string file_hash(const std::string& path);
 
 }  // namespace qwench::bench

@@ -1,5 +1,6 @@
-// Widths are counted in UTF-8 characters, so that a non-ASCII cell does not shift its row. On a terminal that is too
-// narrow texts wrap, then columns go on below with the first one repeated, and at last every row is a paragraph.
+// Widths are counted in UTF-8 characters, so that a non-ASCII cell does not shift its row. On a
+// terminal that is too narrow texts wrap, then columns go on below with the first one repeated, and at
+// last every row is a paragraph.
 #include "bench/support/table.h"
 
 #include <fmt/format.h>
@@ -129,8 +130,8 @@ std::string Table::grid(const std::vector<size_t>& columns,
   return text;
 }
 
-/// Columns side by side that read well within the limit, each list begins with the first; empty where one does not
-/// fit beside it.
+/// Columns side by side that read well within the limit, each list begins with the first; empty where
+/// one does not fit beside it.
 std::vector<std::vector<size_t>> Table::bands(size_t limit) const {
   if (total(widths({0}, &Widths::good)) > limit) return {};
   std::vector<std::vector<size_t>> bands = {{0}};

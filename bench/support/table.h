@@ -1,4 +1,5 @@
-// A text table: columns as wide as their longest cell, numbers to the right; narrower on a terminal that is.
+// A text table: columns as wide as their longest cell, numbers to the right; narrower on a terminal
+// that is.
 #pragma once
 #include <string>
 #include <vector>
@@ -15,10 +16,10 @@ class Table {
   void add(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
 
-  /// Heading, a line, the rows; each line ends with '\n' and has no trailing blanks. On a terminal (terminal.h) no
-  /// line is wider than it: texts wrap within their column, then the columns that have no room go on below with the
-  /// first one repeated, and where even two do not fit every row is a paragraph with a line a cell. Verdicts are in
-  /// colour where there are colours.
+  /// Heading, a line, the rows; each line ends with '\n' and has no trailing blanks. On a terminal
+  /// (terminal.h) no line is wider than it: texts wrap within their column, then the columns that have
+  /// no room go on below with the first one repeated, and where even two do not fit every row is a
+  /// paragraph with a line a cell. Verdicts are in colour where there are colours.
   std::string to_string() const;
 
  private:

@@ -1,5 +1,5 @@
-// What stdout can show: its width, and colours. Files and pipes get plain text of any width; so does every test,
-// because only the program itself looks.
+// What stdout can show: its width, and colours. Files and pipes get plain text of any width; so does
+// every test, because only the program itself looks.
 #pragma once
 #include <string>
 #include <string_view>
@@ -12,7 +12,8 @@ struct Terminal {
   bool colour = false;  // NO_COLOR is not set
 };
 
-/// Looks at stdout and at NO_COLOR, FORCE_COLOR (colours also into a pipe), TERM and COLUMNS. Called once by main.
+/// Looks at stdout and at NO_COLOR, FORCE_COLOR (colours also into a pipe), TERM and COLUMNS. Called
+/// once by main.
 void detect_terminal();
 /// For tests.
 void set_terminal(const Terminal& terminal);
@@ -30,8 +31,8 @@ std::string painted(const std::string& text, Tone tone);
 size_t width_of(std::string_view text);
 /// Of the longest part that a line break need not divide.
 size_t longest_piece(std::string_view text);
-/// Lines of at most `width` characters, broken behind blanks and signs, inside a word only where it is longer than a
-/// line. Contract: width > 0.
+/// Lines of at most `width` characters, broken behind blanks and signs, inside a word only where it is
+/// longer than a line. Contract: width > 0.
 std::vector<std::string> wrapped(const std::string& text, size_t width);
 
 }  // namespace qwench::bench
