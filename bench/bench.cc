@@ -4,6 +4,7 @@
 
 #include "bench/commands.h"
 #include "bench/kernels/kernel_command.h"
+#include "bench/model/identity.h"
 #include "bench/roofline.h"
 #include "bench/suites/suites_command.h"
 #include "bench/support/environment.h"
@@ -23,8 +24,9 @@ namespace qwench::bench {
 
 namespace {
 
-OrderedJson config_json(const BenchOptions& o, const Axes& axes, const ModelConfig& config,
+OrderedJson config_json(const BenchOptions& o, const Axes& axes, const Checkpoint& checkpoint,
                         DType dtype, const Backend& backend) {
+  const ModelConfig& config = checkpoint.config();
   OrderedJson json = {{"model", model_name(o.model.model)},
                       {"model_type", config.model_type},
                       {"parameters", config.parameters()},
@@ -32,6 +34,7 @@ OrderedJson config_json(const BenchOptions& o, const Axes& axes, const ModelConf
                       {"capacity", capacity_of(o, axes, axes.depth.back())},
                       {"kernel_policy", backend.policy().to_string()}};
   json.update(options_json(o, axes));
+  json.update(identity_json(o.model, checkpoint));
   if (o.energy.asked()) json["energy"] = true;
   return json;
 }
@@ -180,7 +183,7 @@ void describe(Sweep& sweep, const Checkpoint& checkpoint, Backend& backend) {
   BenchReport& report = sweep.report;
   report.model = model_name(o.model), report.dtype = std::string(name_of(dtype));
   report.kv_dtype = o.kv_dtype, report.backend = std::string(backend.name());
-  report.config = config_json(sweep.options, sweep.axes, checkpoint.config(), dtype, backend);
+  report.config = config_json(sweep.options, sweep.axes, checkpoint, dtype, backend);
   OpSizes sizes = sizes_of(o, checkpoint);
   sizes.n_tokens = sweep.axes.batch.front();
   report.decode_kernels = list_kernels(backend, sizes);
@@ -209,7 +212,8 @@ BenchReport measure_bench(const BenchOptions& o) {
   capacity_of(o, axes, axes.depth.back());
   Sweep sweep{o, axes, {}, {}, {}, {}, make_energy_meter(o.energy, o.model.backend)};
   if (!o.trace.empty()) sweep.trace.emplace(kTraceEvents);
-  if (!o.samples.empty()) sweep.samples.emplace(o.samples, sample_conditions(o, axes), o.resume);
+  if (!o.samples.empty())
+    sweep.samples.emplace(o.samples, sample_conditions(o, axes, *checkpoint), o.resume);
   for (int64_t threads : axes.threads) {
     std::unique_ptr<Backend> backend = make_backend(o.model, threads);
     if (sweep.report.model.empty()) describe(sweep, *checkpoint, *backend);

@@ -239,6 +239,17 @@ Configuration parse_configuration(std::string_view text, const ModelOptions& bas
   return c;
 }
 
+OrderedJson injection_json(const Configuration& configuration) {
+  const Injection& inject = configuration.inject;
+  const bool noise = inject.layer >= 0;
+  if (!noise && inject.delay == 0) return nullptr;
+  const auto known = [&](auto value) { return noise ? OrderedJson(value) : OrderedJson(nullptr); };
+  return {{"layer", known(inject.layer)},
+          {"noise", known(inject.noise)},
+          {"seed", known(configuration.model.seed)},
+          {"delay", inject.delay}};
+}
+
 void require_distinct_names(const std::vector<Configuration>& configurations) {
   for (size_t i = 0; i < configurations.size(); ++i)
     for (size_t k = 0; k < i; ++k)

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench/model/model_options.h"
+#include "engine/json.h"
 
 namespace qwench::bench {
 
@@ -31,6 +32,9 @@ struct Configuration {
 /// key does not take.
 Configuration parse_configuration(std::string_view text, const ModelOptions& base,
                                   std::string_view option);
+
+/// {"layer", "noise", "seed", "delay"}, the first three null without noise; null where nothing is damaged.
+OrderedJson injection_json(const Configuration& configuration);
 
 /// UsageError when two of them have one name: rows of a report are told apart by it.
 void require_distinct_names(const std::vector<Configuration>& configurations);

@@ -68,7 +68,7 @@ std::string html_of(const report::Report& r) {
 void add_pngs(const report::Report& r, const fs::path& folder, const fs::path& others,
               Outputs& outputs) {
   for (const report::Chart& chart : r.charts) {
-    const bool headline = chart.id == "benchmark_visualization";
+    const bool headline = chart.id.rfind("benchmark_visualization", 0) == 0;
     outputs.add(((headline ? folder : others) / (chart.id + ".png")).string(),
                 report::draw_chart(chart, report::ImageFormat::kPng));
   }
@@ -136,19 +136,40 @@ int run_report(const ReportOptions& o) {
   return kExitOk;
 }
 
+/// The form that the ending of the file asks for. UsageError on one that cannot be drawn.
+report::ImageFormat image_format(const std::string& file) {
+  std::string ending = fs::path(file).extension().string();
+  for (char& c : ending) c = char(std::tolower(static_cast<unsigned char>(c)));
+  if (ending == ".png") return report::ImageFormat::kPng;
+  if (ending == ".svg") return report::ImageFormat::kSvg;
+  fail_usage("--output-file: expected a file that ends with .png or .svg, got {}", in_quotes(file));
+}
+
+/// FILE.png, FILE_2.png, ...: one for each page of the chart.
+std::string page_file(const std::string& file, size_t page) {
+  if (page == 0) return file;
+  const fs::path path(file);
+  return (path.parent_path() /
+          fmt::format("{}_{}{}", path.stem().string(), page + 1, path.extension().string()))
+      .string();
+}
+
 int run_visualize(const VisualizeOptions& o) {
   require_results("visualize", o.results);
+  const report::ImageFormat format = image_format(o.output);
   const report::Report r =
       report::build_report(report::load_documents(o.results), {}, "Benchmark report");
   const std::string id = o.metric == "speed" ? "benchmark_visualization" : o.metric;
-  const report::Chart* chart = r.find_chart(id);
-  if (!chart)
+  Outputs outputs;
+  for (const report::Chart* page = r.find_chart(id); page;) {
+    const size_t n = outputs.files.size();
+    outputs.add(page_file(o.output, n), report::draw_chart(*page, format));
+    page = r.find_chart(fmt::format("{}_{}", id, n + 2));
+  }
+  if (outputs.files.empty())
     fail("--metric {}: expected results that measure it, got none among {} files", o.metric,
          o.results.size());
-  const bool svg = fs::path(o.output).extension() == ".svg";
-  write_text_file(o.output, report::draw_chart(*chart, svg ? report::ImageFormat::kSvg
-                                                           : report::ImageFormat::kPng));
-  print(fmt::format("saved: {}\n", o.output));
+  for (const std::string& name : outputs.write()) print(fmt::format("saved: {}\n", name));
   return kExitOk;
 }
 
@@ -176,8 +197,9 @@ void add_report_command(CLI::App& program, Action& chosen) {
       "report", "Saved results as HTML, Markdown, CSV, JSON and charts; what to choose");
   command->add_option(
       "RESULT,--from,--results-files", o->results,
-      "Results of bench, kernels, compare, accuracy, regress, suites, monitor (JSON),\n"
-      "or a report (JSON, HTML)");
+      "Results of bench, kernels, compare, accuracy, regress, suites, monitor (JSON), a report\n"
+      "(JSON, HTML), a history (monitor --history, bench --samples, suites.jsonl: JSON lines),\n"
+      "or the folder that suites wrote");
   add_outputs(*command, *o);
   command
       ->add_option("--limit", o->limits,
@@ -200,7 +222,8 @@ void add_visualize_command(CLI::App& program, Action& chosen) {
       ->capture_default_str();
   command
       ->add_option("--output-file", o->output,
-                   "PNG at 300 dpi, or SVG by its ending (needs gnuplot)")
+                   "PNG at 300 dpi, or SVG, by its ending .png or .svg (needs gnuplot); what takes\n"
+                   "several images gets FILE_2.png and so on")
       ->required();
   command->callback([o, &chosen] { chosen = [o] { return run_visualize(*o); }; });
 }

@@ -2,6 +2,7 @@
 #include "bench/accuracy/configured_model.h"
 
 #include "bench/accuracy/injection.h"
+#include "bench/model/identity.h"
 #include "bench/support/environment.h"
 #include "bench/support/table.h"
 #include "engine/checked.h"
@@ -77,15 +78,20 @@ OrderedJson ConfiguredModel::to_json() const {
   OrderedJson memory = OrderedJson::object();
   for (size_t i = 0; i < kMemoryKinds; ++i)
     memory[std::string(kMemoryKindNames[i])] = loaded_.backend->memory().peak[i];
-  return {{"configuration", without_home(opened_.configuration.text)},
-          {"model", model_name(o.model)},
-          {"dtype", name_of(weight_dtype(o, config()))},
-          {"kv_dtype", o.kv_dtype},
-          {"backend", loaded_.backend->name()},
-          {"threads", loaded_.backend->threads()},
-          {"prefill_chunk", opened_.session.prefill_chunk},
-          {"kernel_policy", loaded_.backend->policy().to_string()},
-          {"memory", memory}};
+  OrderedJson json = {{"configuration", without_home(opened_.configuration.text)},
+                      {"model", model_name(o.model)},
+                      {"dtype", name_of(weight_dtype(o, config()))},
+                      {"kv_dtype", o.kv_dtype},
+                      {"backend", loaded_.backend->name()},
+                      {"threads", loaded_.backend->threads()},
+                      {"prefill_chunk", opened_.session.prefill_chunk},
+                      {"kernel_policy", loaded_.backend->policy().to_string()},
+                      {"injection", injection_json(opened_.configuration)},
+                      {"check_finite", o.check_finite},
+                      {"mmap", o.mmap}};
+  json.update(identity_json(o, *opened_.checkpoint));
+  json["memory"] = memory;
+  return json;
 }
 
 }  // namespace qwench::bench

@@ -63,7 +63,8 @@ class ConfiguredModel {
   void stop_watching();
   const Stability& stability() const { return watch_.seen(); }
 
-  /// {"configuration", "model", "dtype", "kv_dtype", "backend", "threads", "kernel_policy",
+  /// {"configuration", "model", "dtype", "kv_dtype", "backend", "threads", "prefill_chunk",
+  /// "kernel_policy", "injection", "check_finite", "mmap", "checkpoint_hash", "plugin_hashes",
   /// "memory"}: what the numbers were computed with.
   OrderedJson to_json() const;
 

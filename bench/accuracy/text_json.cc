@@ -1,6 +1,7 @@
 // The text section as JSON. Field names are relied on by scripts.
 #include <cmath>
 
+#include "bench/accuracy/reference_file.h"
 #include "bench/accuracy/text_section.h"
 #include "bench/support/environment.h"
 #include "bench/support/output.h"
@@ -134,6 +135,7 @@ OrderedJson to_json(const TextReport& report, const Tolerances& tolerances) {
   return {{"text",
            {{"file", model_name(text.path)},
             {"ids", text.ids.size()},
+            {"ids_hash", fmt::format("{:016x}", hash_tokens(text.ids))},
             {"window", report.window},
             {"windows", text.windows.size()},
             {"windows_run", report.n_windows_run},

@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "bench/chat/line_reader.h"
-#include "bench/support/terminal.h"
+#include "bench/support/visible.h"
 
 namespace qwench::bench {
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "bench/accuracy/layer_taps.h"
+#include "bench/support/environment.h"
 #include "bench/support/interrupt.h"
 #include "cpu/cpu_info.h"
 #include "engine/checked.h"
@@ -201,7 +202,9 @@ std::optional<Turn> Contenders::take_turn(size_t arm, Phase phase, int64_t repea
 ArmFacts Contenders::facts(size_t arm) {
   ArmFacts facts;
   facts.description = of(arm).model().to_json();
-  facts.description["configuration"] = configurations_[arm].text;
+  // Arms of one loaded model differ in name and delay.
+  facts.description["configuration"] = without_home(configurations_[arm].text);
+  facts.description["injection"] = injection_json(configurations_[arm]);
   const MemoryCounters memory = of(arm).memory();
   for (size_t i = 0; i < kMemoryKinds; ++i) facts.memory_bytes += memory.now[i];
   return facts;

@@ -13,8 +13,10 @@ namespace {
 constexpr double kMsPerNs = 1e-6, kBytesPerGb = 1e9;
 
 struct Case {
-  std::string mode, key, phase, name;
+  const Named* named = nullptr;
+  std::string phase, name;
   double batch = 0, depth = 0, threads = 0, n_tokens = 0;
+  const std::string& mode() const { return named->mode; }
 };
 
 /// "decode 16 tokens, batch 4, depth 512".
@@ -25,12 +27,9 @@ std::string case_name(const Case& c, const std::string& what) {
   return name;
 }
 
-Case read_case(const Field& row, const std::string& policy, bool name_threads) {
+Case read_case(const Field& row, size_t source, const Choices& choices) {
   Case c;
-  const std::string model = row.at("model").text(), dtype = row.at("dtype").text(),
-                    kv = row.at("kv_dtype").text();
-  c.mode = configuration_name(model, dtype, kv, policy);
-  c.key = configuration_key(model, dtype, kv, policy);
+  c.named = &choices.at(source, bench_key(row));
   c.phase = row.at("phase").text();
   if (c.phase != "prefill" && c.phase != "decode") row.at("phase").refuse("prefill or decode");
   const auto count = [&](const char* key, int64_t least) {
@@ -40,7 +39,6 @@ Case read_case(const Field& row, const std::string& policy, bool name_threads) {
   };
   c.threads = count("threads", 1), c.batch = count("batch", 1);
   c.depth = count("depth", 0), c.n_tokens = count("n_tokens", 1);
-  if (name_threads) c.mode += fmt::format(", {} threads", display(c.threads));
   c.name = case_name(c, c.phase);
   return c;
 }
@@ -57,7 +55,7 @@ void add_speed(const Field& row, const Case& c, const Sampled& speed, Collected&
   // Of one sequence: a step of a batch gives each of them a token.
   const double of_one =
       speed.median > 0 ? 1e3 * (c.phase == "decode" ? c.batch : 1) / speed.median : 0;
-  to.speed.add({c.mode, c.name, speed.median,
+  to.speed.add({c.mode(), c.name, speed.median,
                 speed.median > 0 ? Cell(of_one) : Cell(Missing{"no token was processed"}),
                 row.at("wall_ns").number() * 1e-9, cell_at(row, "percent_of_roofline")});
 }
@@ -66,28 +64,22 @@ void add_speed(const Field& row, const Case& c, const Sampled& speed, Collected&
 void add_memory(const Field& row, const Case& c, Collected& to) {
   const auto [weights, others] = memory_of(row);
   for (std::vector<Cell>& cells : to.memory.rows)
-    if (std::get<std::string>(cells[0]) == c.mode) {
+    if (std::get<std::string>(cells[0]) == c.mode()) {
       for (const auto& [column, bytes] : {std::pair<size_t, double>{1, weights}, {2, others}})
         cells[column] = std::max(std::get<double>(cells[column]), bytes / kBytesPerGb);
       cells[3] = std::get<double>(cells[1]) + std::get<double>(cells[2]);
       return;
     }
   to.memory.add(
-      {c.mode, weights / kBytesPerGb, others / kBytesPerGb, (weights + others) / kBytesPerGb});
+      {c.mode(), weights / kBytesPerGb, others / kBytesPerGb, (weights + others) / kBytesPerGb});
 }
 
-/// A case stands for its configuration when it is the plainest: batch 1, least depth, as first read.
-void add_choice(const Field& row, const Case& c, const Sampled& speed, Collected& to) {
-  Choice& choice = to.choice(c.key, c.mode);
+void add_choice(const Field& row, const Case& c, size_t measurement, Collected& to) {
   const auto [weights, others] = memory_of(row);
-  choice.memory_bytes = std::max(choice.memory_bytes.value_or(0), weights + others);
-  choice.weight_bytes = std::max(choice.weight_bytes.value_or(0), weights);
-  if (c.batch != 1) return;
-  std::optional<double>& known = c.phase == "decode" ? choice.decode : choice.prefill;
-  known = std::max(known.value_or(0), speed.median);
-  if (c.phase != "prefill") return;
-  const std::optional<double> ns = row.find_number("ttft_ns");
-  if (ns) choice.first_token_ms = std::max(choice.first_token_ms.value_or(0), *ns * kMsPerNs);
+  TimedCase timed{c.name,       c.phase == "decode", false,  c.batch, c.depth, measurement,
+                  std::nullopt, weights + others,    weights};
+  if (const auto ns = row.find_number("ttft_ns")) timed.first_token_ms = *ns * kMsPerNs;
+  to.choices.add(*c.named, std::move(timed));
 }
 
 void add_ops(const Field& row, const Case& c, Collected& to) {
@@ -106,7 +98,7 @@ void add_ops(const Field& row, const Case& c, Collected& to) {
       return ns > 0 ? Cell(op.at(key).number() / ns)
                     : Cell(Missing{"below the clock's resolution"});
     };
-    section.add({c.mode, c.name, op.at("op").text(), op.at("kernel").text(),
+    section.add({c.mode(), c.name, op.at("op").text(), op.at("kernel").text(),
                  op.at("calls").number(), ns * kMsPerNs,
                  wall > 0 ? Cell(100 * ns / wall) : Cell(Missing{"no time was measured"}),
                  rate("bytes"), rate("flops")});
@@ -125,7 +117,7 @@ void add_energy(const Field& row, const Case& c, Collected& to) {
                text_column("provenance"), number_column("energy", "J/token"),
                number_column("tokens", "1/J"), number_column("mean power", "W"),
                number_column("idle power", "W")}})
-      .add({c.mode, c.name, source.empty() ? Cell(Missing{none}) : Cell(source),
+      .add({c.mode(), c.name, source.empty() ? Cell(Missing{none}) : Cell(source),
             energy->at("provenance").text(), cell_of(energy->find_number("joules_per_token"), none),
             cell_of(energy->find_number("tokens_per_joule"), none),
             cell_of(energy->find_number("watts_mean"), none),
@@ -138,52 +130,39 @@ void add_first_token(const Field& row, const Case& c, size_t source, Collected& 
   std::vector<double> ms;
   for (const Field& value : values->items()) ms.push_back(value.number() * kMsPerNs);
   if (ms.empty()) values->refuse("at least one number");
-  to.measurements.push_back({source, c.mode, "first token", case_name(c, "first token of"), "ms",
+  to.measurements.push_back({source, c.mode(), "first token", case_name(c, "first token of"), "ms",
                              Quantity::kLatency, sampled(std::move(ms))});
 }
 
-void add_models(const Field& root, const std::string& policy, Collected& to) {
-  const Field first = root.at("rows").items().front();
-  const std::string model = first.at("model").text(), dtype = first.at("dtype").text(),
-                    kv = first.at("kv_dtype").text();
+void add_model(const Named& named, const Field& root, Collected& to) {
+  const Subject& s = named.subject;
   const std::optional<Field> config = root.find("config");
-  const std::string type = config ? config->find_text("model_type") : "";
-  to.models.add({configuration_name(model, dtype, kv, policy), model,
-                 type.empty() ? Cell(Missing{"the file does not say"}) : Cell(type),
-                 config ? cell_at(*config, "parameters") : Cell(Missing{"the file does not say"}),
-                 dtype, kv, first.at("backend").text(), policy});
+  to.models.add({named.mode, text_cell(s.model),
+                 text_cell(config ? config->find_text("model_type") : ""),
+                 config ? cell_at(*config, "parameters") : text_cell(""), text_cell(s.dtype),
+                 text_cell(s.kv_dtype), text_cell(s.backend), text_cell(s.policy)});
 }
 
 }  // namespace
 
 void read_bench(const Field& root, size_t source, Collected& to) {
-  const std::optional<Field> config = root.find("config");
-  std::string policy = config ? config->find_text("kernel_policy") : "";
-  if (policy.empty()) policy = "default";
-  const std::vector<Field> rows = root.at("rows").items();
-  if (rows.empty()) return;
-  const int64_t threads = rows.front().at("threads").integer();
-  const bool several = std::any_of(rows.begin(), rows.end(), [&](const Field& row) {
-    return row.at("threads").integer() != threads;
-  });
-  add_models(root, policy, to);
-  for (const Field& row : rows) {  // of a configuration that was timed before, this result counts
-    const Case c = read_case(row, policy, several);
-    Choice& choice = to.choice(c.key, c.mode);
-    choice.decode = choice.prefill = choice.first_token_ms = std::nullopt;
-  }
-  for (const Field& row : rows) {
-    const Case c = read_case(row, policy, several);
+  std::vector<const Named*> named;
+  for (const Field& row : root.at("rows").items()) {
+    const Case c = read_case(row, source, to.choices);
+    if (std::find(named.begin(), named.end(), c.named) == named.end()) {
+      named.push_back(c.named);
+      add_model(*c.named, root, to);
+    }
     const Sampled speed = read_sampled(row.at("tokens_per_second"));
-    to.measurements.push_back(
-        {source, c.mode, c.phase, c.name, "tokens/s", Quantity::kThroughput, speed});
-    to.sweep.push_back({configuration_name(row.at("model").text(), row.at("dtype").text(),
-                                           row.at("kv_dtype").text(), policy),
-                        c.phase, c.batch, c.depth, c.threads, c.n_tokens, speed});
+    const size_t measurement = to.measurements.size();
+    to.measurements.push_back({source, c.mode(), c.phase, c.name, "tokens/s", Quantity::kThroughput,
+                               speed, c.named->given, c.named->choices.front()});
+    to.sweep.push_back(
+        {source, c.named->given, c.phase, c.batch, c.depth, c.threads, c.n_tokens, speed});
     add_first_token(row, c, source, to);
     add_speed(row, c, speed, to);
     add_memory(row, c, to);
-    add_choice(row, c, speed, to);
+    add_choice(row, c, measurement, to);
     add_ops(row, c, to);
     add_energy(row, c, to);
   }

@@ -1,21 +1,26 @@
-// The order of a report: what was tested, how fast, how large, how good, then everything in detail.
+// The order of a report: what failed, what to choose, how good and how fast, then everything in detail.
 #include "bench/report/build.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
+#include "bench/report/advice.h"
+#include "bench/report/chart_pages.h"
 #include "bench/report/derived.h"
+#include "bench/report/failures.h"
+#include "bench/report/tradeoff.h"
 #include "bench/support/environment.h"
 
 namespace qwench::bench::report {
 
 namespace {
 
-constexpr std::string_view kFirst[] = {"sources", "environment", "models",   "speed",   "memory",
-                                       "quality", "throughput",  "speedup",  "pairs",   "targets",
-                                       "batch",   "choices",     "criteria", "metrics", "variance"};
+constexpr std::string_view kFirst[] = {"choices", "criteria", "regressions", "tolerances",
+                                       "quality", "speed",    "memory",      "throughput",
+                                       "speedup", "pairs",    "targets",     "batch",
+                                       "trend",   "variance", "headline",    "headline_latency",
+                                       "metrics", "models",   "environment", "sources"};
 
 Section sources_section(const Collected& all) {
   Section section{"sources",
@@ -24,10 +29,8 @@ Section sources_section(const Collected& all) {
                    text_column("machine"), text_column("time")}};
   section.notes = all.notes;
   for (const Source& s : all.sources) {
-    const auto cell = [](const std::string& text) {
-      return text.empty() ? Cell(Missing{"the file does not say"}) : Cell(text);
-    };
-    section.add({printable_text(s.file), s.command, cell(s.tool), cell(s.machine), cell(s.when)});
+    section.add({printable_text(s.file), s.command, text_cell(s.tool), text_cell(s.machine),
+                 text_cell(s.when)});
   }
   return section;
 }
@@ -52,7 +55,8 @@ void drop_repeated_rows(Section& section) {
   section.rows = std::move(rows);
 }
 
-void add_sections(Collected& all, const std::vector<Limit>& limits, Report& report) {
+void add_sections(Collected& all, const Comparison& comparison, const std::vector<Limit>& limits,
+                  Report& report) {
   const auto add = [&](Section section) {
     if (!section.rows.empty() || !section.notes.empty())
       report.sections.push_back(std::move(section));
@@ -62,62 +66,45 @@ void add_sections(Collected& all, const std::vector<Limit>& limits, Report& repo
   for (Section* section : {&all.models, &all.speed, &all.memory, &all.quality})
     if (!section->rows.empty()) report.sections.push_back(*section);
   add(metrics_section(all.measurements));
-  add(throughput_section(all.measurements));
+  add(throughput_section(all));
   add(speedup_section(all));
   add(batch_section(all.sweep));
   add(variance_section(all.measurements));
-  add(choices_section(all.choices, limits));
-  for (Section& section : all.sections) add(std::move(section));
+  add(choices_section(comparison, limits));
+  for (const Section& section : all.sections) add(section);
   std::stable_sort(
       report.sections.begin(), report.sections.end(),
       [](const Section& a, const Section& b) { return place_of(a.id) < place_of(b.id); });
 }
 
-void add_charts(Collected& all, Report& report) {
-  std::vector<Chart> charts = {benchmark_chart(all.measurements), pareto_chart(all.choices),
+void add_charts(const Collected& all, const Comparison& comparison, Report& report) {
+  std::vector<Chart> charts = {benchmark_chart(all.measurements), pareto_chart(comparison),
                                memory_chart(all.memory), sweep_chart(all.sweep)};
-  for (Chart& chart : all.charts) charts.push_back(std::move(chart));
-  const auto overflowed = [](const Point& p) {
-    const double ends = p.interval ? p.interval->lo + p.interval->hi : 0;
-    return !std::isfinite(p.x) || !std::isfinite(p.y) || !std::isfinite(ends);
-  };
-  for (Chart& chart : charts) {
-    auto& panels = chart.panels;
-    for (Panel& panel : panels)
-      for (Series& s : panel.series)
-        s.points.erase(std::remove_if(s.points.begin(), s.points.end(), overflowed),
-                       s.points.end());
-    panels.erase(std::remove_if(panels.begin(), panels.end(),
-                                [](const Panel& panel) {
-                                  return std::all_of(
-                                      panel.series.begin(), panel.series.end(),
-                                      [](const Series& s) { return s.points.empty(); });
-                                }),
-                 panels.end());
-    if (!panels.empty()) report.charts.push_back(std::move(chart));
-  }
+  charts.insert(charts.end(), all.charts.begin(), all.charts.end());
+  for (Chart& chart : charts)
+    for (Chart& page : chart_pages(std::move(chart))) report.charts.push_back(std::move(page));
 }
 
-void add_conclusions(const Collected& all, const std::vector<Limit>& limits, Report& report) {
-  if (const std::string fastest = fastest_mode(all.measurements); !fastest.empty())
-    report.conclusions.push_back("Fastest Mode: " + fastest);
-  if (const std::string advice = recommendation(all.choices, limits); !advice.empty())
-    report.conclusions.push_back(advice);
+void add_conclusions(const Collected& all, Report& report) {
+  report.conclusions = report.advice;
   for (const Section& section : report.sections) {
-    int64_t passed = 0, failed = 0;
-    for (const std::vector<Cell>& row : section.rows)
-      for (size_t c = 0; c < row.size(); ++c)
-        if (section.columns[c].kind == ColumnKind::kVerdict)
-          passed += display(row[c]) == "pass", failed += display(row[c]) == "fail";
-    if (section.id != "choices" && passed + failed > 0)
-      report.conclusions.push_back(
-          fmt::format("{}: {} of {} passed", section.title, passed, passed + failed));
+    for (std::string& failure : failures_of(section)) report.failures.push_back(std::move(failure));
+    if (std::string count = count_of(section); !count.empty())
+      report.conclusions.push_back(std::move(count));
+    if (section.id == "trend")
+      for (const std::vector<Cell>& row : section.rows)
+        report.conclusions.push_back(
+            fmt::format("Response time of {}: {}", display(row.front()), display(row.back())));
   }
-  const Section* variance = report.find("variance");
-  if (variance)
+  if (const Section* variance = report.find("variance"))
     report.conclusions.push_back(fmt::format("{} of {} measurements are unstable: see \"{}\"",
                                              variance->rows.size(), all.measurements.size(),
                                              variance->title));
+  if (all.environments.size() > 1)
+    report.conclusions.push_back(
+        fmt::format("The results are of {} environments, which differ in {}: speeds are ranked "
+                    "within one only",
+                    all.environments.size(), differing_items(all.environments)));
 }
 
 }  // namespace
@@ -128,9 +115,11 @@ Report build_report(std::vector<Document> documents, const std::vector<Limit>& l
   Report report{title, utc_now()};
   report.sources = all.sources;
   report.summary = headlines(all);
-  add_sections(all, limits, report);
-  add_charts(all, report);
-  add_conclusions(all, limits, report);
+  const Comparison comparison = compare_choices(all);
+  report.advice = advice(comparison, limits);
+  add_sections(all, comparison, limits, report);
+  add_charts(all, comparison, report);
+  add_conclusions(all, report);
   for (Document& document : documents)
     report.documents.push_back({{"file", printable_text(without_home(document.file))},
                                 {"document", std::move(document.json)}});

@@ -1,8 +1,8 @@
 // From result files to the report that all writers write.
 #pragma once
 #include "bench/report/documents.h"
+#include "bench/report/limits.h"
 #include "bench/report/tables.h"
-#include "bench/report/tradeoff.h"
 
 namespace qwench::bench::report {
 

@@ -6,7 +6,9 @@
 #include <cmath>
 #include <set>
 
+#include "bench/report/chart_pages.h"
 #include "bench/report/gnuplot.h"
+#include "bench/report/units.h"
 
 namespace qwench::bench::report {
 
@@ -14,20 +16,10 @@ namespace {
 
 constexpr const char* kColours[] = {"#0072B2", "#E69F00", "#009E73", "#CC79A7",
                                     "#56B4E9", "#D55E00", "#000000", "#999999"};
+constexpr int kTitle = 110;                 // characters over the whole width
 constexpr int kWidth = 900, kPngScale = 3;  // pixels; 9 inches at 300 dpi
 
 const char* colour(size_t i) { return kColours[i % std::size(kColours)]; }
-
-int height_of(const Panel& panel) {
-  if (panel.kind == PanelKind::kBar) {
-    const size_t bars = panel.categories.size() * std::max<size_t>(1, panel.series.size());
-    const int each = panel.series.size() > 1 ? 17 : 26;
-    return 110 + each * int(bars) + (panel.series.size() > 1 ? 25 : 0);
-  }
-  if (panel.kind == PanelKind::kScatter) return 480;
-  const bool legend = panel.series.size() > 1;
-  return 330 + (legend ? 18 * int(panel.series.size()) : 0);
-}
 
 std::string block_name(size_t panel, size_t series, bool bars) {
   return fmt::format("$p{}{}{}", panel, bars ? "e" : "s", series);
@@ -90,7 +82,7 @@ std::string bar_panel(const Panel& panel, size_t p) {
   const double top = top_of(panel), half = 0.34 / double(panel.series.size());
   std::string script =
       "set border 1 lc rgb '#888888'\nset grid xtics lc rgb '#dddddd' lt 1 lw 0.5\n";
-  script += fmt::format("set xlabel {}\nunset ylabel\n", gnuplot_quoted(panel.y_label));
+  script += fmt::format("set xlabel {}\nunset ylabel\n", gnuplot_quoted(y_label(panel)));
   script += fmt::format("set xrange [0:{}]\nset yrange [{}:-0.5]\n", top > 0 ? top * 1.14 : 1,
                         double(panel.categories.size()) - 0.5);
   std::string tics;
@@ -120,7 +112,7 @@ std::string bar_panel(const Panel& panel, size_t p) {
 std::string axes(const Panel& panel) {
   std::string script = "set border 3 lc rgb '#888888'\nset grid lc rgb '#dddddd' lt 1 lw 0.5\n";
   script += fmt::format("set xlabel {}\nset ylabel {}\n", gnuplot_quoted(panel.x_label),
-                        gnuplot_quoted(panel.y_label));
+                        gnuplot_quoted(y_label(panel)));
   return script + "set xtics nomirror autofreq\nset ytics nomirror autofreq\n";
 }
 
@@ -205,8 +197,24 @@ std::string scatter_panel(const Panel& panel, size_t p) {
   return script + plot_list(parts);
 }
 
+/// The panel in the unit that suits its largest value.
+Panel in_shown_unit(Panel panel) {
+  if (panel.unit.empty()) return panel;
+  const ShownUnit shown = shown_unit(panel.unit, top_of(panel));
+  for (Series& series : panel.series)
+    for (Point& point : series.points) {
+      point.y *= shown.factor;
+      if (point.interval)
+        point.interval =
+            Interval{point.interval->lo * shown.factor, point.interval->hi * shown.factor};
+    }
+  panel.unit = shown.name;
+  return panel;
+}
+
 std::string panel_script(const Panel& panel, size_t p) {
-  std::string script = fmt::format("set title {} offset 0,-0.4\n", gnuplot_quoted(panel.title));
+  std::string script =
+      fmt::format("set title {} offset 0,-0.4\n", gnuplot_quoted(panel.title, kTitle));
   script += "set tics textcolor rgb '#222222'\n";
   if (panel.series.size() > 1)
     script += panel.kind == PanelKind::kLine
@@ -236,14 +244,13 @@ std::string terminal(ImageFormat format, int height) {
 
 }  // namespace
 
-std::string gnuplot_quoted(const std::string& text) {
-  constexpr int kMost = 70;
+std::string gnuplot_quoted(const std::string& text, int most) {
   std::string quoted = "'";
   int length = 0;
   for (const char raw : text) {
     const auto c = static_cast<unsigned char>(raw);
     const bool starts = (c & 0xC0) != 0x80;  // a character, not a part of one
-    if (starts && ++length > kMost) {
+    if (starts && ++length > most) {
       quoted += "...";
       break;
     }
@@ -253,15 +260,17 @@ std::string gnuplot_quoted(const std::string& text) {
   return quoted + "'";
 }
 
-std::string chart_script(const Chart& chart, ImageFormat format) {
+std::string chart_script(const Chart& as_measured, ImageFormat format) {
+  Chart chart = as_measured;
+  for (Panel& panel : chart.panels) panel = in_shown_unit(std::move(panel));
   int height = 0;
-  for (const Panel& panel : chart.panels) height += height_of(panel);
+  for (const Panel& panel : chart.panels) height += panel_height(panel);
   std::string script = "set encoding utf8\n" + terminal(format, height);
   for (size_t p = 0; p < chart.panels.size(); ++p) add_data(script, chart.panels[p], p);
   script += "set multiplot\n";
   double below = height;
   for (size_t p = 0; p < chart.panels.size(); ++p) {
-    const double part = height_of(chart.panels[p]);
+    const double part = panel_height(chart.panels[p]);
     below -= part;
     // `reset` keeps terminal and data, but neither size nor origin.
     script += fmt::format("reset\nset size 1,{}\nset origin 0,{}\nset lmargin at screen {}\n",

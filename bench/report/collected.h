@@ -5,26 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "bench/report/choices.h"
 #include "bench/report/documents.h"
+#include "bench/report/environments.h"
 #include "bench/report/field.h"
+#include "bench/report/samples.h"
 #include "bench/report/tables.h"
 
 namespace qwench::bench::report {
-
-/// Repeated measurements of one quantity.
-struct Sampled {
-  int64_t n = 0;
-  double median = 0, mean = 0, std = 0, min = 0, max = 0;
-  std::optional<Interval> ci95;    // of the median
-  std::optional<double> p95, p99;  // none with too few samples for them
-  bool unstable = false;
-  std::vector<double> values;  // may be empty: a file need not keep them
-};
-/// A summary as statistics.h writes it; Error on one that contradicts itself.
-Sampled read_sampled(const Field& summary);
-/// Contract: at least one value.
-Sampled sampled(std::vector<double> values);
-Sampled scaled(Sampled samples, double factor);
 
 enum class Quantity : unsigned char { kThroughput, kLatency, kMemory, kOther };
 
@@ -35,23 +23,23 @@ struct Measurement {
   std::string metric, unit;  // "decode 16 tokens, batch 4", "tokens/s"
   Quantity quantity = Quantity::kOther;
   Sampled samples;
+  std::string given = {};                       // its name in its own file
+  std::optional<size_t> choice = std::nullopt;  // of Collected::choices, that was timed
 };
 
 /// A case of a sweep.
 struct SweepPoint {
-  std::string mode, phase;
+  size_t source = 0;
+  std::string mode, phase;  // threads are an axis: the mode does not name them
   double batch = 1, depth = 0, threads = 1, n_tokens = 0;
   Sampled speed;  // tokens/s of the whole batch
 };
 
-/// A configuration that one may choose; what several results say of it is joined by `key`.
-struct Choice {
-  std::string name, key;
-  std::optional<double> decode, prefill;  // tokens/s, medians
-  std::optional<double> first_token_ms, memory_bytes, weight_bytes;
-  std::optional<double> kl, perplexity, perplexity_ratio;
-  std::optional<bool> accurate;  // within the tolerances of `accuracy`
-  bool reference = false;        // what the others were compared with: its divergence is 0
+/// What `compare` found of two configurations that took turns.
+struct PairVerdict {
+  size_t source = 0;
+  std::string a, b, phase, verdict;  // names in their file; "better": b is
+  std::optional<Interval> ratio;     // speed of b over a, 95 %
 };
 
 struct Collected {
@@ -59,14 +47,17 @@ struct Collected {
   std::vector<std::string> notes;  // on the sources: what was interrupted
   std::vector<Measurement> measurements;
   std::vector<SweepPoint> sweep;
-  std::vector<Choice> choices;
+  std::vector<PairVerdict> pairs;
+  Choices choices;
   Section models, speed, memory, quality;  // of all files
   std::vector<Section> sections;           // of a kind of result
   std::vector<Chart> charts;
+  std::vector<Headline> headlines;       // that files say themselves
+  std::vector<const Json*> suites_read;  // borrowed from the documents
+  std::vector<Lines> environments;       // that differ and are known
+  std::vector<size_t> environment_of;    // of each source: one of them, or a number of its own
 
   Collected();
-  /// The choice with this key, made if there is none; a shorter name is kept.
-  Choice& choice(const std::string& key, const std::string& name);
   /// The section with this id, made of `like` if there is none.
   Section& section(const Section& like);
   Chart& chart(const std::string& id, const std::string& title);
@@ -81,20 +72,12 @@ void read_accuracy(const Field& root, size_t source, Collected& to);
 void read_regress(const Field& root, size_t source, Collected& to);
 void read_suites(const Field& root, size_t source, Collected& to);
 void read_monitor(const Field& root, size_t source, Collected& to);
+void read_headline(const Field& root, size_t source, Collected& to);
 
 /// All documents, with their environments and configurations. A mode that several files have gets the
 /// file's name behind its own.
 Collected collect(const std::vector<Document>& documents);
 
-/// "qwen3-0.6b q4_0, kv f16, linear=eigen": parts that are as always are left out.
-std::string configuration_name(const std::string& model, const std::string& dtype,
-                               const std::string& kv_dtype, const std::string& policy);
-/// What makes two results speak of the same configuration.
-std::string configuration_key(const std::string& model, const std::string& dtype,
-                              const std::string& kv_dtype, const std::string& policy);
-
-/// object[key], an interval as [lower, upper]; nothing where it is null or missing.
-std::optional<Interval> find_interval(const Field& object, std::string_view key);
 /// One end of it, as a cell.
 Cell end_of(const std::optional<Interval>& interval, double Interval::*end, std::string reason);
 

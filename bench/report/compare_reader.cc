@@ -2,12 +2,12 @@
 #include <fmt/format.h>
 
 #include "bench/report/collected.h"
+#include "bench/support/environment.h"
 
 namespace qwench::bench::report {
 
 namespace {
 
-constexpr size_t kMostBars = 40;
 constexpr const char* kPhases[] = {"prefill", "decode"};
 
 Section pair_section(bool ops) {
@@ -25,19 +25,22 @@ Section pair_section(bool ops) {
   return section;
 }
 
-void add_pair(const Field& pair, bool ops, Collected& to) {
+void add_pair(const Field& pair, bool ops, size_t source, Collected& to) {
   const std::optional<Interval> ci = find_interval(pair, "ci95");
   const auto end = [&](double Interval::*which) { return end_of(ci, which, "too few rounds"); };
-  std::vector<Cell> cells = {pair.at("a").text(), pair.at("b").text(), pair.at("phase").text()};
+  const std::string a = pair.at("a").text(), b = pair.at("b").text();
+  const std::string phase = pair.at("phase").text(), verdict = pair.at("verdict").text();
+  const std::string mode_a = to.choices.mode(source, a), mode_b = to.choices.mode(source, b);
+  std::vector<Cell> cells = {mode_a, mode_b, phase};
   if (ops) cells.emplace_back(pair.at("op").text());
   const std::optional<double> needed = pair.find_number("runs_needed");
-  for (Cell cell :
-       {Cell(pair.at("ratio").number()), end(&Interval::lo), end(&Interval::hi),
-        Cell(100 * pair.at("noise_floor").number()), Cell(pair.at("runs").number()),
-        cell_of(needed, "no number of rounds separates equals"), Cell(pair.at("verdict").text())})
+  for (Cell cell : {Cell(pair.at("ratio").number()), end(&Interval::lo), end(&Interval::hi),
+                    Cell(100 * pair.at("noise_floor").number()), Cell(pair.at("runs").number()),
+                    cell_of(needed, "no number of rounds separates equals"), Cell(verdict)})
     cells.push_back(std::move(cell));
   to.section(pair_section(ops)).add(std::move(cells));
   if (ops) return;
+  to.pairs.push_back({source, a, b, phase, verdict, ci});
   Chart& chart = to.chart("comparison", "Comparison in turns");
   if (chart.panels.empty())
     chart.panels.push_back({"Speed of b over a, 95 % interval",
@@ -47,103 +50,129 @@ void add_pair(const Field& pair, bool ops, Collected& to) {
                             {},
                             {{"ratio", {}}}});
   Panel& panel = chart.panels[0];
-  if (panel.categories.size() >= kMostBars) return;
   panel.series[0].points.push_back(
       {double(panel.categories.size()), pair.at("ratio").number(), ci});
-  panel.categories.push_back(fmt::format("{} over {}, {}", pair.at("b").text(), pair.at("a").text(),
-                                         pair.at("phase").text()));
-}
-
-struct Named {
-  std::string name, model, dtype, kv, policy;
-  std::string key() const { return configuration_key(model, dtype, kv, policy); }
-};
-
-/// A build that is compared with another says only where it is: it is its own configuration.
-Named read_named(const Field& c, const Field& config) {
-  const std::string name = c.at("name").text();
-  if (const std::string program = c.find_text("program"); !program.empty())
-    return {name, config.at("model").text(), "", "", program};
-  return {name, c.at("model").text(), c.at("dtype").text(), c.at("kv_dtype").text(),
-          c.at("kernel_policy").text()};
+  panel.categories.push_back(fmt::format("{} over {}, {}", mode_b, mode_a, phase));
 }
 
 void add_model(const Field& c, const Named& named, Collected& to) {
-  const auto cell = [](const std::string& text) {
-    return text.empty() ? Cell(Missing{"the file does not say"}) : Cell(text);
-  };
-  to.models.add({named.name, named.model, cell(""), cell(""), cell(named.dtype), cell(named.kv),
-                 cell(c.find_text("backend")), named.policy});
+  const Subject& s = named.subject;
+  // A build that is compared with another says only where it is.
+  const std::string program = c.find_text("program");
+  to.models.add({named.mode, text_cell(s.model), text_cell(""), Missing{"the file does not say"},
+                 text_cell(s.dtype), text_cell(s.kv_dtype), text_cell(s.backend),
+                 text_cell(program.empty() ? s.policy : program)});
 }
 
-void add_memory(const Field& c, const Named& named, Choice& choice, Collected& to) {
+/// Bytes of weights and of all else; nothing where the file does not say.
+std::optional<std::pair<double, double>> memory_of(const Field& c) {
+  const std::optional<Field> memory = c.find("memory");
+  if (!memory) return std::nullopt;
   double weights = 0, others = 0;
-  for (const auto& [kind, bytes] : c.at("memory").members())
+  for (const auto& [kind, bytes] : memory->members())
     (kind == "weights" ? weights : others) += bytes.bytes();
-  to.memory.add({named.name, weights / 1e9, others / 1e9, (weights + others) / 1e9});
-  choice.weight_bytes = weights;
-  choice.memory_bytes = std::max(choice.memory_bytes.value_or(0), weights + others);
+  return std::pair(weights, others);
 }
 
-void add_configuration(const Field& c, const Field& root, size_t source, bool first,
-                       Collected& to) {
-  const Field config = root.at("config");
-  const Named named = read_named(c, config);
-  Choice& choice = to.choice(named.key(), named.name);
-  add_model(c, named, to);
-  for (const char* phase : kPhases) {
-    const std::optional<Field> speed = c.find(std::string(phase) + "_tokens_per_second");
-    if (!speed) continue;
-    const Sampled samples = read_sampled(*speed);
-    const std::string name = fmt::format("{} {} tokens in turns", phase,
-                                         config.at(std::string(phase) + "_tokens").integer());
-    to.measurements.push_back(
-        {source, named.name, phase, name, "tokens/s", Quantity::kThroughput, samples});
-    // Of one sequence: a step of a batch gives each of them a token.
-    const bool steps = std::string_view(phase) == "decode";
-    const double ms = 1e3 * (steps ? config.find_number("batch").value_or(1) : 1);
-    to.speed.add({named.name, name, samples.median,
-                  samples.median > 0 ? Cell(ms / samples.median) : Cell(Missing{"no tokens"}),
-                  Missing{"turns have no one total"}, Missing{"compare measures no roofline"}});
-    (steps ? choice.decode : choice.prefill) = samples.median;
+void add_memory(const Field& c, const Named& named, Collected& to) {
+  const auto memory = memory_of(c);
+  if (!memory) return;
+  const auto [weights, others] = *memory;
+  to.memory.add({named.mode, weights / 1e9, others / 1e9, (weights + others) / 1e9});
+}
+
+/// "decode 16 tokens in turns, batch 4".
+std::string case_name(const std::string& phase, const Field& config) {
+  std::string name =
+      fmt::format("{} {} tokens in turns", phase, config.at(phase + "_tokens").integer());
+  for (const auto& [key, usual] : {std::pair("batch", 1.0), {"depth", 0.0}})
+    if (const auto n = config.find_number(key); n && *n != usual)
+      name += fmt::format(", {} {}", key, display(*n));
+  return name;
+}
+
+void add_speed(const Field& c, const std::string& phase, const Named& named, const Field& config,
+               Collected& to) {
+  const std::optional<Field> speed = c.find(phase + "_tokens_per_second");
+  if (!speed) return;
+  const Sampled samples = read_sampled(*speed);
+  const std::string name = case_name(phase, config);
+  const bool decode = phase == "decode";
+  const double batch = config.find_number("batch").value_or(1);
+  TimedCase timed{
+      name, decode, true, batch, config.find_number("depth").value_or(0), to.measurements.size()};
+  if (const auto memory = memory_of(c)) {
+    timed.weight_bytes = memory->first;
+    timed.memory_bytes = memory->first + memory->second;
   }
-  if (c.find("memory")) add_memory(c, named, choice, to);
-  choice.reference = choice.reference || first;
-  const Field logits = c.at("logits");
-  if (const auto kl = logits.find_number("mean_kl"); kl && !choice.kl) choice.kl = *kl;
-  const std::optional<double> top1 = logits.find_number("top1");
-  to.quality.add({named.name, Missing{"compare runs no text"}, Missing{"compare runs no text"},
-                  cell_of(logits.find_number("mean_kl"), "other vocabularies"),
-                  cell_of(top1 ? std::optional<double>(100 * *top1) : top1, "other vocabularies"),
-                  Missing{"compare generates no text"}, Missing{"compare generates no text"},
-                  first ? "reference" : "not judged"});
+  to.choices.add(named, timed);
+  to.measurements.push_back({named.source, named.mode, phase, name, "tokens/s",
+                             Quantity::kThroughput, samples, named.given, named.choices.front()});
+  // Of one sequence: a step of a batch gives each of them a token.
+  const double ms = 1e3 * (decode ? batch : 1);
+  to.speed.add({named.mode, name, samples.median,
+                samples.median > 0 ? Cell(ms / samples.median) : Cell(Missing{"no tokens"}),
+                Missing{"turns have no one total"}, Missing{"compare measures no roofline"}});
 }
 
-void add_targets(const Field& root, Collected& to) {
+void add_quality(const Field& c, const Named& named, const std::string& reference, Collected& to) {
+  const Field logits = c.at("logits");
+  const std::optional<double> kl = logits.find_number("mean_kl"), top1 = logits.find_number("top1");
+  QualityFigure figure;
+  figure.text = figure.key = fmt::format("turns of file {}", named.source);
+  figure.over = fmt::format("random tokens of {}, against {}", model_name(c.file()),
+                            to.choices.mode(named.source, reference));
+  figure.kl = kl;
+  if (kl) to.choices.add(named, figure);
+  const std::string none = "compare runs no text", other = "not of the same vocabulary";
+  const bool first = named.key == reference;
+  to.quality.add({named.mode, Missing{none}, Missing{none}, cell_of(kl, other),
+                  cell_of(top1 ? std::optional<double>(100 * *top1) : top1, other), Missing{none},
+                  Missing{none}, first ? "reference" : "not judged", figure.over});
+}
+
+void add_configuration(const Field& c, const Field& root, const Named& named,
+                       const std::string& reference, Collected& to) {
+  const Field config = root.at("config");
+  add_model(c, named, to);
+  for (const char* phase : kPhases) add_speed(c, phase, named, config, to);
+  add_memory(c, named, to);
+  add_quality(c, named, reference, to);
+}
+
+Section target_section() {
+  Section section{"targets",
+                  "Targets of the guides",
+                  {text_column("configuration"), text_column("target"), number_column("value"),
+                   verdict_column("verdict")}};
+  section.telling = {2};
+  return section;
+}
+
+void add_targets(const Field& root, size_t source, Collected& to) {
   const std::optional<Field> targets = root.find("targets");
   if (!targets) return;
   for (const Field& target : targets->items())
-    to.section({"targets",
-                "Targets of the guides",
-                {text_column("configuration"), text_column("target"), number_column("value"),
-                 verdict_column("verdict")}})
-        .add({target.at("configuration").text(), target.at("target").text(),
-              cell_of(target.find_number("value"), "not measured"),
+    to.section(target_section())
+        .add({to.choices.mode(source, target.at("configuration").text()),
+              target.at("target").text(), cell_of(target.find_number("value"), "not measured"),
               target.at("passed").flag() ? "pass" : "fail"});
 }
 
 }  // namespace
 
 void read_compare(const Field& root, size_t source, Collected& to) {
-  bool first = true;
-  for (const Field& c : root.at("configurations").items()) {
-    add_configuration(c, root, source, first, to);
-    first = false;
-  }
-  for (const Field& pair : root.at("pairs").items()) add_pair(pair, false, to);
+  // What the others are compared with: a file of one configuration alone need not hold it.
+  const std::vector<Field> configurations = root.at("configurations").items(),
+                           pairs = root.at("pairs").items();
+  std::string reference = configurations.empty() ? "" : configurations.front().at("name").text();
+  if (!pairs.empty()) reference = pairs.front().at("a").text();
+  for (const Field& c : configurations)
+    add_configuration(c, root, to.choices.at(source, c.at("name").text()), reference, to);
+  for (const Field& pair : pairs) add_pair(pair, false, source, to);
   if (const auto ops = root.find("kernels"))
-    for (const Field& pair : ops->items()) add_pair(pair, true, to);
-  add_targets(root, to);
+    for (const Field& pair : ops->items()) add_pair(pair, true, source, to);
+  add_targets(root, source, to);
 }
 
 }  // namespace qwench::bench::report

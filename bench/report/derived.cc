@@ -20,29 +20,25 @@ const char* name_of(Quantity quantity) {
   }
 }
 
-bool overlap(const Sampled& a, const Sampled& b) {
-  return !a.ci95 || !b.ci95 || (a.ci95->lo <= b.ci95->hi && b.ci95->lo <= a.ci95->hi);
-}
+/// Measurements that may be ranked: one case, of configurations, in one environment.
+struct Contest {
+  std::string metric;
+  size_t environment = 0;
+  std::vector<const Measurement*> measured;  // in the order in which they were read
+};
 
-/// Throughputs of one metric, fastest first.
-std::vector<const Measurement*> ranking(const std::vector<Measurement>& all,
-                                        const std::string& metric) {
-  std::vector<const Measurement*> list;
-  for (const Measurement& m : all)
-    if (m.quantity == Quantity::kThroughput && m.metric == metric) list.push_back(&m);
-  std::stable_sort(list.begin(), list.end(), [](const Measurement* a, const Measurement* b) {
-    return a->samples.median > b->samples.median;
-  });
+std::vector<Contest> contests(const Collected& all) {
+  std::vector<Contest> list;
+  for (const Measurement& m : all.measurements) {
+    if (!m.choice || m.quantity != Quantity::kThroughput) continue;
+    const size_t environment = all.environment_of[m.source];
+    auto at = std::find_if(list.begin(), list.end(), [&](const Contest& c) {
+      return c.metric == m.metric && c.environment == environment;
+    });
+    if (at == list.end()) at = list.insert(at, {m.metric, environment, {}});
+    at->measured.push_back(&m);
+  }
   return list;
-}
-
-std::vector<std::string> throughput_metrics(const std::vector<Measurement>& all) {
-  std::vector<std::string> names;
-  for (const Measurement& m : all)
-    if (m.quantity == Quantity::kThroughput &&
-        std::find(names.begin(), names.end(), m.metric) == names.end())
-      names.push_back(m.metric);
-  return names;
 }
 
 }  // namespace
@@ -52,10 +48,11 @@ Section metrics_section(const std::vector<Measurement>& measurements) {
       "metrics",
       "Metrics",
       {text_column("Mode"), text_column("Metric"), text_column("Unit"), text_column("Kind"),
-       number_column("Mean"), number_column("Std"), number_column("Min"), number_column("Max"),
-       number_column("Median"), number_column("Num Runs"), number_column("lower", "95 %"),
-       number_column("upper", "95 %"), number_column("P95"), number_column("P99"),
-       verdict_column("Stability")}};
+       row_unit_column("Mean"), row_unit_column("Std"), row_unit_column("Min"),
+       row_unit_column("Max"), row_unit_column("Median"), number_column("Num Runs"),
+       row_unit_column("lower", "95 %"), row_unit_column("upper", "95 %"), row_unit_column("P95"),
+       row_unit_column("P99"), verdict_column("Stability")}};
+  section.unit_column = kMetricUnit;
   for (const Measurement& m : measurements) {
     const Sampled& s = m.samples;
     const auto end = [&](double Interval::*which) {
@@ -73,50 +70,58 @@ Section metrics_section(const std::vector<Measurement>& measurements) {
   return section;
 }
 
-Section throughput_section(const std::vector<Measurement>& measurements) {
+namespace {
+
+/// One is the fastest where all others are shown to be slower; else several are not separated.
+const char* rank_of(const Measurement& m, const std::vector<const Measurement*>& ranked,
+                    const Collected& all) {
+  const Measurement& best = *ranked.front();
+  if (&m != &best) return separated(best, m, all) ? "slower" : "not_separated";
+  const bool alone = std::all_of(ranked.begin() + 1, ranked.end(), [&](const Measurement* other) {
+    return separated(best, *other, all);
+  });
+  return alone ? "fastest" : "not_separated";
+}
+
+/// A suite stands for the configuration that ran it.
+std::string contestant(const Measurement& m, const Collected& all) {
+  return m.group == "throughput" ? all.choices.all[*m.choice].name : m.mode;
+}
+
+}  // namespace
+
+Section throughput_section(const Collected& all) {
   Section section{"throughput",
                   "Throughput comparison",
                   {text_column("metric"), text_column("mode"), number_column("median", "tokens/s"),
                    number_column("relative to the first mode"), number_column("difference", "%"),
                    verdict_column("verdict")}};
-  for (const std::string& metric : throughput_metrics(measurements)) {
-    const std::vector<const Measurement*> ranked = ranking(measurements, metric);
-    if (ranked.size() < 2) continue;
-    const Sampled& first =
-        std::find_if(measurements.begin(), measurements.end(), [&](const Measurement& m) {
-          return m.quantity == Quantity::kThroughput && m.metric == metric;
-        })->samples;
+  for (const Contest& contest : contests(all)) {
+    if (contest.measured.size() < 2) continue;
+    std::vector<const Measurement*> ranked = contest.measured;
+    std::stable_sort(ranked.begin(), ranked.end(), [](const Measurement* a, const Measurement* b) {
+      return a->samples.median > b->samples.median;
+    });
+    const double first = contest.measured.front()->samples.median;
+    const bool known = contest.environment < all.environments.size();
+    const std::string where = known && all.environments.size() > 1
+                                  ? fmt::format(", environment {}", contest.environment + 1)
+                                  : "";
     for (const Measurement* m : ranked) {
-      const bool known = first.median > 0;
-      const double ratio = known ? m->samples.median / first.median : 0;
-      const char* verdict = m == ranked.front()                            ? "fastest"
-                            : overlap(m->samples, ranked.front()->samples) ? "not_separated"
-                                                                           : "slower";
-      section.add({metric, m->mode, m->samples.median,
-                   known ? Cell(ratio) : Cell(Missing{"the first is 0"}),
-                   known ? Cell(100 * (ratio - 1)) : Cell(Missing{"the first is 0"}), verdict});
+      const double ratio = first > 0 ? m->samples.median / first : 0;
+      section.add({contest.metric + where, contestant(*m, all), m->samples.median,
+                   first > 0 ? Cell(ratio) : Cell(Missing{"the first is 0"}),
+                   first > 0 ? Cell(100 * (ratio - 1)) : Cell(Missing{"the first is 0"}),
+                   rank_of(*m, ranked, all)});
     }
   }
   if (!section.rows.empty())
     section.notes = {
-        "not_separated: the 95 % intervals of this mode and the fastest overlap or are not known. "
-        "`qwench compare` decides in turns, with a noise floor."};
+        "not_separated: the verdict of turns or, without turns, the 95 % intervals do not tell "
+        "this "
+        "mode from the fastest. `qwench compare` decides in turns, with a noise floor.",
+        "Only results of one machine, build and state are ranked."};
   return section;
-}
-
-std::string fastest_mode(const std::vector<Measurement>& measurements) {
-  std::vector<const Measurement*> widest;
-  for (const std::string& metric : throughput_metrics(measurements)) {
-    std::vector<const Measurement*> ranked = ranking(measurements, metric);
-    // Of equally many the later: decode comes after prefill.
-    if (ranked.size() >= widest.size()) widest = std::move(ranked);
-  }
-  if (widest.size() < 2) return {};
-  const Measurement& best = *widest.front();
-  std::string text = fmt::format("{} ({}, {} {})", best.mode, best.metric,
-                                 display(best.samples.median), best.unit);
-  if (overlap(best.samples, widest[1]->samples)) text += ", not separated from " + widest[1]->mode;
-  return text;
 }
 
 namespace {
@@ -132,9 +137,6 @@ std::optional<Interval> ratio_interval(const std::vector<double>& over,
   return defined ? interval : std::nullopt;
 }
 
-/// The mode without the file's name that tells it apart.
-std::string bare(const std::string& mode) { return mode.substr(0, mode.rfind(" [")); }
-
 /// The measurement of another source that is of the same thing; null when there is none, or no one.
 const Measurement* partner(const std::vector<Measurement>& all, const Measurement& of,
                            size_t source) {
@@ -142,7 +144,7 @@ const Measurement* partner(const std::vector<Measurement>& all, const Measuremen
   size_t here = 0, there = 0;
   for (const Measurement& m : all) {
     if (m.metric != of.metric || m.unit != of.unit) continue;
-    if (m.source == source && bare(m.mode) == bare(of.mode)) return &m;
+    if (m.source == source && m.given == of.given) return &m;
     if (m.source == of.source) ++here;
     if (m.source == source) ++there, found = &m;
   }
@@ -166,12 +168,14 @@ void add_speedup(const Measurement& a, const Measurement& b, Section& section) {
 }  // namespace
 
 Section speedup_section(const Collected& all) {
-  Section section{"speedup",
-                  "Speedup of the second result over the first",
-                  {text_column("metric"), text_column("first"), text_column("second"),
-                   text_column("unit"), number_column("first"), number_column("second"),
-                   number_column("speedup"), number_column("lower", "95 %"),
-                   number_column("upper", "95 %"), verdict_column("verdict on the second")}};
+  Section section{
+      "speedup",
+      "Speedup of the second result over the first",
+      {text_column("metric"), text_column("first"), text_column("second"), text_column("unit"),
+       row_unit_column("first, median"), row_unit_column("second, median"),
+       number_column("speedup"), number_column("lower", "95 %"), number_column("upper", "95 %"),
+       verdict_column("verdict on the second")}};
+  section.unit_column = 3;
   std::set<size_t> measured;
   for (const Measurement& m : all.measurements) measured.insert(m.source);
   if (measured.size() != 2) return section;
@@ -181,11 +185,19 @@ Section speedup_section(const Collected& all) {
     if (const Measurement* b = partner(all.measurements, a, *measured.rbegin()))
       add_speedup(a, *b, section);
   }
-  if (!section.rows.empty())
-    section.notes = {
-        "Above 1 the second is faster. The interval resamples the runs of both; the results were "
-        "not "
-        "taken in turns, so a change of the machine between them counts as a difference."};
+  if (section.rows.empty()) return section;
+  section.notes = {
+      "Above 1 the second is faster. The interval resamples the runs of both; the results were "
+      "not "
+      "taken in turns, so a change of the machine between them counts as a difference."};
+  const size_t a = all.environment_of[*measured.begin()],
+               b = all.environment_of[*measured.rbegin()];
+  if (a != b)
+    section.notes.push_back(
+        std::max(a, b) < all.environments.size()
+            ? fmt::format("The two results differ in {}.",
+                          differing_items({all.environments[a], all.environments[b]}))
+            : "It is not known whether the two results are of one machine and build.");
   return section;
 }
 
@@ -209,27 +221,56 @@ Section variance_section(const std::vector<Measurement>& measurements) {
   return section;
 }
 
+namespace {
+
+/// Of a suite, what the guides ask for; the rest is in the tables.
+bool is_headline(const Measurement& m) {
+  constexpr std::pair<std::string_view, std::string_view> kOfSuites[] = {
+      {"throughput", "samples_per_second"},
+      {"throughput", "tokens_per_second"},
+      {"latency", "latency"},
+      {"latency", "first_token_latency"},
+      {"memory_phases", "process_peak_rss"}};
+  if (m.choice || m.group == "monitor" || m.group == "first token") return true;
+  return std::any_of(std::begin(kOfSuites), std::end(kOfSuites), [&](const auto& figure) {
+    return m.given == figure.first && m.metric == figure.second;
+  });
+}
+
+/// The different texts of a column, by commas.
+Cell distinct(const Section& section, size_t column) {
+  std::vector<std::string> texts;
+  for (const std::vector<Cell>& row : section.rows) {
+    const auto* text = std::get_if<std::string>(&row[column]);
+    if (text && std::find(texts.begin(), texts.end(), *text) == texts.end()) texts.push_back(*text);
+  }
+  return text_cell(fmt::format("{}", fmt::join(texts, ", ")));
+}
+
+}  // namespace
+
 std::vector<Headline> headlines(const Collected& all) {
   std::vector<Headline> list;
   std::set<std::string> modes;
   for (const Measurement& m : all.measurements)
-    if (m.group != "kernels") modes.insert(m.mode);
+    if (is_headline(m)) modes.insert(m.mode);
   const auto prefix = [&](const std::string& mode) { return modes.size() > 1 ? mode + ": " : ""; };
   if (!all.models.rows.empty()) {
-    list.push_back({"Model", "", all.models.rows[0][1]});
-    list.push_back({"Device", "", all.models.rows[0][6]});
+    list.push_back({"Model", "", distinct(all.models, 1)});
+    list.push_back({"Device", "", distinct(all.models, 6)});
   }
   for (const Measurement& m : all.measurements) {
-    if (m.group == "kernels") continue;  // too many for a summary: they have a table
+    if (!is_headline(m)) continue;
     const auto add = [&](const char* what, double value) {
       list.push_back({fmt::format("{}{}, {}", prefix(m.mode), m.metric, what), m.unit, value});
     };
-    add("mean", m.samples.mean);
+    add("median", m.samples.median);
     if (m.quantity != Quantity::kLatency || modes.size() > 1) continue;
-    add("std", m.samples.std), add("min", m.samples.min), add("max", m.samples.max);
+    add("min", m.samples.min), add("max", m.samples.max);
   }
   for (const std::vector<Cell>& row : all.memory.rows)
     list.push_back({prefix(std::get<std::string>(row[0])) + "Peak memory", "GB", row[3]});
+  list.insert(list.end(), all.headlines.begin(), all.headlines.end());
   return list;
 }
 

@@ -1,6 +1,6 @@
 // Tables and charts that follow from the measurements of all results together.
 #pragma once
-#include "bench/report/collected.h"
+#include "bench/report/comparison.h"
 
 namespace qwench::bench::report {
 
@@ -11,10 +11,9 @@ constexpr size_t kMetricMode = 0, kMetricName = 1, kMetricUnit = 2, kMetricKind 
                  kMetricMean = 4, kMetricStd = 5, kMetricMin = 6, kMetricMax = 7, kMetricMedian = 8,
                  kMetricRuns = 9;
 
-/// Throughputs of one metric in order, fastest first, each against the first mode that was read.
-Section throughput_section(const std::vector<Measurement>& measurements);
-/// "qwen3-0.6b q4_0 (decode 16 tokens, 108.6 tokens/s)": of the metric that most modes have; "" if none.
-std::string fastest_mode(const std::vector<Measurement>& measurements);
+/// Throughputs of configurations by case and environment in order, fastest first, each against the
+/// first mode that was read.
+Section throughput_section(const Collected& all);
 
 /// What two results have both measured, second against first; without rows unless there are two.
 Section speedup_section(const Collected& all);
@@ -26,7 +25,7 @@ Section variance_section(const std::vector<Measurement>& measurements);
 Section batch_section(const std::vector<SweepPoint>& sweep);
 Chart sweep_chart(const std::vector<SweepPoint>& sweep);
 
-/// Throughput by group and latency as min, mean and max.
+/// Throughput by group and latency as min, median and max.
 Chart benchmark_chart(const std::vector<Measurement>& measurements);
 Chart memory_chart(const Section& memory);
 

@@ -10,33 +10,39 @@ namespace qwench::bench::report {
 
 namespace {
 
-constexpr size_t kMostBars = 40;
+/// A suite's name need not stand before each of its figures.
+std::string bar_name(const Measurement& m, const std::string& group) {
+  return m.mode == group ? m.metric : m.mode + ", " + m.metric;
+}
 
 /// Bars of one group: throughputs with their intervals.
 Panel throughput_panel(const std::vector<Measurement>& all, const std::string& group) {
-  Panel panel{"Throughput: " + group, PanelKind::kBar, "", "tokens/s", {}, {{"median, 95 %", {}}}};
+  Panel panel{"Throughput: " + group, PanelKind::kBar, "", "", {}, {{"median, 95 %", {}}}};
+  panel.unit = "tokens/s";
   for (const Measurement& m : all) {
     if (m.quantity != Quantity::kThroughput || m.group != group) continue;
-    if (panel.categories.size() >= kMostBars) break;
     panel.series[0].points.push_back(
         {double(panel.categories.size()), m.samples.median, m.samples.ci95});
-    panel.categories.push_back(m.mode + ", " + m.metric);
+    panel.categories.push_back(bar_name(m, group));
   }
   return panel;
 }
 
-Panel latency_panel(const std::vector<Measurement>& all, const std::string& group,
-                    const std::string& unit) {
+double milliseconds_of(const std::string& unit) {
+  return unit == "s" ? 1e3 : unit == "us" ? 1e-3 : 1;
+}
+
+Panel latency_panel(const std::vector<Measurement>& all, const std::string& group) {
   Panel panel{
-      "Latency: " + group, PanelKind::kBar, "", unit, {}, {{"min", {}}, {"mean", {}}, {"max", {}}}};
+      "Latency: " + group, PanelKind::kBar, "", "", {}, {{"min", {}}, {"median", {}}, {"max", {}}}};
+  panel.unit = "ms";
   for (const Measurement& m : all) {
-    if (m.quantity != Quantity::kLatency || m.unit != unit || m.group != group) continue;
-    if (panel.categories.size() >= kMostBars) break;
-    const double x = double(panel.categories.size());
-    panel.series[0].points.push_back({x, m.samples.min});
-    panel.series[1].points.push_back({x, m.samples.mean});
-    panel.series[2].points.push_back({x, m.samples.max});
-    panel.categories.push_back(m.mode + ", " + m.metric);
+    if (m.quantity != Quantity::kLatency || m.group != group) continue;
+    const double x = double(panel.categories.size()), ms = milliseconds_of(m.unit);
+    panel.series[0].points.push_back({x, ms * m.samples.min});
+    panel.series[1].points.push_back({x, ms * m.samples.median});
+    panel.series[2].points.push_back({x, ms * m.samples.max});
+    panel.categories.push_back(bar_name(m, group));
   }
   return panel;
 }
@@ -65,7 +71,6 @@ std::string line_of(const SweepPoint& p, const Axis& axis) {
 /// One line per group of points that differ in the axis only; groups of one point are none.
 Panel sweep_panel(const std::vector<SweepPoint>& sweep, const std::string& phase,
                   const Axis& axis) {
-  constexpr size_t kMostLines = 8;
   Panel panel{fmt::format("{}: speed over {}", phase, axis.name),
               PanelKind::kLine,
               axis.name,
@@ -87,7 +92,6 @@ Panel sweep_panel(const std::vector<SweepPoint>& sweep, const std::string& phase
   };
   panel.series.erase(std::remove_if(panel.series.begin(), panel.series.end(), single),
                      panel.series.end());
-  if (panel.series.size() > kMostLines) panel.series.resize(kMostLines);
   for (Series& s : panel.series)
     std::stable_sort(s.points.begin(), s.points.end(),
                      [](const Point& a, const Point& b) { return a.x < b.x; });
@@ -98,29 +102,27 @@ Panel sweep_panel(const std::vector<SweepPoint>& sweep, const std::string& phase
 
 Chart benchmark_chart(const std::vector<Measurement>& measurements) {
   Chart chart{"benchmark_visualization", "Throughput and latency", {}};
-  using Key = std::pair<std::string, std::string>;  // group, unit
-  std::vector<Key> rates, times;
-  const auto remember = [](std::vector<Key>& list, const Measurement& m) {
-    const Key key{m.group, m.unit};
-    if (std::find(list.begin(), list.end(), key) == list.end()) list.push_back(key);
+  std::vector<std::string> rates, times;  // groups
+  const auto remember = [](std::vector<std::string>& list, const std::string& group) {
+    if (std::find(list.begin(), list.end(), group) == list.end()) list.push_back(group);
   };
   for (const Measurement& m : measurements) {
     if (m.group == "kernels") continue;  // they have a chart of their own
-    if (m.quantity == Quantity::kThroughput) remember(rates, m);
-    if (m.quantity == Quantity::kLatency) remember(times, m);
+    if (m.quantity == Quantity::kThroughput) remember(rates, m.group);
+    if (m.quantity == Quantity::kLatency) remember(times, m.group);
   }
-  for (const Key& key : rates) chart.panels.push_back(throughput_panel(measurements, key.first));
-  for (const Key& key : times)
-    chart.panels.push_back(latency_panel(measurements, key.first, key.second));
+  for (const std::string& group : rates)
+    chart.panels.push_back(throughput_panel(measurements, group));
+  for (const std::string& group : times) chart.panels.push_back(latency_panel(measurements, group));
   return chart;
 }
 
 Chart memory_chart(const Section& memory) {
   Chart chart{"memory", "Memory", {}};
   Panel panel{
-      "Memory", PanelKind::kBar, "", "GB", {}, {{"loading", {}}, {"inference", {}}, {"peak", {}}}};
+      "Memory", PanelKind::kBar, "", "", {}, {{"loading", {}}, {"inference", {}}, {"peak", {}}}};
+  panel.unit = "GB";
   for (const std::vector<Cell>& row : memory.rows) {
-    if (panel.categories.size() >= kMostBars) break;
     const double x = double(panel.categories.size());
     for (size_t i = 0; i < 3; ++i)
       panel.series[i].points.push_back({x, std::get<double>(row[i + 1])});

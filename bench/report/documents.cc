@@ -1,9 +1,12 @@
-// A document says what it is by `command` and `schema_version`; nothing is guessed from its members.
+// A document says what it is by `command` and `schema_version`; only what has neither, the guides'
+// headline file and lines of histories, is known by its members.
 #include "bench/report/documents.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "bench/report/field.h"
+#include "bench/report/histories.h"
 #include "bench/support/suggest.h"
 #include "engine/check.h"
 #include "engine/file.h"
@@ -11,6 +14,8 @@
 namespace qwench::bench::report {
 
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr int64_t kMaxBytes = int64_t(256) << 20;
 constexpr int kMaxDepth = 64;
@@ -24,6 +29,12 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {"bench", 1},   {"kernels", 1}, {"compare", 1}, {"accuracy", 1},
     {"regress", 1}, {"suites", 1},  {"monitor", 1}, {"report", kReportSchemaVersion}};
+
+/// benchmark_results.json of suites has the form that the guides give it.
+bool is_headline(const Json& json) {
+  return !has(json, "command") && has(json, "model_name") && has(json, "hardware") &&
+         has(json, "throughput") && has(json, "latency") && has(json, "memory");
+}
 
 const Kind& kind_of(const Field& root) {
   const std::string command = root.at("command").text();
@@ -57,12 +68,14 @@ int depth_of(const Json& json) {
 Document document_of(Json json, const std::string& file) {
   const Field root(json, file);
   if (!json.is_object()) root.refuse("the JSON object of a result");
+  if (is_headline(json) && depth_of(json) <= kMaxResultDepth)
+    return {file, "headline", std::move(json), {}};
   const Kind& kind = kind_of(root);
   check_schema(root, kind);
   if (std::string_view(kind.command) != "report" && depth_of(json) > kMaxResultDepth)
     fail("{}: nested deeper than {} levels", file, kMaxResultDepth);
   std::string command = kind.command;
-  return {file, std::move(command), std::move(json)};
+  return {file, std::move(command), std::move(json), {}};
 }
 
 bool is_html(const std::string& bytes) {
@@ -70,13 +83,55 @@ bool is_html(const std::string& bytes) {
   return start != std::string::npos && bytes[start] == '<';
 }
 
-Json parse_result(const std::string& file) {
+/// What `bench --benchmark-type` and `report --output` write into a folder, the fullest first.
+constexpr const char* kInFolder[] = {"all_benchmark_results.json", "suites.jsonl",
+                                     "benchmark_results.json"};
+
+/// The result in a folder; any other path is itself.
+std::string file_of(const std::string& path) {
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored)) return path;
+  for (const char* name : kInFolder)
+    if (fs::is_regular_file(fs::path(path) / name, ignored))
+      return (fs::path(path) / name).string();
+  fail("{}: expected a folder that holds {}, got one without", path, fmt::join(kInFolder, ", "));
+}
+
+/// Forms that hold no result, whatever is in them.
+void refuse_other_forms(const std::string& file) {
+  const std::string ending = fs::path(file).extension().string();
+  for (const char* form : {".csv", ".md", ".png", ".svg", ".torn"})
+    if (ending == form)
+      fail(
+          "{}: expected a result as JSON, HTML or JSON lines, got a file for people or spreadsheets; "
+          "give the JSON or HTML that was written with it",
+          file);
+}
+
+/// The documents of a file; a report's own is one of them.
+std::vector<Document> parse_result(const std::string& file) {
+  refuse_other_forms(file);
   const std::string bytes = read_file(file, kMaxBytes);
   if (bytes.find_first_not_of(" \t\r\n") == std::string::npos)
     fail("{}: expected a result of qwench (JSON or HTML), got an empty file", file);
+  if (is_history(bytes)) return read_history(bytes, file);
   const bool page = is_html(bytes);
-  return parse_json(page ? embedded_json(bytes, file) : bytes, file,
-                    {kMaxBytes, kMaxDepth, kMaxValues});
+  std::vector<Document> documents;
+  documents.push_back(document_of(parse_json(page ? embedded_json(bytes, file) : bytes, file,
+                                             {kMaxBytes, kMaxDepth, kMaxValues}),
+                                  file));
+  return documents;
+}
+
+/// The results that a report was made from.
+void add_inner(const Document& report, std::vector<Document>& to) {
+  for (const Field& entry : Field(report.json, report.file).at("documents").items()) {
+    const std::string name = entry.at("file").text();
+    Document inner = document_of(entry.at("document").json(), name);
+    if (inner.command == "report")
+      entry.at("document").refuse("a result, not a report within a report");
+    to.push_back(std::move(inner));
+  }
 }
 
 }  // namespace
@@ -93,22 +148,35 @@ std::string embedded_json(const std::string& html, const std::string& file) {
   return html.substr(at + begin.size(), end - at - begin.size());
 }
 
+namespace {
+
+/// What is given twice counts once.
+std::vector<Document> without_repeated(std::vector<Document> all) {
+  std::vector<Document> documents;
+  for (Document& document : all) {
+    const auto same = std::find_if(documents.begin(), documents.end(),
+                                   [&](const Document& d) { return d.json == document.json; });
+    if (same == documents.end())
+      documents.push_back(std::move(document));
+    else
+      same->notes.push_back(
+          fmt::format("{}: the same result as {}: counted once", document.file, same->file));
+  }
+  return documents;
+}
+
+}  // namespace
+
 std::vector<Document> load_documents(const std::vector<std::string>& files) {
   std::vector<Document> documents;
-  for (const std::string& file : files) {
-    Document document = document_of(parse_result(file), file);
-    if (document.command != "report") {
-      documents.push_back(std::move(document));
-      continue;
+  for (const std::string& path : files)
+    for (Document& document : parse_result(file_of(path))) {
+      if (document.command == "report")
+        add_inner(document, documents);
+      else
+        documents.push_back(std::move(document));
     }
-    for (const Field& entry : Field(document.json, file).at("documents").items()) {
-      const std::string name = entry.at("file").text();
-      Document inner = document_of(entry.at("document").json(), name);
-      if (inner.command == "report")
-        entry.at("document").refuse("a result, not a report within a report");
-      documents.push_back(std::move(inner));
-    }
-  }
+  documents = without_repeated(std::move(documents));
   if (documents.empty())
     fail("{}: expected at least one result, got a report without any", files.front());
   return documents;

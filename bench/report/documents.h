@@ -14,10 +14,12 @@ struct Document {
   std::string file;     // as given; inside a report: the name that it had there
   std::string command;  // "bench", "kernels", ...
   Json json;
+  std::vector<std::string> notes = {};  // what of the file was left out
 };
 
-/// The results of all files, in order; those of a report in its place. Error naming file and key: no
-/// JSON, nested deeper than 60 levels, no or an unknown `command`, another `schema_version`.
+/// The results of all files, in order; those of a report, a history or a folder (its fullest result) in
+/// its place. Error naming file and key: no JSON, nested deeper than 60 levels, no or an unknown
+/// `command`, another `schema_version`.
 std::vector<Document> load_documents(const std::vector<std::string>& files);
 
 /// The JSON text that an HTML report carries; Error unless there is exactly one.

@@ -1,5 +1,5 @@
-// Charts drawn by the program gnuplot, if there is one. All text that reaches it stands in single quotes,
-// where it expands and runs nothing.
+// Charts drawn by the program gnuplot, if there is one. All text that reaches it stands in single
+// quotes, where it expands and runs nothing.
 #pragma once
 #include <string>
 
@@ -13,8 +13,8 @@ enum class ImageFormat : unsigned char { kSvg, kPng };
 std::string gnuplot_program();
 
 /// The text in single quotes: quotes are doubled, control characters and backticks are taken out, and
-/// more than 70 characters are cut.
-std::string gnuplot_quoted(const std::string& text);
+/// more than `most` characters are cut.
+std::string gnuplot_quoted(const std::string& text, int most = 70);
 
 /// Commands that draw the chart on stdout; data are inline. PNG: 9 inches wide at 300 dpi.
 std::string chart_script(const Chart& chart, ImageFormat format);

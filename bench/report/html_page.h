@@ -30,7 +30,9 @@ summary h2 { display: inline; }
 .card { background: var(--band); border: 1px solid var(--line); border-radius: 8px; padding: .6rem .8rem; }
 .card b { font-size: 1.25rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 .card span { display: block; color: var(--soft); font-size: .85rem; }
-.conclusions { padding-left: 1.2rem; }
+.conclusions, .advice, .failures { padding-left: 1.2rem; }
+.failures li { color: var(--bad); }
+.advice { font-size: 1.02rem; }
 .charts { display: grid; gap: 1rem; margin-top: .8rem; }
 figure { margin: 0; }
 figure img { width: 100%; max-width: 900px; height: auto; background: #ffffff; border-radius: 8px;

@@ -2,24 +2,23 @@
 // text. Images are data: URIs, so that an SVG cannot run anything either.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <random>
 
 #include "bench/report/documents.h"
 #include "bench/report/html_page.h"
+#include "bench/report/shown_table.h"
 #include "bench/report/writers.h"
 #include "bench/support/output.h"
+#include "bench/support/terminal.h"
 
 namespace qwench::bench::report {
 
 namespace {
 
-constexpr std::string_view kGood[] = {"better", "pass", "fastest",
-                                      "stable", "yes",  "optimal batch size"};
-constexpr std::string_view kBad[] = {"worse", "fail", "unstable", "critical", "wrong result"};
-constexpr std::string_view kUnsure[] = {"not_separated", "warning", "inconclusive", "unknown",
-                                        "unreachable here"};
 /// Tables that are long or seldom read start closed.
-constexpr std::string_view kClosed[] = {"ops", "configuration", "refused_kernels", "pair_ops"};
+constexpr std::string_view kClosed[] = {"ops", "configuration", "refused_kernels", "pair_ops",
+                                        "metrics"};
 
 constexpr size_t kLong = 60;  // characters of a cell that wraps anywhere
 
@@ -31,9 +30,12 @@ bool one_of(std::string_view text, const std::string_view (&list)[n]) {
 }
 
 const char* verdict_class(const std::string& verdict) {
-  if (one_of(verdict, kGood)) return "good";
-  if (one_of(verdict, kBad)) return "bad";
-  return one_of(verdict, kUnsure) ? "unsure" : "plain";
+  switch (tone_of(verdict)) {
+    case Tone::kGood: return "good";
+    case Tone::kBad: return "bad";
+    case Tone::kUnsure: return "unsure";
+    default: return "plain";
+  }
 }
 
 std::string nonce() {
@@ -53,31 +55,33 @@ std::string percent_encoded(const std::string& bytes) {
   return out;
 }
 
-std::string cell_html(const Cell& cell, const Column& column) {
+/// `shown`: what people see; `cell`: the exact number, to sort by.
+std::string cell_html(const Cell& cell, const Column& column, const std::string& shown) {
   if (const auto* none = std::get_if<Missing>(&cell))
     return fmt::format("<td class=\"missing\" title=\"{}\">-</td>", html_text(none->reason));
   if (const auto* number = std::get_if<double>(&cell))
     return fmt::format("<td class=\"number\" data-value=\"{}\">{}</td>", exact(*number),
-                       display(*number));
-  const std::string text = display(cell);
-  if (column.kind != ColumnKind::kVerdict || text.empty())
-    return fmt::format("<td{}>{}</td>", text.size() > kLong ? " class=\"long\"" : "",
-                       html_text(text));
-  return fmt::format("<td><span class=\"verdict {}\">{}</span></td>", verdict_class(text),
-                     html_text(text));
+                       html_text(shown));
+  if (column.kind != ColumnKind::kVerdict || shown.empty())
+    return fmt::format("<td{}>{}</td>", shown.size() > kLong ? " class=\"long\"" : "",
+                       html_text(shown));
+  return fmt::format("<td><span class=\"verdict {}\">{}</span></td>", verdict_class(shown),
+                     html_text(shown));
 }
 
 std::string table_html(const Section& section) {
+  const ShownTable shown = shown_table(section);
   std::string html =
       fmt::format("<div class=\"scroll\"><table data-id=\"{}\"><thead><tr>", html_text(section.id));
-  for (const Column& c : section.columns)
+  for (size_t c = 0; c < section.columns.size(); ++c)
     html += fmt::format("<th scope=\"col\"{}><button type=\"button\">{}</button></th>",
-                        c.kind == ColumnKind::kNumber ? " class=\"number\"" : "",
-                        html_text(heading(c)));
+                        section.columns[c].kind == ColumnKind::kNumber ? " class=\"number\"" : "",
+                        html_text(shown.headings[c]));
   html += "</tr></thead>\n<tbody>\n";
-  for (const std::vector<Cell>& row : section.rows) {
+  for (size_t r = 0; r < section.rows.size(); ++r) {
     html += "<tr>";
-    for (size_t c = 0; c < row.size(); ++c) html += cell_html(row[c], section.columns[c]);
+    for (size_t c = 0; c < section.columns.size(); ++c)
+      html += cell_html(section.rows[r][c], section.columns[c], shown.cells[r][c]);
     html += "</tr>\n";
   }
   return html + "</tbody></table></div>\n";
@@ -93,35 +97,88 @@ std::string section_html(const Section& section) {
   return html + "</details>\n";
 }
 
-std::string summary_html(const Report& report) {
-  std::string html = "<section id=\"summary\"><h2>Summary</h2>\n";
-  if (!report.conclusions.empty()) html += "<ul class=\"conclusions\">\n";
-  for (const std::string& conclusion : report.conclusions)
-    html += fmt::format("<li>{}</li>\n", html_text(conclusion));
-  if (!report.conclusions.empty()) html += "</ul>\n";
-  html += "<div class=\"cards\">\n";
-  for (const Headline& h : report.summary)
-    html += fmt::format("<div class=\"card\"><b>{}</b> {}<span>{}</span></div>\n",
-                        html_text(display(h.value)), html_text(h.unit), html_text(h.metric));
-  return html + "</div>\n</section>\n";
+std::string list_html(const char* kind, const std::vector<std::string>& items, size_t first,
+                      size_t last) {
+  std::string html;
+  for (size_t i = first; i < std::min(last, items.size()); ++i)
+    html += fmt::format("<li>{}</li>\n", html_text(items[i]));
+  return html.empty() ? html : fmt::format("<ul class=\"{}\">\n{}</ul>\n", kind, html);
 }
 
+/// The first ones at once, the others on request.
+std::string failures_html(const Report& report) {
+  constexpr size_t kAtOnce = 12;
+  const std::vector<std::string>& all = report.failures;
+  if (all.empty()) return {};
+  std::string html =
+      fmt::format("<section id=\"failures\"><h2>What failed ({})</h2>\n", all.size());
+  html += list_html("failures", all, 0, kAtOnce);
+  if (all.size() > kAtOnce)
+    html += fmt::format("<details><summary>{} more</summary>\n{}</details>\n", all.size() - kAtOnce,
+                        list_html("failures", all, kAtOnce, all.size()));
+  return html + "</section>\n";
+}
+
+std::string advice_html(const Report& report) {
+  if (report.advice.empty()) return {};
+  return "<section id=\"advice\"><h2>What to choose</h2>\n" +
+         list_html("advice", report.advice, 0, report.advice.size()) + "</section>\n";
+}
+
+std::string summary_html(const Report& report) {
+  constexpr size_t kMostCards = 24;
+  std::string html = failures_html(report) + advice_html(report);
+  html += "<section id=\"summary\"><h2>Summary</h2>\n";
+  html +=
+      list_html("conclusions", report.conclusions, report.advice.size(), report.conclusions.size());
+  html += "<div class=\"cards\">\n";
+  for (size_t i = 0; i < std::min(kMostCards, report.summary.size()); ++i)
+    html +=
+        fmt::format("<div class=\"card\"><b>{}</b><span>{}</span></div>\n",
+                    html_text(shown_value(report.summary[i])), html_text(report.summary[i].metric));
+  html += "</div>\n";
+  if (report.summary.size() > kMostCards)
+    html += fmt::format("<p class=\"note\">{} more figures are in the tables.</p>\n",
+                        report.summary.size() - kMostCards);
+  return html + "</section>\n";
+}
+
+std::string figure_html(const Chart& chart, const std::string& image) {
+  if (image.empty()) return {};
+  return fmt::format(
+      "<figure><img alt=\"{0}\" src=\"data:image/svg+xml,{1}\">"
+      "<figcaption>{0}</figcaption></figure>\n",
+      html_text(chart.title), percent_encoded(image));
+}
+
+/// True where it is not the first page of its chart.
+bool is_further_page(const Report& report, size_t i) {
+  const std::string& id = report.charts[i].id;
+  const size_t number = id.find_last_not_of("0123456789");
+  return number + 1 < id.size() && id[number] == '_' && report.find_chart(id.substr(0, number));
+}
+
+/// Further pages of a chart are shown on request.
 std::string charts_html(const Report& report, const std::vector<std::string>& images,
                         const std::string& why_none) {
   if (report.charts.empty()) return {};
-  std::string html = "<section id=\"charts\"><h2>Charts</h2>\n";
+  std::string html = "<section id=\"charts\"><h2>Charts</h2>\n", further;
   if (!why_none.empty())
     html += fmt::format("<p class=\"note\">No charts: {}</p>\n", html_text(why_none));
   html += "<div class=\"charts\">\n";
+  size_t n = 0;
   for (size_t i = 0; i < report.charts.size(); ++i) {
-    if (images[i].empty()) continue;
-    const Chart& chart = report.charts[i];
-    html += fmt::format(
-        "<figure><img alt=\"{0}\" src=\"data:image/svg+xml,{1}\">"
-        "<figcaption>{0}</figcaption></figure>\n",
-        html_text(chart.title), percent_encoded(images[i]));
+    const std::string figure = figure_html(report.charts[i], images[i]);
+    const bool is_further = is_further_page(report, i);
+    (is_further ? further : html) += figure;
+    n += is_further && !figure.empty();
   }
-  return html + "</div></section>\n";
+  html += "</div>\n";
+  if (n)
+    html += fmt::format(
+        "<details><summary>{} more images</summary>\n<div class=\"charts\">\n{}</div></details>\n",
+        n, further);
+  return html + "</section>\n";
 }
 
 /// JSON in a script element ends at "</script" and is led astray by "<!--": there is no '<' in it.
@@ -139,7 +196,10 @@ std::string embedded(const OrderedJson& document) {
 }
 
 std::string navigation(const Report& report) {
-  std::string html = "<nav><a href=\"#summary\">Summary</a>";
+  std::string html = "<nav>";
+  if (!report.failures.empty()) html += "<a href=\"#failures\">What failed</a>";
+  if (!report.advice.empty()) html += "<a href=\"#advice\">What to choose</a>";
+  html += "<a href=\"#summary\">Summary</a>";
   if (!report.charts.empty()) html += "<a href=\"#charts\">Charts</a>";
   for (const Section& section : report.sections)
     html += fmt::format("<a href=\"#{}\">{}</a>", html_text(section.id), html_text(section.title));

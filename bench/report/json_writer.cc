@@ -47,8 +47,8 @@ OrderedJson panel_json(const Panel& panel) {
     }
     list.push_back({{"name", series.name}, {"points", points}});
   }
-  return {{"title", panel.title},     {"kind", name_of(panel.kind)},    {"x_label", panel.x_label},
-          {"y_label", panel.y_label}, {"categories", panel.categories}, {"series", list}};
+  return {{"title", panel.title},      {"kind", name_of(panel.kind)},    {"x_label", panel.x_label},
+          {"y_label", y_label(panel)}, {"categories", panel.categories}, {"series", list}};
 }
 
 OrderedJson chart_json(const Chart& chart) {
@@ -138,6 +138,7 @@ OrderedJson to_json(const Report& report) {
           {"memory", memory_json(report)},
           {"sources", sources_json(report)},
           {"summary", summary},
+          {"failures", report.failures},
           {"conclusions", report.conclusions},
           {"sections", sections},
           {"charts", charts},

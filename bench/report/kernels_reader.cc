@@ -7,17 +7,18 @@ namespace qwench::bench::report {
 
 namespace {
 
-constexpr size_t kMostBars = 40;
-
 Section kernel_section() {
-  return {"kernels",
-          "Kernels",
-          {text_column("op"), text_column("kernel"), text_column("weights"), text_column("shape"),
-           number_column("tokens"), number_column("threads"), number_column("time", "us"),
-           number_column("ratio to baseline"), number_column("lower", "95 %"),
-           number_column("upper", "95 %"), number_column("rate", "GB/s"),
-           number_column("rate", "GFLOP/s"), number_column("of the roofline", "%"),
-           number_column("max |error|"), number_column("NMSE"), verdict_column("verdict")}};
+  Section section{
+      "kernels",
+      "Kernels",
+      {text_column("op"), text_column("kernel"), text_column("weights"), text_column("shape"),
+       number_column("tokens"), number_column("threads"), number_column("time, median", "us"),
+       number_column("ratio to baseline"), number_column("lower", "95 %"),
+       number_column("upper", "95 %"), number_column("rate", "GB/s"),
+       number_column("rate", "GFLOP/s"), number_column("of the roofline", "%"),
+       number_column("max |error|"), number_column("NMSE"), verdict_column("verdict")}};
+  section.telling = {13, 14};
+  return section;
 }
 
 Section refused_section() {
@@ -68,12 +69,12 @@ void add_row(const Field& row, Collected& to) {
 void add_bar(const Field& row, const Sampled& us, Collected& to) {
   Chart& chart = to.chart("kernels", "Kernels");
   if (chart.panels.empty()) {
-    chart.panels.push_back({"Time of one call", PanelKind::kBar, "", "us", {}, {{"median", {}}}});
+    chart.panels.push_back({"Time of one call", PanelKind::kBar, "", "", {}, {{"median", {}}}});
+    chart.panels.back().unit = "us";
     chart.panels.push_back(
         {"Part of the measured roofline", PanelKind::kBar, "", "%", {}, {{"median", {}}}});
   }
   const auto add = [&](Panel& panel, double y, std::optional<Interval> interval) {
-    if (panel.categories.size() >= kMostBars) return;
     panel.series[0].points.push_back({double(panel.categories.size()), y, interval});
     panel.categories.push_back(fmt::format("{} {}, {}, {} tokens", row.at("kernel").text(),
                                            type_of(row), shape_of(row),
@@ -103,8 +104,9 @@ void read_kernels(const Field& root, size_t source, Collected& to) {
     const std::string mode = fmt::format("{} {} {} {}", row.at("op").text(),
                                          row.at("kernel").text(), type_of(row), shape_of(row));
     to.measurements.push_back({source, mode, "kernels",
-                               fmt::format("one call, {} tokens", row.at("tokens").integer()), "us",
-                               Quantity::kLatency, us});
+                               fmt::format("one call, {} tokens, {} threads",
+                                           row.at("tokens").integer(), row.at("threads").integer()),
+                               "us", Quantity::kLatency, us});
     add_bar(row, us, to);
   }
 }

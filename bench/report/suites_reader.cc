@@ -1,9 +1,7 @@
-// Results of `qwench suites` (figures and criteria) and histories of `qwench monitor`.
+// Results of suites: figures and criteria.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <ctime>
 
 #include "bench/report/collected.h"
 
@@ -37,11 +35,14 @@ Section missing_section() {
 }
 
 Section criteria_section() {
-  return {"criteria",
-          "Criteria",
-          {text_column("suite"), text_column("criterion"), text_column("expected"),
-           number_column("value"), text_column("unit"), number_column("target of the ceiling", "%"),
-           verdict_column("verdict"), text_column("note")}};
+  Section section{
+      "criteria",
+      "Criteria",
+      {text_column("suite"), text_column("criterion"), text_column("expected"),
+       row_unit_column("value"), text_column("unit"), number_column("target of the ceiling", "%"),
+       verdict_column("verdict"), text_column("note")}};
+  section.unit_column = 4, section.telling = {3};
+  return section;
 }
 
 void add_figure(const Field& figure, const std::string& suite, size_t source, Collected& to) {
@@ -57,110 +58,91 @@ void add_figure(const Field& figure, const std::string& suite, size_t source, Co
                              scaled(read_sampled(*summary), unit.factor)});
 }
 
-/// "2026-01-31T12:00:00Z" as seconds since 1970.
-double seconds_of(const Field& timestamp) {
-  const std::string text = timestamp.text();
-  std::tm parts{};
-  const char* end = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
-  if (!end) timestamp.refuse("a time such as 2026-01-31T12:00:00Z");
-  return double(::timegm(&parts));
+void add_criterion(const Field& c, const std::string& suite, Collected& to) {
+  to.section(criteria_section())
+      .add({suite, c.at("name").text(), c.at("expected").text(),
+            cell_of(c.find_number("value"), "not measured"), c.find_text("unit"),
+            cell_of(c.find_number("ceiling_percent"), "no ceiling applies"), c.at("outcome").text(),
+            c.find_text("note")});
 }
 
-/// What the monitor saw over time, as one panel each.
-struct Trace {
-  const char *key, *title, *name, *unit;
-  double factor;
-  Quantity quantity;
-  bool charted;
-};
-constexpr Trace kTraces[] = {
-    {"response_time_ns", "Response time", "response time", "ms", 1e-6, Quantity::kLatency, true},
-    {"memory_usage_percent", "Memory in use", "memory in use", "%", 1, Quantity::kOther, true},
-    {"memory_available_bytes", "Memory available", "memory available", "MB", 1e-6,
-     Quantity::kMemory, false},
-    {"tokens_generated", "Tokens generated", "tokens generated", "tokens", 1, Quantity::kOther,
-     false}};
-
-/// 20 bins of one width from the least to the largest value.
-Panel histogram(const Trace& trace, const std::vector<double>& values) {
-  constexpr size_t kBins = 20;
-  const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  // Equal values have no range of their own: one bin of width 1 around them.
-  const double low = *least, width = *most > low ? (*most - low) / double(kBins) : 1;
-  Series series{"samples", std::vector<Point>(kBins)};
-  for (size_t i = 0; i < kBins; ++i) series.points[i].x = low + (double(i) + 0.5) * width;
-  for (double v : values) ++series.points[std::min(kBins - 1, size_t((v - low) / width))].y;
-  return {
-      trace.title, PanelKind::kHistogram, fmt::format("{} ({})", trace.name, trace.unit), "samples",
-      {},          {std::move(series)}};
+bool judges_accuracy(const Field& suite) {
+  const std::optional<Field> types = suite.find("types");
+  if (!types || !types->json().is_array()) return false;
+  for (const Field& type : types->items())
+    if (type.text() == "accuracy") return true;
+  return false;
 }
 
-/// A time axis is in the largest unit of which the samples span two.
-struct TimeUnit {
-  std::string_view name;
-  double seconds;
-};
-TimeUnit time_unit(double span_seconds) {
-  if (span_seconds >= 2 * 86400) return {"days", 86400};
-  if (span_seconds >= 2 * 3600) return {"hours", 3600};
-  if (span_seconds >= 2 * 60) return {"minutes", 60};
-  return {"seconds", 1};
+/// The results of suites that ended with an error count as failed.
+void add_error(const std::string& suite, const std::string& error, Collected& to) {
+  const std::string none = "the suite ended early";
+  to.section(criteria_section())
+      .add({suite, "the suite", "ends without an error", Missing{none}, "", Missing{none}, "error",
+            error});
 }
 
-void add_trace(const Trace& trace, const std::vector<Field>& samples, size_t source,
-               const std::string& mode, Collected& to) {
-  std::vector<double> values;
-  Series over_time{mode, {}};
-  const double start = seconds_of(samples.front().at("timestamp"));
-  const TimeUnit unit = time_unit(seconds_of(samples.back().at("timestamp")) - start);
-  for (const Field& sample : samples) {
-    const std::optional<double> value = sample.find_number(trace.key);
-    if (!value) continue;
-    values.push_back(*value * trace.factor);
-    over_time.points.push_back(
-        {(seconds_of(sample.at("timestamp")) - start) / unit.seconds, values.back()});
-  }
-  if (values.empty()) return;
-  if (trace.charted) {
-    to.chart("performance_trends", "Performance over time")
-        .panels.push_back({fmt::format("{} over time", trace.title),
-                           PanelKind::kLine,
-                           fmt::format("{} since the first sample", unit.name),
-                           fmt::format("{} ({})", trace.name, trace.unit),
-                           {},
-                           {over_time}});
-    to.chart("performance_distributions", "Distributions")
-        .panels.push_back(histogram(trace, values));
-  }
-  to.measurements.push_back({source, mode, "monitor", trace.name, trace.unit, trace.quantity,
-                             sampled(std::move(values))});
+/// What fails of the suites that judge accuracy is said of the configuration that ran them.
+void note_failure(const Field& suite, size_t source, Collected& to) {
+  const Named* named = to.choices.find(source, kSuitesKey);
+  if (!named || !judges_accuracy(suite)) return;
+  const std::string name = suite.at("suite").text();
+  if (!suite.find_text("error").empty()) to.choices.fail(*named, fmt::format("suite {}", name));
+  for (const Field& c : suite.at("criteria").items())
+    if (c.at("outcome").text() == "fail")
+      to.choices.fail(*named, fmt::format("suite {}: {}", name, c.at("name").text()));
+}
+
+void add_suite(const Field& suite, size_t source, Collected& to) {
+  const std::string name = suite.at("suite").text(), error = suite.find_text("error");
+  if (!error.empty()) add_error(name, error, to);
+  for (const Field& figure : suite.at("figures").items()) add_figure(figure, name, source, to);
+  for (const Field& c : suite.at("criteria").items()) add_criterion(c, name, to);
+  note_failure(suite, source, to);
+  if (const auto cut = suite.find("interrupted"); cut && cut->flag())
+    to.notes.push_back(fmt::format("{}: suite {} was interrupted", to.sources[source].file, name));
+}
+
+/// The figures by which configurations that ran the suites are compared: generated tokens a second, the
+/// first token and the memory of the process.
+void add_choice(size_t source, Collected& to) {
+  const Named* named = to.choices.find(source, kSuitesKey);
+  if (!named) return;
+  const auto figure = [&](std::string_view suite, std::string_view metric) -> Measurement* {
+    for (Measurement& m : to.measurements)
+      if (m.source == source && m.mode == suite && m.metric == metric) return &m;
+    return nullptr;
+  };
+  Measurement* speed = figure("throughput", "tokens_per_second");
+  if (!speed) return;
+  speed->choice = named->choices.front();
+  TimedCase timed{"generation of the suite throughput", true};
+  timed.measurement = size_t(speed - to.measurements.data());
+  if (const Measurement* m = figure("latency", "first_token_latency"))
+    timed.first_token_ms = m->samples.median;  // suites read times as ms
+  if (const Measurement* m = figure("memory_phases", "process_peak_rss"))
+    timed.memory_bytes = m->samples.max * 1e6;  // and bytes as MB
+  to.choices.add(*named, std::move(timed));
 }
 
 }  // namespace
 
 void read_suites(const Field& root, size_t source, Collected& to) {
+  // One run writes its suites to several files; each is counted once.
+  size_t repeated = 0;
   for (const Field& suite : root.at("suites").items()) {
-    const std::string name = suite.at("suite").text(), error = suite.find_text("error");
-    if (!error.empty()) to.section(missing_section()).add({name, "all", error});
-    for (const Field& figure : suite.at("figures").items()) add_figure(figure, name, source, to);
-    for (const Field& c : suite.at("criteria").items())
-      to.section(criteria_section())
-          .add({name, c.at("name").text(), c.at("expected").text(),
-                cell_of(c.find_number("value"), "not measured"), c.find_text("unit"),
-                cell_of(c.find_number("ceiling_percent"), "no ceiling applies"),
-                c.at("outcome").text(), c.find_text("note")});
+    const auto same = [&](const Json* read) { return *read == suite.json(); };
+    if (std::any_of(to.suites_read.begin(), to.suites_read.end(), same)) {
+      ++repeated;
+      continue;
+    }
+    to.suites_read.push_back(&suite.json());
+    add_suite(suite, source, to);
   }
-}
-
-void read_monitor(const Field& root, size_t source, Collected& to) {
-  const std::vector<Field> samples = root.at("samples").items();
-  if (samples.empty()) root.at("samples").refuse("at least one sample");
-  std::string mode = samples.front().find_text("model_name");
-  if (mode.empty()) mode = "monitor";
-  for (const Field& sample : samples)
-    if (const std::string error = sample.find_text("error"); !error.empty())
-      to.section(missing_section()).add({mode, sample.at("timestamp").text(), error});
-  for (const Trace& trace : kTraces) add_trace(trace, samples, source, mode, to);
+  add_choice(source, to);
+  if (repeated)
+    to.notes.push_back(fmt::format("{}: {} suites are those of a file before: counted once",
+                                   to.sources[source].file, repeated));
 }
 
 }  // namespace qwench::bench::report

@@ -43,6 +43,11 @@ std::string heading(const Column& column) {
   return column.unit.empty() ? column.name : fmt::format("{} ({})", column.name, column.unit);
 }
 
+std::string y_label(const Panel& panel) {
+  if (panel.unit.empty()) return panel.y_label;
+  return panel.y_label.empty() ? panel.unit : fmt::format("{} ({})", panel.y_label, panel.unit);
+}
+
 std::string display(double value) {
   const double size = std::fabs(value);
   const bool whole = value == std::floor(value);
@@ -54,6 +59,10 @@ std::string display(const Cell& cell) {
   if (const auto* number = std::get_if<double>(&cell)) return display(*number);
   if (const auto* text = std::get_if<std::string>(&cell)) return *text;
   return "-";
+}
+
+Cell text_cell(const std::string& text) {
+  return text.empty() ? Cell(Missing{"the file does not say"}) : Cell(text);
 }
 
 std::string exact(double value) { return fmt::format("{}", value); }

@@ -21,10 +21,14 @@ enum class ColumnKind : unsigned char { kText, kNumber, kVerdict };
 struct Column {
   std::string name, unit;  // unit "": a count, a ratio, or text
   ColumnKind kind = ColumnKind::kNumber;
+  bool in_row_unit = false;  // each row says its unit in Section::unit_column
 };
 inline Column text_column(std::string name) { return {std::move(name), "", ColumnKind::kText}; }
 inline Column number_column(std::string name, std::string unit = "") {
   return {std::move(name), std::move(unit), ColumnKind::kNumber};
+}
+inline Column row_unit_column(std::string name, std::string unit = "") {
+  return {std::move(name), std::move(unit), ColumnKind::kNumber, true};
 }
 inline Column verdict_column(std::string name) {
   return {std::move(name), "", ColumnKind::kVerdict};
@@ -35,6 +39,8 @@ struct Section {
   std::vector<Column> columns;
   std::vector<std::vector<Cell>> rows = {};
   std::vector<std::string> notes = {};
+  std::optional<size_t> unit_column = std::nullopt;
+  std::vector<size_t> telling = {};  // columns that say how a row failed, beside its texts
 
   /// Contract: as many cells as columns. Numbers that overflowed become missing.
   void add(std::vector<Cell> cells);
@@ -60,6 +66,7 @@ struct Panel {
   std::string x_label, y_label;              // with units; bars: only y_label
   std::vector<std::string> categories = {};  // bars
   std::vector<Series> series = {};
+  std::string unit = {};  // of y, where y_label does not say it: drawn as people read it
 };
 
 /// Panels below each other: one image.
@@ -82,7 +89,9 @@ struct Report {
   std::string title, written;  // written: UTC
   std::vector<Source> sources = {};
   std::vector<Headline> summary = {};
-  std::vector<std::string> conclusions = {};  // sentences
+  std::vector<std::string> failures = {};     // what failed a check, one a line
+  std::vector<std::string> advice = {};       // what to choose
+  std::vector<std::string> conclusions = {};  // sentences: the advice, then the rest
   std::vector<Section> sections = {};
   std::vector<Chart> charts = {};
   Json documents = Json::array();  // [{"file", "document"}]: the results themselves
@@ -93,6 +102,8 @@ struct Report {
 
 /// "name (unit)".
 std::string heading(const Column& column);
+/// The same of a panel's y axis.
+std::string y_label(const Panel& panel);
 /// Four significant digits; whole numbers in full.
 std::string display(double value);
 /// What people see: the number as above, the text, or "-".
@@ -102,5 +113,7 @@ std::string exact(double value);
 
 /// A cell of a value that may be missing.
 Cell cell_of(const std::optional<double>& value, std::string reason);
+/// A text as a cell; "" is what the file does not say.
+Cell text_cell(const std::string& text);
 
 }  // namespace qwench::bench::report

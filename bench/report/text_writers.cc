@@ -1,10 +1,15 @@
 // CSV (RFC 4180), Markdown and the console.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "bench/report/derived.h"
+#include "bench/report/shown_table.h"
+#include "bench/report/units.h"
 #include "bench/report/writers.h"
 #include "bench/support/output.h"
 #include "bench/support/table.h"
+#include "bench/support/terminal.h"
 
 namespace qwench::bench::report {
 
@@ -43,22 +48,25 @@ std::string markdown_text(const std::string& text) {
 }
 
 std::string markdown_table(const Section& section) {
+  const ShownTable shown = shown_table(section);
   std::string head = "|", rule = "|", body;
-  for (const Column& c : section.columns) {
-    head += fmt::format(" {} |", markdown_text(heading(c)));
-    rule += c.kind == ColumnKind::kNumber ? "---:|" : "---|";
+  for (size_t c = 0; c < section.columns.size(); ++c) {
+    head += fmt::format(" {} |", markdown_text(shown.headings[c]));
+    rule += section.columns[c].kind == ColumnKind::kNumber ? "---:|" : "---|";
   }
-  for (const std::vector<Cell>& row : section.rows) {
+  for (const std::vector<std::string>& row : shown.cells) {
     body += "|";
-    for (const Cell& cell : row) body += fmt::format(" {} |", markdown_text(display(cell)));
+    for (const std::string& cell : row) body += fmt::format(" {} |", markdown_text(cell));
     body += "\n";
   }
   return head + "\n" + rule + "\n" + body;
 }
 
-/// At most 60 characters, so that a kernel policy does not break every line.
+/// At most 60 characters, so that a kernel policy does not break every line of a pipe; a terminal
+/// wraps.
 std::string shortened(const std::string& text) {
   constexpr size_t kMost = 60;
+  if (terminal().columns > 0) return text;
   size_t characters = 0;
   for (size_t i = 0; i < text.size(); ++i)
     if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80 && ++characters > kMost)
@@ -67,19 +75,61 @@ std::string shortened(const std::string& text) {
 }
 
 std::string console_table(const Section& section) {
+  const ShownTable shown = shown_table(section);
   std::vector<std::string> headings;
-  for (const Column& c : section.columns)
-    headings.push_back((c.kind == ColumnKind::kNumber ? "" : "<") + heading(c));
+  for (size_t c = 0; c < section.columns.size(); ++c)
+    headings.push_back((section.columns[c].kind == ColumnKind::kNumber ? "" : "<") +
+                       shown.headings[c]);
   Table table(std::move(headings));
-  for (const std::vector<Cell>& row : section.rows) {
+  for (const std::vector<std::string>& row : shown.cells) {
     std::vector<std::string> cells;
-    for (const Cell& cell : row) cells.push_back(shortened(display(cell)));
+    for (const std::string& cell : row) cells.push_back(shortened(cell));
     table.add(std::move(cells));
   }
   return table.to_string();
 }
 
+constexpr size_t kMostFailures = 20, kMostHeadlines = 24;
+
+/// The first of a list, and how many more there are.
+std::vector<std::string> first_of(const std::vector<std::string>& list, size_t most) {
+  if (list.size() <= most) return list;
+  std::vector<std::string> first(list.begin(), list.begin() + long(most));
+  first.push_back(fmt::format("and {} more: see the tables", list.size() - most));
+  return first;
+}
+
+/// A paragraph, wrapped on a terminal.
+std::string paragraph(const std::string& text, const std::string& mark, Tone tone) {
+  const size_t columns = terminal().columns;
+  const std::string indent(mark.size(), ' ');
+  std::string out, begin = mark;
+  const std::vector<std::string> lines =
+      columns > mark.size() + 20 ? wrapped(text, columns - mark.size()) : std::vector{text};
+  for (const std::string& line : lines) {
+    out += begin + painted(line, tone) + "\n";
+    begin = indent;
+  }
+  return out;
+}
+
+std::string headline_table(const Report& report) {
+  Table table({"<metric", "value"});
+  const size_t shown = std::min(report.summary.size(), kMostHeadlines);
+  for (size_t i = 0; i < shown; ++i)
+    table.add({report.summary[i].metric, shortened(shown_value(report.summary[i]))});
+  std::string text = table.empty() ? "" : table.to_string();
+  if (shown < report.summary.size())
+    text += fmt::format("and {} more: see the tables\n", report.summary.size() - shown);
+  return text;
+}
+
 }  // namespace
+
+std::string shown_value(const Headline& headline) {
+  const auto* number = std::get_if<double>(&headline.value);
+  return number ? readable(*number, headline.unit) : display(headline.value);
+}
 
 std::string metrics_csv(const Report& report) {
   std::string csv = "Mode,Metric,Mean,Std,Min,Max,Median,Num Runs\n";
@@ -119,12 +169,17 @@ std::string tables_csv(const Report& report) {
 std::string summary_text(const Report& report, const std::vector<std::string>& saved) {
   const std::string rule(60, '=');
   std::string text = fmt::format("{}\nBENCHMARK SUMMARY\n{}\n", rule, rule);
-  Table table({"<metric", "value", "<unit"});
-  for (const Headline& h : report.summary)
-    table.add({h.metric, shortened(display(h.value)), h.unit});
-  if (!table.empty()) text += table.to_string();
-  if (!report.conclusions.empty()) text += "\n";
-  for (const std::string& conclusion : report.conclusions) text += conclusion + "\n";
+  if (!report.failures.empty()) text += fmt::format("What failed ({}):\n", report.failures.size());
+  for (const std::string& failure : first_of(report.failures, kMostFailures))
+    text += paragraph(failure, "  ", Tone::kBad);
+  if (!report.advice.empty()) text += "What to choose:\n";
+  for (const std::string& advice : report.advice) text += paragraph(advice, "  ", Tone::kPlain);
+  if (!report.failures.empty() || !report.advice.empty()) text += "\n";
+  text += headline_table(report);
+  const size_t said = report.advice.size();
+  if (report.conclusions.size() > said) text += "\n";
+  for (size_t i = said; i < report.conclusions.size(); ++i)
+    text += paragraph(report.conclusions[i], "", Tone::kPlain);
   if (!saved.empty()) text += "\nsaved:\n";
   for (const std::string& file : saved) text += "  " + file + "\n";
   return text;
@@ -135,7 +190,7 @@ std::string to_console(const Report& report) {
   for (const Section& section : report.sections) {
     text += fmt::format("\n{}\n{}\n", section.title, std::string(section.title.size(), '='));
     if (!section.rows.empty()) text += console_table(section);
-    for (const std::string& note : section.notes) text += note + "\n";
+    for (const std::string& note : section.notes) text += paragraph(note, "", Tone::kPlain);
   }
   return text;
 }
@@ -143,11 +198,17 @@ std::string to_console(const Report& report) {
 std::string to_markdown(const Report& report) {
   std::string text = fmt::format("# {}\n\nWritten {} by `qwench report`.\n",
                                  markdown_text(report.title), report.written);
-  if (!report.summary.empty())
-    text += "\n## Summary\n\n| metric | value | unit |\n|---|---:|---|\n";
+  const auto list = [&](const char* title, const std::vector<std::string>& items) {
+    if (!items.empty()) text += fmt::format("\n## {}\n\n", title);
+    for (const std::string& item : items) text += fmt::format("- {}\n", markdown_text(item));
+  };
+  list("What failed", report.failures);
+  list("What to choose", report.advice);
+  list("Conclusion",
+       {report.conclusions.begin() + long(report.advice.size()), report.conclusions.end()});
+  if (!report.summary.empty()) text += "\n## Summary\n\n| metric | value |\n|---|---:|\n";
   for (const Headline& h : report.summary)
-    text += fmt::format("| {} | {} | {} |\n", markdown_text(h.metric),
-                        markdown_text(display(h.value)), markdown_text(h.unit));
+    text += fmt::format("| {} | {} |\n", markdown_text(h.metric), markdown_text(shown_value(h)));
   for (const Section& section : report.sections) {
     text += fmt::format("\n## {}\n\n", markdown_text(section.title));
     if (!section.rows.empty()) text += markdown_table(section);
@@ -155,9 +216,6 @@ std::string to_markdown(const Report& report) {
     for (const std::string& note : section.notes)
       text += fmt::format("- {}\n", markdown_text(note));
   }
-  if (!report.conclusions.empty()) text += "\n## Conclusion\n\n";
-  for (const std::string& conclusion : report.conclusions)
-    text += fmt::format("- {}\n", markdown_text(conclusion));
   return text;
 }
 

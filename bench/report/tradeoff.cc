@@ -1,151 +1,81 @@
-// Limits are one table: name, direction, units, and which figure of a choice they bound.
+// Figures are compared along three axes: speed where it is separated, divergence and memory as they
+// are.
 #include "bench/report/tradeoff.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
-#include <cstdlib>
-#include <map>
 
-#include "bench/support/suggest.h"
-#include "engine/check.h"
+#include "bench/report/units.h"
 
 namespace qwench::bench::report {
 
 namespace {
 
-using Units = std::map<std::string, double>;
-
-struct Bound {
-  const char* name;
-  const char* what;
-  bool at_least;
-  std::optional<double> Choice::*figure;
-};
-constexpr Bound kBounds[] = {
-    {"memory", "memory", false, &Choice::memory_bytes},
-    {"ttft", "first token", false, &Choice::first_token_ms},
-    {"kl", "mean KL", false, &Choice::kl},
-    {"perplexity", "perplexity", false, &Choice::perplexity},
-    {"ppl_ratio", "PPL ratio", false, &Choice::perplexity_ratio},
-    {"speed", "decode tokens/s", true, &Choice::decode},
-    {"prefill", "prefill tokens/s", true, &Choice::prefill},
-};
-
-const Bound* find_bound(const std::string& name) {
-  for (const Bound& bound : kBounds)
-    if (name == bound.name) return &bound;
-  return nullptr;
+/// Above 0: `other` is better; below 0: worse, or not known.
+int compare_speed(const Candidate& mine, const Candidate& other, const Collected& all) {
+  if (!other.decode_runs) return -1;
+  if (separated(*other.decode_runs, *mine.decode_runs, all)) return 1;
+  return separated(*mine.decode_runs, *other.decode_runs, all) ? -1 : 0;
+}
+int compare_least(const std::optional<double>& mine, const std::optional<double>& other) {
+  if (!other) return -1;
+  return *other < *mine ? 1 : *other > *mine ? -1 : 0;
 }
 
-Units units_of(const std::string& name) {
-  if (name == "memory")
-    return {{"b", 1},           {"kb", 1e3},           {"mb", 1e6},
-            {"gb", 1e9},        {"tb", 1e12},          {"kib", 1024.0},
-            {"mib", 1048576.0}, {"gib", 1073741824.0}, {"tib", 1099511627776.0}};
-  if (name == "ttft") return {{"us", 1e-3}, {"ms", 1}, {"s", 1e3}};
-  return {};
+bool beats(const Candidate& other, const Candidate& mine, const Collected& all) {
+  if (other.failed() || other.choice->environment != mine.choice->environment) return false;
+  std::vector<int> axes;
+  if (mine.decode_runs) axes.push_back(compare_speed(mine, other, all));
+  if (mine.kl) axes.push_back(compare_least(mine.kl, other.kl));
+  if (mine.memory_bytes) axes.push_back(compare_least(mine.memory_bytes, other.memory_bytes));
+  const auto [worst, best] = std::minmax_element(axes.begin(), axes.end());
+  return !axes.empty() && *worst >= 0 && *best > 0;
 }
 
-/// "4.5GB": digits first, so that "inf", "nan", "0x1" and signs are nothing. (CLI11's reader of units
-/// keeps six digits only.)
-double parse_value(const std::string& name, const std::string& text, const std::string& option) {
-  const size_t digits = std::min(text.find_first_not_of("0123456789.eE+-"), text.size());
-  std::string unit = text.substr(digits);
-  for (char& c : unit) c = char(std::tolower(static_cast<unsigned char>(c)));
-  const std::string number = text.substr(0, digits);
-  const bool plain = !number.empty() && std::isdigit(static_cast<unsigned char>(number[0]));
-  char* end = nullptr;
-  double value = plain ? std::strtod(number.c_str(), &end) : NAN;
-  if (!plain || *end != '\0') value = NAN;
-  if (!unit.empty()) {
-    const Units units = units_of(name);
-    const auto known = units.find(unit);
-    value = known == units.end() ? NAN : value * known->second;
-  }
-  if (!std::isfinite(value))
-    fail_usage("--limit: expected a number of at least 0{}, got {}",
-               name == "memory" ? " with a unit, such as 4GB"
-               : name == "ttft" ? " such as 500ms"
-                                : "",
-               in_quotes(option));
-  return value;
+const char* front_cell(const Candidate& c, const Comparison& comparison) {
+  if (c.failed()) return "failed";
+  if (!c.decode) return "not timed";
+  return on_front(c, comparison) ? "yes" : "no";
 }
 
-/// The figure; 0 for the divergence of what the others are compared with.
-std::optional<double> figure_of(const Choice& c, std::optional<double> Choice::*figure) {
-  if (figure == &Choice::kl && c.reference && !c.kl) return 0.0;
-  return c.*figure;
+std::vector<Cell> choice_row(const Candidate& c, const Comparison& comparison,
+                             const std::vector<Limit>& limits) {
+  const auto gb = [](const std::optional<double>& bytes) {
+    return bytes ? std::optional<double>(*bytes / 1e9) : std::nullopt;
+  };
+  const std::string no_memory = "no result measured it for this configuration";
+  const Judged judged = judge(c, limits);
+  constexpr const char* kFits[] = {"pass", "fail", "unknown"};
+  const char* fit =
+      limits.empty() && judged.fit == Fit::kFits ? "no limits" : kFits[size_t(judged.fit)];
+  return {c.name(),
+          cell_of(c.decode, c.no_decode),
+          cell_of(c.prefill, c.no_prefill),
+          cell_of(c.first_token_ms, c.no_prefill),
+          cell_of(gb(c.memory_bytes), no_memory),
+          cell_of(gb(c.weight_bytes), no_memory),
+          cell_of(c.kl, c.no_kl),
+          cell_of(c.perplexity, c.no_perplexity),
+          front_cell(c, comparison),
+          fit,
+          judged.why.empty() ? Cell(Missing{"nothing is missed"}) : Cell(judged.why),
+          c.apart.empty() ? Cell(Missing{"no figure of another result was expected here"})
+                          : Cell(c.apart)};
 }
 
 }  // namespace
 
-std::string limit_names() {
-  std::string names;
-  for (const Bound& bound : kBounds) names += (names.empty() ? "" : ", ") + std::string(bound.name);
-  return names;
+bool on_front(const Candidate& candidate, const Comparison& comparison) {
+  if (candidate.failed()) return false;
+  return std::none_of(comparison.candidates.begin(), comparison.candidates.end(),
+                      [&](const Candidate& other) {
+                        return &other != &candidate && beats(other, candidate, *comparison.all);
+                      });
 }
 
-std::vector<Limit> parse_limits(const std::vector<std::string>& texts) {
-  std::vector<Limit> limits;
-  std::vector<std::string> known;
-  for (const Bound& bound : kBounds) known.emplace_back(bound.name);
-  for (const std::string& text : texts) {
-    const size_t equals = text.find('=');
-    const std::string name = text.substr(0, equals);
-    if (equals == std::string::npos || !find_bound(name)) {
-      const std::string near = nearest(name, known);
-      fail_usage("--limit: expected NAME=VALUE with a name of {}, got {}{}", limit_names(),
-                 in_quotes(text),
-                 near.empty() || near == name ? "" : "; did you mean " + near + "?");
-    }
-    for (const Limit& other : limits)
-      if (other.name == name) fail_usage("--limit: expected each name once, got {} twice", name);
-    limits.push_back(
-        {name, printable_text(text), parse_value(name, text.substr(equals + 1), text)});
-  }
-  return limits;
-}
-
-Judged judge(const Choice& choice, const std::vector<Limit>& limits) {
-  Judged judged;
-  const auto add = [&](Fit fit, const std::string& why) {
-    if (judged.fit != Fit::kMisses) judged.fit = fit;
-    judged.why += (judged.why.empty() ? "" : "; ") + why;
-  };
-  for (const Limit& limit : limits) {
-    const Bound& bound = *find_bound(limit.name);
-    const std::optional<double> value = figure_of(choice, bound.figure);
-    if (!value)
-      add(Fit::kUnknown, fmt::format("{} not measured", bound.what));
-    else if (bound.at_least ? *value < limit.value : *value > limit.value)
-      add(Fit::kMisses, fmt::format("{} {} misses {}", bound.what, display(*value), limit.text));
-  }
-  if (limits.empty() && choice.accurate && !*choice.accurate)
-    add(Fit::kMisses, "beyond the tolerances of accuracy");
-  return judged;
-}
-
-bool on_front(const Choice& choice, const std::vector<Choice>& all) {
-  constexpr std::pair<std::optional<double> Choice::*, bool> kAxes[] = {
-      {&Choice::decode, true}, {&Choice::kl, false}, {&Choice::memory_bytes, false}};
-  const auto beats = [&](const Choice& other) {
-    bool better = false;
-    for (const auto& [figure, more] : kAxes) {
-      const std::optional<double> mine = figure_of(choice, figure),
-                                  theirs = figure_of(other, figure);
-      if (!mine) continue;
-      if (!theirs || (more ? *theirs < *mine : *theirs > *mine)) return false;
-      better = better || *theirs != *mine;
-    }
-    return better;
-  };
-  return std::none_of(all.begin(), all.end(), beats);
-}
-
-Section choices_section(const std::vector<Choice>& choices, const std::vector<Limit>& limits) {
+Section choices_section(const Comparison& comparison, const std::vector<Limit>& limits) {
   Section section{
       "choices",
       "Speed, quality and size",
@@ -153,95 +83,66 @@ Section choices_section(const std::vector<Choice>& choices, const std::vector<Li
        number_column("prefill", "tokens/s"), number_column("first token", "ms"),
        number_column("memory", "GB"), number_column("weights", "GB"),
        number_column("mean KL", "nats"), number_column("PPL"), verdict_column("on the front"),
-       verdict_column("within limits"), text_column("why not")}};
-  if (choices.size() < 2 && limits.empty()) return section;
-  const std::string none = "no result measured it for this configuration";
-  for (const Choice& c : choices) {
-    const auto gb = [](const std::optional<double>& bytes) {
-      return bytes ? std::optional<double>(*bytes / 1e9) : std::nullopt;
-    };
-    const Judged judged = judge(c, limits);
-    constexpr const char* kFits[] = {"pass", "fail", "unknown"};
-    section.add({c.name, cell_of(c.decode, none), cell_of(c.prefill, none),
-                 cell_of(c.first_token_ms, none), cell_of(gb(c.memory_bytes), none),
-                 cell_of(gb(c.weight_bytes), none), cell_of(figure_of(c, &Choice::kl), none),
-                 cell_of(c.perplexity, none),
-                 !c.decode              ? "not timed"
-                 : on_front(c, choices) ? "yes"
-                                        : "no",
-                 kFits[size_t(judged.fit)],
-                 judged.why.empty() ? Cell(Missing{"within limits"}) : Cell(judged.why)});
-  }
+       verdict_column("within limits"), text_column("why not"), text_column("stands apart")}};
+  const bool failed = std::any_of(comparison.candidates.begin(), comparison.candidates.end(),
+                                  [](const Candidate& c) { return c.failed(); });
+  if (comparison.candidates.size() < 2 && limits.empty() && !failed) return section;
+  for (const Candidate& c : comparison.candidates) section.add(choice_row(c, comparison, limits));
   section.notes = {
       "On the front: no other configuration is as good in speed, divergence and memory, and better "
-      "in one. "
-      "Figures of one configuration may come from several files; where several give the same one, "
-      "the last counts."};
+      "in one; a speed is better where it is separated, and what failed a check is not on it.",
+      "A figure of another file is in a row only where all that can change it is known to be the "
+      "same: weights, types, kernels, plug-ins, damage, instruction sets and program; for speed "
+      "also "
+      "threads and machine. Of a configuration that was timed twice the later result counts; a "
+      "failed check stays, whatever else passes."};
+  const auto compared = [&](const char* what, const std::string& which) {
+    if (!which.empty()) section.notes.push_back(fmt::format("{}: {}", what, which));
+  };
+  compared("Decode, memory and weights",
+           comparison.decode_case + (comparison.decode_case.empty() ? "" : ", median"));
+  compared("Prefill and first token",
+           comparison.prefill_case + (comparison.prefill_case.empty() ? "" : ", median"));
+  compared("Mean KL and PPL", comparison.text);
   return section;
 }
 
-Chart pareto_chart(const std::vector<Choice>& choices) {
+Chart pareto_chart(const Comparison& comparison) {
   Chart chart{"pareto", "Speed, quality and size", {}};
   int64_t timed = 0, close = 0;
   double largest = 0;
-  for (const Choice& c : choices) {
+  for (const Candidate& c : comparison.candidates) {
     timed += c.decode.has_value();
-    close += c.decode && figure_of(c, &Choice::kl);
+    close += c.decode && c.kl;
     largest = std::max(largest, c.weight_bytes.value_or(0));
   }
   if (timed < 2) return chart;
   const bool with_kl = close >= 2;
-  const auto y_of = [&](const Choice& c) {
-    if (with_kl) return figure_of(c, &Choice::kl);
-    return c.memory_bytes ? std::optional<double>(*c.memory_bytes / 1e9) : std::nullopt;
-  };
   Panel panel{
       with_kl ? "Decode speed against divergence, area: weights" : "Decode speed against memory",
       PanelKind::kScatter,
       "decode (tokens/s)",
-      with_kl ? "mean KL from the reference (nats)" : "memory (GB)",
+      with_kl ? "mean KL from the reference (nats)" : "memory",
       {},
-      {{"on the front", {}}, {"another is better", {}}}};
-  for (const Choice& c : choices) {
-    const std::optional<double> y = y_of(c);
+      {{"on the front", {}}, {"another is better", {}}, {"failed a check", {}}}};
+  if (!with_kl) panel.unit = "GB";
+  for (const Candidate& c : comparison.candidates) {
+    const std::optional<double> gb =
+        c.memory_bytes ? std::optional<double>(*c.memory_bytes / 1e9) : std::nullopt;
+    const std::optional<double> y = with_kl ? c.kl : gb;
     if (!c.decode || !y) continue;
-    Point point{*c.decode, *y, std::nullopt, c.name};
+    Point point{*c.decode, *y, std::nullopt, c.name()};
     if (c.weight_bytes && largest > 0) {
       point.size = std::sqrt(*c.weight_bytes / largest);
-      point.label += fmt::format(" ({} GB)", display(*c.weight_bytes / 1e9));
+      point.label += fmt::format(" ({})", readable(*c.weight_bytes, "B"));
     }
-    panel.series[on_front(c, choices) ? 0 : 1].points.push_back(std::move(point));
+    panel.series[c.failed()                ? 2
+                 : on_front(c, comparison) ? 0
+                                           : 1]
+        .points.push_back(std::move(point));
   }
   chart.panels.push_back(std::move(panel));
   return chart;
-}
-
-std::string recommendation(const std::vector<Choice>& choices, const std::vector<Limit>& limits) {
-  const Choice* best = nullptr;
-  int64_t timed = 0;
-  for (const Choice& c : choices) {
-    if (!c.decode) continue;
-    ++timed;
-    if (judge(c, limits).fit == Fit::kFits && (!best || *c.decode > *best->decode)) best = &c;
-  }
-  std::string bounds;
-  for (const Limit& limit : limits) bounds += (bounds.empty() ? "" : ", ") + limit.text;
-  if (timed == 0)
-    return limits.empty() ? "" : "No recommendation: no configuration was timed in decode.";
-  if (!best)
-    return bounds.empty()
-               ? "No recommendation: every configuration that was timed is beyond the tolerances."
-               : fmt::format("No recommendation: no configuration is known to be within {}.",
-                             bounds);
-  if (timed < 2 && limits.empty()) return {};
-  std::string text =
-      fmt::format("Recommended: {}: fastest decode ({} tokens/s) of {} timed configurations",
-                  best->name, display(*best->decode), timed);
-  text += bounds.empty() ? "" : " within " + bounds;
-  const std::optional<double> kl = figure_of(*best, &Choice::kl);
-  text += kl ? fmt::format(", mean KL {}", display(*kl)) : ", its accuracy was not measured";
-  if (best->memory_bytes) text += fmt::format(", memory {} GB", display(*best->memory_bytes / 1e9));
-  return text + ".";
 }
 
 }  // namespace qwench::bench::report

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "bench/model/default_model.h"
+#include "bench/model/identity.h"
 #include "bench/suites/journal.h"
 #include "bench/suites/plan.h"
 #include "bench/suites/registry.h"
@@ -45,6 +46,7 @@ OrderedJson model_config(const SuitesOptions& o, SuiteContext& context) {
           {"kv_dtype", s.model.kv_dtype},
           {"backend", s.model.backend},
           {"kernels", s.model.kernels},
+          {"kernel_policy", read_policy(s.model).to_string()},
           {"isa", cpu::cpu_info().limited ? "avx2" : "native"},
           {"threads", context.threads()},
           {"prefill_chunk", s.model.prefill_chunk},
@@ -216,7 +218,9 @@ int run_suites(SuitesOptions o) {
   SuiteContext context(o.suite);
   check_options(o, context);
   if (o.plan) return print_plan(o, context, suites);
-  SuiteRun run(o, context, suites, model_config(o, context));
+  OrderedJson config = model_config(o, context);
+  config.update(identity_json(o.suite.model, context.checkpoint()));
+  SuiteRun run(o, context, suites, std::move(config));
   const OrderedJson document = run.run();
   const std::string json = to_text(document);
   deliver(o.json  ? json

@@ -10,10 +10,12 @@
 #include <fstream>
 #include <vector>
 
+#include "bench/support/file_hash.h"
 #include "bench/support/output.h"
 #include "bench/support/table.h"
 #include "bench/support/utc.h"
 #include "cpu/cpu_info.h"
+#include "engine/check.h"
 
 #ifndef QWENCH_VERSION
 #define QWENCH_VERSION "unknown"
@@ -70,6 +72,7 @@ OrderedJson tool_block() {
   return {{"name", "qwench"},
           {"version", QWENCH_VERSION},
           {"git_hash", QWENCH_GIT_HASH},
+          {"program_hash", text_or_null(program_hash())},
           {"build_type", QWENCH_BUILD_TYPE},
           {"flags", QWENCH_CXX_FLAGS},
           {"compiler", text_or_null(compiler())},
@@ -141,6 +144,17 @@ std::string first_line(const std::string& path) {
 
 std::string version_text() {
   return fmt::format("{} (commit {}, {})", QWENCH_VERSION, QWENCH_GIT_HASH, QWENCH_BUILD_TYPE);
+}
+
+const std::string& program_hash() {
+  static const std::string hash = [] {
+    try {
+      return file_hash("/proc/self/exe");
+    } catch (const Error&) {
+      return std::string();
+    }
+  }();
+  return hash;
 }
 
 std::string without_home(std::string text) {

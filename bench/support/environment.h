@@ -13,6 +13,9 @@ void remember_command_line(int argc, const char* const* argv);
 /// "0.1.0 (commit 0123abc, Release)".
 std::string version_text();
 
+/// The hash of the program's own file: two builds of one commit may differ. "" where it cannot be read.
+const std::string& program_hash();
+
 /// The text with the user's home folder replaced by "~".
 std::string without_home(std::string text);
 

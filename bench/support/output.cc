@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "bench/support/terminal.h"
+#include "bench/support/visible.h"
 #include "engine/check.h"
 #include "engine/file.h"
 

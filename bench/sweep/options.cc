@@ -113,6 +113,8 @@ constexpr Key kKeys[] = {
     {"dtype", "", nullptr},
     {"capacity", "", nullptr},
     {"kernel_policy", "", nullptr},
+    {"checkpoint_hash", "", nullptr},
+    {"plugin_hashes", "", nullptr},
 };
 
 /// `command` need not have the option.

@@ -67,7 +67,7 @@ BenchPlan plan_bench(const BenchOptions& o) {
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
   const Sizes sizes = sizes_of_model(o, *checkpoint);
   std::optional<BenchSamples> samples;
-  if (o.resume) samples.emplace(o.samples, sample_conditions(o, axes), true);
+  if (o.resume) samples.emplace(o.samples, sample_conditions(o, axes, *checkpoint), true);
   BenchPlan plan;
   plan.available_bytes = cpu::available_memory_bytes();
   plan.load_seconds = double(sizes.weights) / kLoadBytesPerSecond;

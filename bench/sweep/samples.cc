@@ -5,6 +5,7 @@
 #include <limits>
 #include <set>
 
+#include "bench/model/identity.h"
 #include "bench/roofline.h"
 #include "bench/support/environment.h"
 #include "bench/support/output.h"
@@ -180,13 +181,16 @@ void BenchSamples::append(const BenchReport& report, const BenchRow& row) {
                 {"roofline", to_json(row.roofline)}});
 }
 
-OrderedJson sample_conditions(const BenchOptions& options, const Axes& axes) {
+OrderedJson sample_conditions(const BenchOptions& options, const Axes& axes,
+                              const Checkpoint& checkpoint) {
   OrderedJson with = {{"version", version_text()},
+                      {"program_hash", text_or_null(program_hash())},
                       {"cpu", cpu::cpu_info().model},
                       {"instruction_sets", isa_text()}};
   with.update(options_json(options, axes));
   for (const char* axis : {"prefill_tokens", "decode_tokens", "depth", "batch", "threads"})
     with.erase(axis);
+  with.update(identity_json(options.model, checkpoint));
   if (options.energy.asked()) with["energy"] = true;
   return with;
 }

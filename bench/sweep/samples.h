@@ -45,7 +45,8 @@ class BenchSamples {
   AppendLog file_;
 };
 
-/// What samples depend on: program, processor, and the options that are no axis of the sweep.
-OrderedJson sample_conditions(const BenchOptions& options, const Axes& axes);
+/// What samples depend on: program, processor, weights, and the options that are no axis of the sweep.
+OrderedJson sample_conditions(const BenchOptions& options, const Axes& axes,
+                              const Checkpoint& checkpoint);
 
 }  // namespace qwench::bench

@@ -129,6 +129,9 @@ TEST_CASE("wrong options are usage errors") {
   check_usage_error("report " + file + " --limit memroy=3GB", "did you mean memory?");
   check_usage_error("report " + file + " --csv x --json x", "a file of its own");
   check_usage_error("visualize " + file + " --metric taste --output-file x.png", "taste");
+  for (const char* name : {"x.gif", "x", "x.pngx", ".png"})
+    check_usage_error(std::string("visualize /nonexistent/result.json --output-file ") + name,
+                      ".png or .svg");
 }
 
 TEST_CASE(

@@ -10,6 +10,7 @@
 using namespace qwench;
 using namespace qwench::bench;
 using namespace qwench::bench::report;
+using qwench::test::accuracy_result;
 using qwench::test::bench_result;
 using qwench::test::report_of;
 
@@ -29,24 +30,6 @@ std::string all_conclusions(const Report& report) {
   return text;
 }
 
-/// A result of `accuracy` with one candidate, which bench_result(model) is a configuration of.
-OrderedJson accuracy_result(const std::string& model, double kl, bool pass) {
-  const OrderedJson described = {{"model", model},
-                                 {"dtype", "q4_0"},
-                                 {"kv_dtype", "f32"},
-                                 {"backend", "cpu"},
-                                 {"kernel_policy", "default"}};
-  OrderedJson candidate = {{"name", "candidate"}};
-  candidate.update(described);
-  candidate["kld"] = {{"mean", kl}, {"max", 1}};
-  candidate["perplexity"] = 5.5, candidate["top1"] = 0.97;
-  candidate["verdicts"] = OrderedJson::array(), candidate["pass"] = pass;
-  OrderedJson result = {{"schema_version", 1}, {"command", "accuracy"}, {"pass", pass}};
-  result["candidates"] = OrderedJson::array();
-  result["candidates"].push_back(candidate);
-  return result;
-}
-
 }  // namespace
 
 TEST_CASE("throughputs are in order, each against the first mode; the fastest is named") {
@@ -56,6 +39,7 @@ TEST_CASE("throughputs are in order, each against the first mode; the fastest is
   CHECK(cell(report, "throughput", 2, 3) == "2");
   CHECK(cell(report, "throughput", 2, 4) == "100");
   CHECK(cell(report, "throughput", 2, 5) == "fastest");
+  CHECK(cell(report, "throughput", 0, 5) == "not_separated");
   CHECK(cell(report, "throughput", 3, 5) == "slower");
   CHECK(cell(report, "throughput", 1, 5) == "not_separated");
   CHECK(all_conclusions(report).find("Fastest Mode: fast q4_0") != std::string::npos);
@@ -70,9 +54,7 @@ TEST_CASE("two results of one configuration give a speedup with an interval") {
   CHECK(std::get<double>(speedup.rows[2][8]) < 2.2);
   CHECK(cell(report, "speedup", 0, 9) == "not_separated");
   CHECK(cell(report, "speedup", 2, 1) == "m q4_0 [0.json]");
-  CHECK(report_of({bench_result("m", kFast), bench_result("m", kSlow)})
-            .find("speedup")
-            ->rows.size() == 3);
+  CHECK(speedup.rows.size() == 3);
   CHECK(cell(report_of({bench_result("m", kFast), bench_result("m", kSlow)}), "speedup", 2, 9) ==
         "worse");
 }
@@ -90,14 +72,15 @@ TEST_CASE("the fastest configuration within the limits is recommended, with what
       bench_result("small", kFast), bench_result("large", kSlow),
       accuracy_result("small", 0.2, false), accuracy_result("large", 0.001, true)};
   const std::string free = all_conclusions(report_of(results));
-  CHECK(free.find("Recommended: candidate (large q4_0)") !=
-        std::string::npos);  // small fails its tolerances
-  const Report limited = report_of(results, {"kl=0.5", "memory=4GB", "ttft=500ms"});
-  CHECK(all_conclusions(limited).find("within kl=0.5, memory=4GB, ttft=500ms") !=
+  CHECK(free.find("Recommended: candidate (large q4_0)") != std::string::npos);
+  CHECK(free.find("not candidate (small q4_0) (200 tokens/s): failed kl_mean (2.json)") !=
         std::string::npos);
-  CHECK(all_conclusions(limited).find("Recommended: ") != std::string::npos);
-  CHECK(all_conclusions(report_of(results, {"kl=0.5"})).find("candidate (small q4_0)") !=
-        std::string::npos);
+  CHECK(free.find("Fastest Mode: candidate (small q4_0) (decode 8 tokens, median 200 tokens/s); "
+                  "candidate (small q4_0) failed kl_mean (2.json)") != std::string::npos);
+  const Report limited = report_of(results, {"kl=0.5", "memory=4GB"});
+  CHECK(all_conclusions(limited).find("within kl=0.5, memory=4GB") != std::string::npos);
+  // Limits come on top of the checks: what failed one is never recommended.
+  CHECK(all_conclusions(limited).find("Recommended: candidate (large q4_0)") != std::string::npos);
   const std::string none = all_conclusions(report_of(results, {"memory=1GB"}));
   CHECK(none.find("No recommendation") != std::string::npos);
   const Report unknown = report_of({bench_result("small", kFast)}, {"kl=0.1"});
@@ -218,10 +201,14 @@ TEST_CASE("builds of the program that were compared are modes of their own") {
 }
 
 TEST_CASE("results of two machines are said to be that") {
-  const Report report = report_of({bench_result("a", kSlow), bench_result("b", kSlow)});
+  OrderedJson other = bench_result("b", kSlow);
+  other["environment"]["cpu"]["model"] = "another cpu";
+  const Report report = report_of({bench_result("a", kSlow), other});
   const Section& environment = *report.find("environment");
   CHECK(environment.columns.size() == 3);
-  CHECK(environment.notes.at(0).find("not of one machine") != std::string::npos);
+  CHECK(environment.notes.at(0).find("differ in processor") != std::string::npos);
+  CHECK(report.find("throughput") == nullptr);  // what is of two machines is not ranked
+  CHECK(all_conclusions(report).find("Fastest") == std::string::npos);
   const Report one = report_of({bench_result("a", kSlow), bench_result("a", kFast)});
   CHECK(one.find("environment")->columns.size() == 2);
 }

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "bench/report/gnuplot.h"
+#include "bench/report/shown_table.h"
 #include "bench/report/writers.h"
 #include "bench/tasks/csv.h"
 #include "tests/bench/report_results.h"
@@ -85,25 +86,20 @@ Shown shown_in_markdown(const Report& report, const std::string& markdown) {
 
 }  // namespace
 
-TEST_CASE("HTML and Markdown show every cell as the JSON's number rounds") {
+TEST_CASE("HTML and Markdown show every cell of the JSON, numbers rounded in the units of the tables") {
   const Report report = fixture_report();
-  const OrderedJson json = to_json(report);
   const std::vector<std::string> none(report.charts.size());
   const Shown html = shown_in_html(to_html(report, none, "not asked for"));
   const Shown markdown = shown_in_markdown(report, to_markdown(report));
   size_t numbers = 0;
-  for (const OrderedJson& section : json["sections"]) {
-    const std::string id = section["id"];
-    for (size_t r = 0; r < section["rows"].size(); ++r)
-      for (size_t c = 0; c < section["columns"].size(); ++c) {
-        const OrderedJson& value = section["rows"][r][c];
-        const std::string expected = value.is_number()   ? display(value.get<double>())
-                                     : value.is_string() ? value.get<std::string>()
-                                                         : "-";
-        INFO(id << " row " << r << " column " << c);
-        CHECK(html.at(id).at(r).at(c) == expected);
-        CHECK(markdown.at(id).at(r).at(c) == expected);
-        numbers += value.is_number();
+  for (const Section& section : report.sections) {
+    const ShownTable shown = shown_table(section);
+    for (size_t r = 0; r < section.rows.size(); ++r)
+      for (size_t c = 0; c < section.columns.size(); ++c) {
+        INFO(section.id << " row " << r << " column " << c);
+        CHECK(html.at(section.id).at(r).at(c) == shown.cells[r][c]);
+        CHECK(markdown.at(section.id).at(r).at(c) == shown.cells[r][c]);
+        numbers += std::holds_alternative<double>(section.rows[r][c]);
       }
   }
   CHECK(numbers > 200);
@@ -134,14 +130,15 @@ TEST_CASE("the console has the cells of every row in their order") {
     const size_t start = console.find("\n" + section.title + "\n===");
     REQUIRE(start != std::string::npos);
     size_t line = console.find("\n--", start);
-    for (const std::vector<Cell>& row : section.rows) {
+    const ShownTable shown = shown_table(section);
+    for (size_t r = 0; r < section.rows.size(); ++r) {
       line = console.find('\n', line + 1);
       const std::string text = console.substr(line + 1, console.find('\n', line + 1) - line - 1);
       size_t at = 0;
-      for (const Cell& cell : row)
-        if (std::holds_alternative<double>(cell)) {
+      for (size_t c = 0; c < section.columns.size(); ++c)
+        if (std::holds_alternative<double>(section.rows[r][c])) {
           INFO(section.id << ": " << text);
-          at = text.find(display(cell), at);
+          at = text.find(shown.cells[r][c], at);
           REQUIRE(at != std::string::npos);
         }
     }

@@ -1,7 +1,7 @@
 // `qwench run` and `tokenize`: where a prompt comes from, what becomes of it, and why an answer ends.
 #include <filesystem>
 
-#include "bench/support/terminal.h"
+#include "bench/support/visible.h"
 #include "engine/json.h"
 #include "tests/bench/terminal_session.h"
 

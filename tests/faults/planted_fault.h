@@ -35,6 +35,8 @@ FaultTable files_faults();
 FaultTable kernels_faults();
 FaultTable option_faults();
 FaultTable regress_faults();
+FaultTable report_faults();
+FaultTable report_verdict_faults();
 FaultTable suites_faults();
 FaultTable text_faults();
 

@@ -15,7 +15,8 @@ const FaultTable& all_faults() {
     FaultTable all;
     for (const auto& of_area :
          {accuracy_faults, bench_faults, compare_faults, files_faults, kernels_faults,
-          option_faults, regress_faults, suites_faults, text_faults})
+          option_faults, regress_faults, report_faults, report_verdict_faults, suites_faults,
+          text_faults})
       for (PlantedFault& fault : of_area()) all.push_back(std::move(fault));
     return all;
   }();

@@ -1,0 +1,125 @@
+// Limits are one table: name, direction, units, and which figure of a choice they bound.
+#include "bench/report/limits.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <cstdlib>
+#include <map>
+
+#include "bench/support/suggest.h"
+#include "engine/check.h"
+
+namespace qwench::bench::report {
+
+namespace {
+
+using Units = std::map<std::string, double>;
+
+struct Bound {
+  const char* name;
+  const char* what;
+  bool at_least;
+  std::optional<double> Candidate::*figure;
+};
+constexpr Bound kBounds[] = {
+    {"memory", "memory", false, &Candidate::memory_bytes},
+    {"ttft", "first token", false, &Candidate::first_token_ms},
+    {"kl", "mean KL", false, &Candidate::worst_kl},
+    {"perplexity", "perplexity", false, &Candidate::worst_perplexity},
+    {"ppl_ratio", "PPL ratio", false, &Candidate::worst_ratio},
+    {"speed", "decode tokens/s", true, &Candidate::decode},
+    {"prefill", "prefill tokens/s", true, &Candidate::prefill},
+};
+
+const Bound* find_bound(const std::string& name) {
+  for (const Bound& bound : kBounds)
+    if (name == bound.name) return &bound;
+  return nullptr;
+}
+
+Units units_of(const std::string& name) {
+  if (name == "memory")
+    return {{"b", 1},           {"kb", 1e3},           {"mb", 1e6},
+            {"gb", 1e9},        {"tb", 1e12},          {"kib", 1024.0},
+            {"mib", 1048576.0}, {"gib", 1073741824.0}, {"tib", 1099511627776.0}};
+  if (name == "ttft") return {{"us", 1e-3}, {"ms", 1}, {"s", 1e3}};
+  return {};
+}
+
+/// "4.5GB": digits first, so that "inf", "nan", "0x1" and signs are nothing. (CLI11's reader of units
+/// keeps six digits only.)
+double parse_value(const std::string& name, const std::string& text, const std::string& option) {
+  const size_t digits = std::min(text.find_first_not_of("0123456789.eE+-"), text.size());
+  std::string unit = text.substr(digits);
+  for (char& c : unit) c = char(std::tolower(static_cast<unsigned char>(c)));
+  const std::string number = text.substr(0, digits);
+  const bool plain = !number.empty() && std::isdigit(static_cast<unsigned char>(number[0]));
+  char* end = nullptr;
+  double value = plain ? std::strtod(number.c_str(), &end) : NAN;
+  if (!plain || *end != '\0') value = NAN;
+  if (!unit.empty()) {
+    const Units units = units_of(name);
+    const auto known = units.find(unit);
+    value = known == units.end() ? NAN : value * known->second;
+  }
+  if (!std::isfinite(value))
+    fail_usage("--limit: expected a number of at least 0{}, got {}",
+               name == "memory" ? " with a unit, such as 4GB"
+               : name == "ttft" ? " such as 500ms"
+                                : "",
+               in_quotes(option));
+  return value;
+}
+
+}  // namespace
+
+std::string limit_names() {
+  std::string names;
+  for (const Bound& bound : kBounds) names += (names.empty() ? "" : ", ") + std::string(bound.name);
+  return names;
+}
+
+std::vector<Limit> parse_limits(const std::vector<std::string>& texts) {
+  std::vector<Limit> limits;
+  std::vector<std::string> known;
+  for (const Bound& bound : kBounds) known.emplace_back(bound.name);
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    const std::string name = text.substr(0, equals);
+    if (equals == std::string::npos || !find_bound(name)) {
+      const std::string near = nearest(name, known);
+      fail_usage("--limit: expected NAME=VALUE with a name of {}, got {}{}", limit_names(),
+                 in_quotes(text),
+                 near.empty() || near == name ? "" : "; did you mean " + near + "?");
+    }
+    for (const Limit& other : limits)
+      if (other.name == name) fail_usage("--limit: expected each name once, got {} twice", name);
+    limits.push_back(
+        {name, printable_text(text), parse_value(name, text.substr(equals + 1), text)});
+  }
+  return limits;
+}
+
+Judged judge(const Candidate& candidate, const std::vector<Limit>& limits) {
+  Judged judged;
+  const auto add = [&](Fit fit, const std::string& why) {
+    if (judged.fit != Fit::kMisses) judged.fit = fit;
+    judged.why += (judged.why.empty() ? "" : "; ") + why;
+  };
+  if (candidate.failed())
+    add(Fit::kMisses, fmt::format("failed {}", fmt::join(candidate.choice->failures, ", ")));
+  for (const Limit& limit : limits) {
+    const Bound& bound = *find_bound(limit.name);
+    const std::optional<double> value = candidate.*bound.figure;
+    if (!value)
+      add(Fit::kUnknown, fmt::format("{} not measured", bound.what));
+    else if (bound.at_least ? *value < limit.value : *value > limit.value)
+      add(Fit::kMisses, fmt::format("{} {} misses {}", bound.what, display(*value), limit.text));
+  }
+  return judged;
+}
+
+}  // namespace qwench::bench::report
