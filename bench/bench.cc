@@ -241,7 +241,7 @@ OrderedJson bench_config(const BenchOptions& o) {
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
   const std::unique_ptr<Backend> backend = make_backend(o.model, axes.threads.front());
   const DType dtype = weight_dtype(o.model, checkpoint->config());
-  return config_json(o, axes, checkpoint->config(), dtype, *backend);
+  return config_json(o, axes, *checkpoint, dtype, *backend);
 }
 
 static int print_plan(const BenchOptions& o) {

@@ -29,7 +29,7 @@ struct RunOptions {
   ModelOptions model;
   SamplingOptions sampling;
   TemplateOptions form;
-  std::optional<std::string> tokens, prompt, file, messages;
+  std::optional<std::string> tokens, prompt, file, messages, ask;
   int64_t max_new = 128;
   bool json = false;
   std::string logits, trace;
@@ -44,10 +44,21 @@ std::vector<Message> messages_from(const std::string& from) {
   return read_messages(parse_json(inline_json ? from : read_stdin(), where), where);
 }
 
+/// The text of -f: a file, or stdin.
+std::string text_in(const std::string& file) {
+  return prompt_of(file == "-" ? read_stdin() : read_file(file, kMostPromptBytes));
+}
+
+/// A question, and the text that it is about below it.
+Message question(const RunOptions& o) {
+  return {"user", o.file ? *o.ask + "\n\n" + text_in(*o.file) : *o.ask, {}};
+}
+
 std::vector<int32_t> conversation_ids(const RunOptions& o, const Tokenizer& tokenizer,
                                       const ModelConfig& config) {
   ChatForm form = chat_form(o.form, o.model.model, config);
-  const std::vector<Message> messages = messages_from(*o.messages);
+  const std::vector<Message> messages =
+      o.messages ? messages_from(*o.messages) : std::vector<Message>{question(o)};
   std::vector<int32_t> ids = form.encode(tokenizer, messages);
   if (form.parse_special) return ids;
   form.parse_special = true;
@@ -57,9 +68,8 @@ std::vector<int32_t> conversation_ids(const RunOptions& o, const Tokenizer& toke
 }
 
 std::string prompt_text(const RunOptions& o) {
-  const std::string& from = o.file ? *o.file : o.prompt ? *o.prompt : "-";
-  if (from == "-") return prompt_of(read_stdin());
-  return o.file ? prompt_of(read_file(from, kMostPromptBytes)) : from;
+  if (o.file) return text_in(*o.file);
+  return o.prompt && *o.prompt != "-" ? *o.prompt : prompt_of(read_stdin());
 }
 
 std::vector<int32_t> prompt_ids(const RunOptions& o, TextModel& text, const ModelConfig& config) {
@@ -67,8 +77,9 @@ std::vector<int32_t> prompt_ids(const RunOptions& o, TextModel& text, const Mode
   if (o.tokens) {
     // The range of the vocabulary is checked below; here only that they are numbers.
     for (int64_t id : parse_list(*o.tokens, "--tokens", 0, INT32_MAX)) ids.push_back(int32_t(id));
-  } else if (o.messages) {
-    const Tokenizer& tokenizer = text.require_tokenizer("--messages", o.model.model);
+  } else if (o.messages || o.ask) {
+    const Tokenizer& tokenizer =
+        text.require_tokenizer(o.ask ? "--ask" : "--messages", o.model.model);
     end_answers_at_turns(o.sampling, o.model.model, text);
     ids = conversation_ids(o, tokenizer, config);
   } else {
@@ -81,19 +92,20 @@ std::vector<int32_t> prompt_ids(const RunOptions& o, TextModel& text, const Mode
 }
 
 void check_options(const RunOptions& o) {
-  const int given = int(o.tokens.has_value()) + int(o.prompt.has_value()) +
-                    int(o.file.has_value()) + int(o.messages.has_value());
+  const bool file_alone = o.file && !o.ask;  // with --ask it is what the question is about
+  const int given = int(o.tokens.has_value()) + int(o.prompt.has_value()) + int(file_alone) +
+                    int(o.messages.has_value()) + int(o.ask.has_value());
   if (given > 1 || (given == 0 && !stdin_is_fed()))
     fail_usage(
-        "run: expected one of --tokens, --prompt and --messages, or --file, or a text on stdin, "
-        "got "
-        "{}",
+        "run: expected one of --ask, --prompt, --file, --messages and --tokens, or a text on stdin, "
+        "got {}",
         given == 0 ? "none" : "several");
-  if (o.messages) return;
-  if (!o.form.thinking.empty()) fail_usage("--thinking: only used with --messages");
-  if (!o.form.chat_template.empty()) fail_usage("--chat-template: only used with --messages");
+  if (o.messages || o.ask) return;
+  const char* conversations = "only used with --ask and --messages";
+  if (!o.form.thinking.empty()) fail_usage("--thinking: {}", conversations);
+  if (!o.form.chat_template.empty()) fail_usage("--chat-template: {}", conversations);
   if (o.form.parse_special)
-    fail_usage("--parse-special: only used with --messages; special tokens in a prompt are tokens");
+    fail_usage("--parse-special: {}; special tokens in a prompt are tokens", conversations);
 }
 
 SessionOptions plan_session(const RunOptions& o, int64_t n_prompt) {
@@ -161,13 +173,15 @@ void add_run_command(CLI::App& program, Action& chosen) {
   add_threads_option(*command, o->model);
   add_output_option(*command, "--trace", o->trace,
                     "Write the time of every op to this file, for Perfetto");
+  command->add_option("--ask", o->ask,
+                      "A question to the model, in its chat form; with -f about that text");
   command->add_option("--tokens", o->tokens, "Prompt as token ids: 1,2,3");
   command->add_option(
       "--prompt", o->prompt,
       "Prompt as raw text, no template; special tokens in it are tokens; - is stdin,\n"
       "as is a pipe when no prompt is given");
   command->add_option("-f,--file", o->file,
-                      "Prompt as raw text in this file; its last line end is left out");
+                      "Prompt as raw text in this file, - for stdin; its last line end is left out");
   command->add_option("--messages", o->messages,
                       "Prompt as a JSON array of {\"role\",\"content\"}: a file, - for stdin, or "
                       "the array");

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 
 #include "bench/support/environment.h"
@@ -64,10 +65,21 @@ std::string with_home(std::string path) {
   return path.rfind("~/", 0) == 0 && home ? home + path.substr(1) : path;
 }
 
+/// The text as one word of a shell; plain where it can be, so that ~ still is the home folder.
+std::string shell_word(const std::string& text) {
+  const auto plain = [](unsigned char c) {
+    return std::isalnum(c) || std::string_view("_-./~+,:@%=").find(char(c)) != std::string_view::npos;
+  };
+  if (!text.empty() && std::all_of(text.begin(), text.end(), plain)) return text;
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
+
 /// A file is data: it loads no code. Whoever trusts a library names it.
 void refuse_plugins(const Value& value) {
   std::string options;
-  for (const std::string& path : value.texts()) options += " --plugin " + in_quotes(path);
+  for (const std::string& path : value.texts()) options += " --plugin " + shell_word(path);
   if (!options.empty())
     fail_usage("{}: was measured with plug-ins, which only the command line may load; add{}",
                value.path, options);
