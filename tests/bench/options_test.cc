@@ -11,9 +11,11 @@
 #include "bench/support/table.h"
 #include "engine/check.h"
 #include "engine/edit_distance.h"
+#include "engine/format_bytes.h"
 
 using namespace qwench::bench;
 using qwench::edit_distance;
+using qwench::format_bytes;
 
 TEST_CASE("a list is plain integers between commas and nothing else") {
   CHECK(parse_list("1,22,3", "-b", 0, 100) == std::vector<int64_t>{1, 22, 3});
