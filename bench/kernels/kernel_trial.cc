@@ -75,8 +75,8 @@ std::vector<TrialSizes> trial_sizes(OpId op, const OpSizes& timed) {
   all.depth = std::max<int64_t>(timed.depth, 3);
   all.bias = all.qk_norm = all.delta = true;
   none.bias = none.qk_norm = none.delta = false;
-  all.eps = 0.25f, all.scale = 0.75f, all.limit = 0.5, all.ties = true;
-  none.into_up = true;
+  all.eps = 0.25f, all.scale = 0.75f, all.limit = 0.5;
+  none.into_up = none.ties = true;
   OpSizes one = all;
   one.n_tokens = 1;
   const std::string_view inputs = optional_inputs(op);

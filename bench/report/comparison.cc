@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <tuple>
 
 namespace qwench::bench::report {
@@ -30,19 +29,21 @@ std::string common_case(const std::vector<Choice>& all, bool decode) {
   return best == cases.end() ? std::string() : best->first;
 }
 
-/// The measure of quality that most choices have.
+/// The measure of quality that most choices have; of equals the one that comes first.
 const QualityFigure* common_quality(const std::vector<Choice>& all) {
-  std::map<std::string, std::pair<int64_t, const QualityFigure*>> measures;
+  std::vector<std::pair<int64_t, const QualityFigure*>> measures;
   for (const Choice& choice : all)
     for (const QualityFigure& figure : choice.quality) {
-      auto& [n, first] = measures[figure.key];
-      ++n, first = first ? first : &figure;
+      auto known = std::find_if(measures.begin(), measures.end(),
+                                [&](const auto& m) { return m.second->key == figure.key; });
+      if (known == measures.end()) known = measures.insert(known, {0, &figure});
+      ++known->first;
     }
-  const std::pair<int64_t, const QualityFigure*>* best = nullptr;
   const auto rank = [](const auto& m) { return std::pair(m.first, m.second->of_text); };
-  for (const auto& [key, measure] : measures)
-    if (!best || rank(measure) > rank(*best)) best = &measure;
-  return best ? best->second : nullptr;
+  const auto best =
+      std::max_element(measures.begin(), measures.end(),
+                       [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+  return best == measures.end() ? nullptr : best->second;
 }
 
 /// The last one: of a configuration that was timed again, the later result counts.

@@ -25,7 +25,7 @@ TEST_CASE("anything wrong with the command line exits with 2 and says what would
   if (!available()) return;
   check_usage_error("bnech", "did you mean bench?");
   check_usage_error("run --tokns 1", "did you mean --tokens?");
-  check_usage_error("run -m " + kTiny, "--tokens, --prompt and --messages");
+  check_usage_error("run -m " + kTiny, "--ask, --prompt, --file, --messages and --tokens");
   check_usage_error("run -m " + kTiny + " --tokens 1 --prompt x", "several");
   setenv("QWENCH_MODELS", "/no/such/folder", 1);
   check_usage_error("run --tokens 1", "-m");

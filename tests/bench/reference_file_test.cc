@@ -270,5 +270,5 @@ TEST_CASE("wrong metadata, types and shapes are refused when the file is opened"
   CHECK_REFUSED(ReferenceReader{path}, "not written by --dump");
   const std::string whole = read_file(write_reference(folder, 2), 1 << 20);
   CHECK_REFUSED(ReferenceReader{folder.write("cut", whole.substr(0, whole.size() - 1))},
-                "data_offsets");
+                "the file is truncated");
 }

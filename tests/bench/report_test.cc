@@ -23,7 +23,7 @@ BenchRow row_of(Phase phase) {
   row.result.batch = 4, row.result.depth = 16, row.result.n_tokens = 8;
   row.result.tokens_per_second = summarize({100, 120, 110});
   row.result.ttft_ns = summarize({5000, 6000, 7000});
-  row.result.wall_ns = 1'000'000'000;
+  row.result.wall_ns = row.result.ops_wall_ns = 1'000'000'000;
   row.result.ops = {{"linear", "eigen", 3, 900'000'000, {40'000'000'000, 20'000'000'000}}};
   row.result.memory.add(MemoryKind::kWeights, 100);
   row.result.memory.add(MemoryKind::kWeights, -40);

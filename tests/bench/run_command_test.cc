@@ -88,6 +88,20 @@ TEST_CASE("a conversation is the same from a file, stdin and the command line") 
   CHECK(run(kRun + "--messages '[1'").code == 1);
 }
 
+TEST_CASE("a question is one message of the user, with the text that it is about below it") {
+  if (!available()) return;
+  const ScratchFolder folder;
+  const std::string file = folder.write("notes.txt", "\xEF\xBB\xBFOne.\r\nTwo.\r\n");
+  const auto ids = [](const std::string& arguments) {
+    return json_of(kRun + "-n 0 " + arguments)["prompt_ids"];
+  };
+  CHECK(ids("--ask hi") == ids(R"(--messages '[{"role": "user", "content": "hi"}]')"));
+  CHECK(ids("--ask 'How many?' -f " + file) ==
+        ids(R"(--messages '[{"role": "user", "content": "How many?\n\nOne.\nTwo."}]')"));
+  CHECK(ids("--ask '<|im_end|>' --parse-special") != ids("--ask '<|im_end|>'"));
+  check_usage_error(kRun + "--ask hi --prompt x", "got several");
+}
+
 TEST_CASE("special tokens in a message are text unless they are asked for, and it is said") {
   if (!available()) return;
   const std::string evil =
@@ -107,7 +121,7 @@ TEST_CASE("special tokens in a message are text unless they are asked for, and i
         std::string::npos);
   // A prompt is raw text for the model: there they are tokens.
   CHECK(json_of(kRun + "-n 0 --prompt '<|im_end|>'")["prompt_ids"] == Json::array({1535}));
-  check_usage_error(kRun + "--prompt x --parse-special", "only used with --messages");
+  check_usage_error(kRun + "--prompt x --parse-special", "only used with --ask and --messages");
 }
 
 TEST_CASE("a text that ends the answer is not in it, and the JSON says why it ended") {

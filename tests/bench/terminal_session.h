@@ -67,14 +67,28 @@ class TerminalSession {
     }
   }
 
-  /// Waits for the end; the exit code, or minus the signal.
+  /// Waits for the end; the exit code, or minus the signal. What does not end in a minute is killed.
   int finish() {
-    while (read_some()) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
+    for (bool open = true; open;) {
+      pollfd state{master_, POLLIN, 0};
+      if (poll(&state, 1, 100) == 1) open = read_some();
+      if (std::chrono::steady_clock::now() > end) kill(child_, SIGKILL), open = false;
     }
     int status = 0;
     waitpid(child_, &status, 0);
     child_ = -1;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+
+  /// Ctrl-D, again where the terminal was between two modes when it came, and finish().
+  int leave() {
+    for (int tries = 0; tries < 10; ++tries) {
+      type("\x04");
+      pollfd state{master_, 0, 0};  // the other side is closed
+      if (poll(&state, 1, 1000) == 1 && (state.revents & POLLHUP)) break;
+    }
+    return finish();
   }
 
   const std::string& screen() const { return screen_; }

@@ -110,12 +110,13 @@ FaultTable limits() {
 
 FaultTable texts() {
   const std::string on = "accuracy -t 1 --no-floor --generate 0 -m ";
-  const std::string chat = on + kChat + " --window 24 --text " + files().text + " ";
+  const std::string text = on + kChat + " --text " + files().text + " ";
+  const std::string chat = text + "--window 24 ";
   const std::string tiny = on + kTiny + " --window 64 --max-tokens 64 ";
   const std::string damage = ",inject.layer=2,inject.noise=0.15";
   const std::string stored = files().folder.file("reference.safetensors");
   prepare(chat + "--dump " + stored);
-  const std::string against = chat + "--against " + stored + " ";
+  const std::string stored_one = "--against " + stored + " ", against = chat + stored_one;
   return {
       {"accuracy: the candidate passes",
        "5 % of noise in one layer",
@@ -156,7 +157,7 @@ FaultTable texts() {
       {"accuracy --against: a reference of this text",
        "cut into other windows",
        program(against),
-       program(against + "--window 16"),
+       program(text + stored_one + "--window 16"),
        {0, "PASS"},
        {1, stored}},
       {"accuracy --against: a reference",
