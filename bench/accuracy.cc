@@ -108,7 +108,7 @@ int run_accuracy(const AccuracyOptions& o) {
   Findings findings;
   findings.document = {{"schema_version", kAccuracySchemaVersion},
                        {"command", "accuracy"},
-                       {"environment", environment_block()},
+                       {"environment", nullptr},  // its times are those of the end
                        {"config", config_json(plan)}};
   Models models;
   const auto add = [](const auto& section) {  // nothing of one that was interrupted while loading
@@ -124,6 +124,7 @@ int run_accuracy(const AccuracyOptions& o) {
   findings.interrupted = interrupted();
   findings.document["pass"] = findings.pass;
   findings.document["interrupted"] = findings.interrupted;
+  findings.document["environment"] = environment_block();
   const std::string json = to_text(findings.document);
   deliver(o.json ? json : environment_line() + "\n" + findings.text, o.output, json);
   if (findings.interrupted) return kExitInterrupted;

@@ -2,7 +2,6 @@
 #include "bench/command_line.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <new>
 
 #include "bench/commands.h"
@@ -10,7 +9,7 @@
 #include "bench/support/exit_code.h"
 #include "bench/support/output.h"
 #include "bench/support/standard_streams.h"
-#include "bench/support/suggest.h"
+#include "bench/unexpected_words.h"
 #include "engine/check.h"
 
 namespace qwench::bench {
@@ -49,43 +48,15 @@ void declare_program(CLI::App& program, Action& chosen) {
 
 namespace {
 
-std::vector<std::string> option_names(const CLI::App& command) {
-  std::vector<std::string> names;
-  for (const CLI::Option* option : command.get_options())
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-  return names;
-}
-
-/// "; did you mean --tokens?" for the first word that nobody expected.
-std::string suggestion(const CLI::App& program, int argc, const char* const* argv) {
+int report_parse_error(const CLI::App& program, const CLI::ParseError& error,
+                       const std::vector<std::string>& words) {
   const std::vector<CLI::App*> parsed = program.get_subcommands();
-  std::vector<std::string> candidates;
-  if (parsed.empty()) {
-    for (const CLI::App* command : program.get_subcommands([](const CLI::App*) { return true; }))
-      candidates.push_back(command->get_name());
-  } else {
-    candidates = option_names(*parsed.front());
-  }
-  for (int i = 1; i < argc; ++i) {
-    std::string word = argv[i];
-    if (!parsed.empty() && word.rfind("--", 0) != 0) continue;
-    word.resize(std::min(word.find('='), word.size()));
-    if (std::find(candidates.begin(), candidates.end(), word) != candidates.end()) continue;
-    const std::string near = nearest(word, candidates);
-    if (!near.empty()) return "; did you mean " + near + "?";
-    if (parsed.empty()) break;
-  }
-  return {};
-}
-
-int report_parse_error(const CLI::App& program, const CLI::ParseError& error, int argc,
-                       const char* const* argv) {
-  const std::string help =
-      program.get_subcommands().empty()
-          ? std::string("qwench --help")
-          : "qwench " + program.get_subcommands().front()->get_name() + " --help";
-  note(fmt::format("error: {}{} ({} lists what there is)", error.what(),
-                   suggestion(program, argc, argv), help));
+  const std::string help = parsed.empty() ? std::string("qwench --help")
+                                          : "qwench " + parsed.front()->get_name() + " --help";
+  const std::string what = dynamic_cast<const CLI::ExtrasError*>(&error)
+                               ? unexpected_words(program, words)
+                               : std::string(error.what());
+  note(fmt::format("error: {} ({} lists what there is)", what, help));
   return kExitUsage;
 }
 
@@ -103,7 +74,7 @@ int parse_and_run(int argc, const char* const* argv) {
     print(parsed.empty() ? program.help() : parsed.front()->help("qwench"));
     return kExitOk;
   } catch (const CLI::ParseError& error) {
-    return report_parse_error(program, error, argc, argv);
+    return report_parse_error(program, error, {argv + 1, argv + argc});
   }
   if (chosen) return chosen();
   note(program.help());

@@ -164,7 +164,7 @@ size_t row_of(const Entry& e) {
     if (stands_for(kKeys[i], e.key)) return i;
     names.emplace_back(kKeys[i].shown);
   }
-  const std::string near = nearest(e.key, names);
+  const std::string near = e.key == "checkpoint" ? "model" : nearest(e.key, names);
   fail_usage("{}: unknown key '{}'{}; keys are {}", e.option, e.key,
              near.empty() ? "" : "; did you mean " + near + "?", configuration_keys());
 }

@@ -114,12 +114,13 @@ std::string stats_line(const Generated& g) {
       g.peak_rss_bytes ? format_bytes(g.peak_rss_bytes) : "unknown", g.backend);
 }
 
-std::string position_note(const ModelConfig& config, int64_t n_tokens) {
+std::string position_note(const ModelConfig& config, int64_t n_tokens, int64_t n_new) {
   const int64_t positions = config.usable_positions();
-  if (positions <= 0 || n_tokens <= positions) return {};
+  if (positions <= 0 || n_tokens + n_new <= positions) return {};
+  const std::string more = n_new ? fmt::format(" and {} to generate (-n)", n_new) : "";
   return fmt::format(
-      "note: {} tokens go beyond the {} positions the model was made for; expect nonsense",
-      n_tokens, positions);
+      "note: {} tokens{} go beyond the {} positions the model was made for; expect nonsense",
+      n_tokens, more, positions);
 }
 
 }  // namespace qwench::bench

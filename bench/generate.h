@@ -45,6 +45,6 @@ std::string stats_line(const Generated& generated);
 
 /// A note when a conversation of n tokens goes beyond the positions the model was made for, else
 /// "".
-std::string position_note(const ModelConfig& config, int64_t n_tokens);
+std::string position_note(const ModelConfig& config, int64_t n_tokens, int64_t n_new = 0);
 
 }  // namespace qwench::bench

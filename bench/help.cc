@@ -57,11 +57,17 @@ std::string manual(const CLI::App& program) {
   return page;
 }
 
+/// Of the program itself: CLI11's help() is that of the command which was parsed, here `help`.
+std::string help_of(const CLI::App& program) {
+  return program.get_formatter()->make_help(&program, program.get_name(),
+                                            CLI::AppFormatMode::Normal);
+}
+
 int print_help(const CLI::App& program, const std::string& name, bool man) {
   if (man) {
     print(manual(program));
   } else if (name.empty()) {
-    print(program.help());
+    print(help_of(program));
   } else {
     const std::vector<const CLI::App*> named =
         program.get_subcommands([&](const CLI::App* app) { return app->get_name() == name; });

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "bench/commands.h"
+#include "bench/model/default_model.h"
 #include "bench/model/model_options.h"
 #include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
@@ -96,7 +97,8 @@ std::string tensors_text(const Checkpoint& checkpoint, const LoadOptions& load) 
   return table.to_string();
 }
 
-int run_inspect(const InspectOptions& o) {
+int run_inspect(InspectOptions o) {
+  use_default_model(o.model);
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
   const ModelConfig& config = checkpoint->config();
   const DType dtype = weight_dtype(o.model, config);

@@ -1,7 +1,9 @@
-// `qwench models`: the shape cards that -m takes where there is no model, and what the model of each shape
-// takes.
+// `qwench models`: the models that -m finds by name, the shape cards that it takes where there is no model, and
+// what the model of each shape takes.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
+#include <set>
 
 #include "bench/commands.h"
 #include "bench/model/model_options.h"
@@ -9,10 +11,13 @@
 #include "bench/support/output.h"
 #include "bench/support/table.h"
 #include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/model_places.h"
 
 namespace qwench::bench {
 
 namespace {
+
+namespace fs = std::filesystem;
 
 std::vector<std::unique_ptr<Checkpoint>> cards_by_size() {
   std::vector<std::unique_ptr<Checkpoint>> cards;
@@ -33,6 +38,24 @@ std::string size_as(const Checkpoint& card, DType dtype) {
   return fmt::format("{:.2f} GB", double(weight_bytes(card, load)) * 1e-9);
 }
 
+/// The models that -m finds by name, where they are.
+std::string found_models() {
+  Table table({"<model", "<where"});
+  std::set<std::string> names;
+  for (const std::string& place : model_places()) {
+    std::error_code ignored;
+    std::vector<std::string> here;
+    for (fs::directory_iterator entry(place, ignored), end; entry != end; entry.increment(ignored))
+      here.push_back(entry->path().filename().string());
+    std::sort(here.begin(), here.end());
+    for (const std::string& name : here)
+      if (const std::string path = model_in_places(name);
+          !path.empty() && names.insert(name).second)
+        table.add({name, path});
+  }
+  return names.empty() ? std::string() : table.to_string() + "\n";
+}
+
 int run_models() {
   constexpr DType kSizes[] = {DType::kBF16, DType::kQ8_0, DType::kQ4_0, DType::kQ4G};
   std::vector<std::string> head = {"<shape card", "parameters"};
@@ -44,7 +67,7 @@ int run_models() {
     for (const DType dtype : kSizes) row.push_back(size_as(*card, dtype));
     table.add(row);
   }
-  print(table.to_string());
+  print(found_models() + table.to_string());
   note(
       "A shape card has random weights: speed and memory are those of the model, text and accuracy "
       "mean nothing. For the model itself give -m its folder, GGUF file or id in Hugging Face's "
@@ -55,8 +78,8 @@ int run_models() {
 }  // namespace
 
 void add_models_command(CLI::App& program, Action& chosen) {
-  CLI::App* command =
-      program.add_subcommand("models", "List the shape cards: sizes without a file");
+  CLI::App* command = program.add_subcommand(
+      "models", "List the models that are here, and the shape cards: sizes without a file");
   command->callback([&chosen] { chosen = run_models; });
 }
 

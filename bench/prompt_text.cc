@@ -36,8 +36,8 @@ bool stdin_is_fed() {
   return S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) || S_ISREG(status.st_mode);
 }
 
-std::string prompt_of(std::string bytes) {
-  std::string text = text_of_file(std::move(bytes));
+std::string prompt_of(std::string bytes, std::string_view where) {
+  std::string text = text_of_file(std::move(bytes), where);
   if (!text.empty() && text.back() == '\n') text.pop_back();
   return text;
 }

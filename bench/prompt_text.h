@@ -1,6 +1,7 @@
 // Where a prompt comes from that does not stand on the command line: a file, or stdin.
 #pragma once
 #include <string>
+#include <string_view>
 
 namespace qwench::bench {
 
@@ -12,6 +13,6 @@ bool stdin_is_fed();
 
 /// The bytes of a file or of stdin as a prompt: line ends and encoding as text_of_file() has them, and
 /// without the last line end, which is the file's and not the prompt's.
-std::string prompt_of(std::string bytes);
+std::string prompt_of(std::string bytes, std::string_view where);
 
 }  // namespace qwench::bench

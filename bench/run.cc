@@ -1,6 +1,7 @@
 // `qwench run`: one prompt (ids, text or a conversation), its logits, its continuation, its
 // figures.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <optional>
 
 #include "bench/answer_text.h"
@@ -46,12 +47,33 @@ std::vector<Message> messages_from(const std::string& from) {
 
 /// The text of -f: a file, or stdin.
 std::string text_in(const std::string& file) {
-  return prompt_of(file == "-" ? read_stdin() : read_file(file, kMostPromptBytes));
+  return file == "-" ? prompt_of(read_stdin(), "stdin")
+                     : prompt_of(read_file(file, kMostPromptBytes), file);
 }
 
 /// A question, and the text that it is about below it.
 Message question(const RunOptions& o) {
-  return {"user", o.file ? *o.ask + "\n\n" + text_in(*o.file) : *o.ask, {}};
+  if (!o.file) {
+    if (stdin_is_fed()) note("note: stdin is not read; -f - makes it what the question is about");
+    return {"user", *o.ask, {}};
+  }
+  const std::string text = text_in(*o.file);
+  if (text.find_first_not_of(" \t\n") == text.npos)
+    note(fmt::format("note: the text of {} is empty", *o.file == "-" ? "stdin" : *o.file));
+  return {"user", *o.ask + "\n\n" + text, {}};
+}
+
+/// Half a text is another one: a question about it is refused, not answered with nonsense.
+void require_positions(const RunOptions& o, const ModelConfig& config, int64_t n_prompt) {
+  const int64_t positions = config.usable_positions(), n = n_prompt + o.max_new;
+  if (!o.ask || o.model.capacity || positions <= 0 || n <= positions) return;
+  fail_usage(
+      "--ask: expected at most {} tokens, which the model was made for, got {} of the question and "
+      "its text and {} to generate (-n); give about {} % of the text, or --ctx {} to try it all "
+      "the "
+      "same",
+      positions, n_prompt, o.max_new, 100 * std::max<int64_t>(positions - o.max_new, 0) / n_prompt,
+      n);
 }
 
 std::vector<int32_t> conversation_ids(const RunOptions& o, const Tokenizer& tokenizer,
@@ -69,7 +91,7 @@ std::vector<int32_t> conversation_ids(const RunOptions& o, const Tokenizer& toke
 
 std::string prompt_text(const RunOptions& o) {
   if (o.file) return text_in(*o.file);
-  return o.prompt && *o.prompt != "-" ? *o.prompt : prompt_of(read_stdin());
+  return o.prompt && *o.prompt != "-" ? *o.prompt : prompt_of(read_stdin(), "stdin");
 }
 
 std::vector<int32_t> prompt_ids(const RunOptions& o, TextModel& text, const ModelConfig& config) {
@@ -97,7 +119,8 @@ void check_options(const RunOptions& o) {
                     int(o.messages.has_value()) + int(o.ask.has_value());
   if (given > 1 || (given == 0 && !stdin_is_fed()))
     fail_usage(
-        "run: expected one of --ask, --prompt, --file, --messages and --tokens, or a text on stdin, "
+        "run: expected one of --ask, --prompt, --file, --messages and --tokens, or a text on "
+        "stdin, "
         "got {}",
         given == 0 ? "none" : "several");
   if (o.messages || o.ask) return;
@@ -136,11 +159,12 @@ int run_prompt(RunOptions o) {
   if (!text.sampling_note.empty()) note(text.sampling_note);
   const std::vector<int32_t> prompt = prompt_ids(o, text, config);
   const int64_t n_prompt = int64_t(prompt.size());
+  require_positions(o, config, n_prompt);
   const SessionOptions plan = plan_session(o, n_prompt);
   std::unique_ptr<Backend> backend = make_backend(o.model, o.model.threads);
   std::optional<LogitsFile> logits;
   if (!o.logits.empty()) logits.emplace(o.logits, n_prompt, config.vocab);
-  const std::string warning = position_note(config, n_prompt + o.max_new);
+  const std::string warning = position_note(config, n_prompt, o.max_new);
   if (!warning.empty()) note(warning);
 
   const LoadedModel loaded = load_model(o.model, *checkpoint, std::move(backend), plan);
@@ -180,8 +204,9 @@ void add_run_command(CLI::App& program, Action& chosen) {
       "--prompt", o->prompt,
       "Prompt as raw text, no template; special tokens in it are tokens; - is stdin,\n"
       "as is a pipe when no prompt is given");
-  command->add_option("-f,--file", o->file,
-                      "Prompt as raw text in this file, - for stdin; its last line end is left out");
+  command->add_option(
+      "-f,--file", o->file,
+      "Prompt as raw text in this file, - for stdin; its last line end is left out");
   command->add_option("--messages", o->messages,
                       "Prompt as a JSON array of {\"role\",\"content\"}: a file, - for stdin, or "
                       "the array");

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "bench/commands.h"
+#include "bench/model/default_model.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/output.h"
 #include "engine/check.h"
@@ -59,7 +60,10 @@ int show_tokens(const Tokenizer& tokenizer, const std::string& text) {
 
 int run_tokenize(const TokenizeOptions& o, bool has_text) {
   if (o.jsonl && has_text) fail_usage("--jsonl: reads stdin, so no text may be given");
-  const std::unique_ptr<Tokenizer> tokenizer = open(o.path);
+  ModelOptions model;
+  model.model = o.path;
+  use_default_model(model);
+  const std::unique_ptr<Tokenizer> tokenizer = open(model.model);
   if (o.jsonl) return answer_lines(*tokenizer);
   if (has_text) return show_tokens(*tokenizer, o.text);
   return show_tokens(*tokenizer, std::string(std::istreambuf_iterator<char>(std::cin), {}));
@@ -70,7 +74,8 @@ int run_tokenize(const TokenizeOptions& o, bool has_text) {
 void add_tokenize_command(CLI::App& program, Action& chosen) {
   auto o = std::make_shared<TokenizeOptions>();
   CLI::App* command = program.add_subcommand("tokenize", "Show the token ids of a text");
-  command->add_option("-m,--model", o->path, "Model folder or tokenizer file")->required();
+  command->add_option("-m,--model", o->path,
+                      "Model folder or tokenizer file (default: qwench-tiny)");
   command->add_flag("--jsonl", o->jsonl,
                     "Answer {\"text\"} lines with {\"ids\",\"decoded\",\"plain\"}");
   command->footer(

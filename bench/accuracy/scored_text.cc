@@ -73,7 +73,7 @@ ScoredText read_scored_text(const std::string& path, const Tokenizer& tokenizer,
                             const ScoredTextArgs& args) {
   ScoredText text;
   text.path = path;
-  text.ids = tokenizer.encode_framed(text_of_file(read_file(path, kMostTextBytes)));
+  text.ids = tokenizer.encode_framed(text_of_file(read_file(path, kMostTextBytes), path));
   if (args.max_tokens && int64_t(text.ids.size()) > args.max_tokens)
     text.ids.resize(size_t(args.max_tokens));
   if (text.ids.size() < 2)

@@ -97,7 +97,7 @@ void check_backend(const std::string& name) {
   if (name == "cuda") reason = cuda::cuda_unavailable();
   if (name == "metal") reason = metal::metal_unavailable();
   if (reason) fail_usage("--backend {}: {}; use --backend cpu", name, reason);
-  const std::string near = nearest(name, {"cpu", "cuda", "metal"});
+  const std::string near = name == "gpu" ? "" : nearest(name, {"cpu", "cuda", "metal"});
   fail_usage("--backend: expected cpu, cuda or metal, got '{}'{}", name,
              near.empty() ? "" : "; did you mean " + near + "?");
 }
@@ -128,8 +128,8 @@ void note_checkpoint(const Checkpoint& checkpoint) {
 std::unique_ptr<Checkpoint> open_model(const ModelOptions& options) {
   if (options.model.empty())
     fail_usage(
-        "-m: expected a model folder, a GGUF file or a shape card such as qwen2.5-0.5b, got "
-        "nothing");
+        "-m: expected a model folder, a GGUF file or a shape card such as qwen2.5-0.5b, got nothing; "
+        "-m qwench-tiny is the small model that comes with this program");
   if (options.kv_dtype != "f32" && options.kv_dtype != "f16")
     fail_usage("--kv-dtype: expected f32 or f16, got '{}'", options.kv_dtype);
   check_backend(options.backend);

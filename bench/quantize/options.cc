@@ -39,7 +39,8 @@ std::vector<int32_t> encode_text(const QuantizeOptions& o, const Checkpoint& che
         "--calibration: expected a tokenizer in {}, found none (tokenizer.json, vocab.json + "
         "merges.txt, qwen.tiktoken or tokenizer.model; tokenizer.ggml.* in a GGUF file)",
         o.model);
-  return tokenizer->encode_framed(text_of_file(read_file(o.calibration, kMaxTextBytes)));
+  return tokenizer->encode_framed(
+      text_of_file(read_file(o.calibration, kMaxTextBytes), o.calibration));
 }
 
 }  // namespace

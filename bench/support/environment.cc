@@ -10,6 +10,7 @@
 #include <fstream>
 #include <vector>
 
+#include "bench/commit.h"  // made by bench/commit.cmake
 #include "bench/support/file_hash.h"
 #include "bench/support/output.h"
 #include "bench/support/table.h"
@@ -19,9 +20,6 @@
 
 #ifndef QWENCH_VERSION
 #define QWENCH_VERSION "unknown"
-#endif
-#ifndef QWENCH_GIT_HASH
-#define QWENCH_GIT_HASH "unknown"
 #endif
 #ifndef QWENCH_BUILD_TYPE
 #define QWENCH_BUILD_TYPE "unknown"

@@ -68,7 +68,8 @@ std::string with_home(std::string path) {
 /// The text as one word of a shell; plain where it can be, so that ~ still is the home folder.
 std::string shell_word(const std::string& text) {
   const auto plain = [](unsigned char c) {
-    return std::isalnum(c) || std::string_view("_-./~+,:@%=").find(char(c)) != std::string_view::npos;
+    return std::isalnum(c) ||
+           std::string_view("_-./~+,:@%=").find(char(c)) != std::string_view::npos;
   };
   if (!text.empty() && std::all_of(text.begin(), text.end(), plain)) return text;
   std::string word = "'";

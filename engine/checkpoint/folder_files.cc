@@ -211,6 +211,9 @@ std::string gguf_in_folder(const std::string& folder) {
 }
 
 std::string describe_folder(const std::string& folder) {
+  std::error_code error;
+  const fs::directory_iterator readable(folder, error);
+  if (error) return fmt::format("a folder that cannot be read ({})", error.message());
   const std::vector<std::string> names = names_in(folder);
   for (const std::string& name : names)
     if (const std::string what = describe_file(folder, name); !what.empty()) return what;

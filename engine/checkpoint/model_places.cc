@@ -1,5 +1,10 @@
-// One environment variable, for installations that keep models elsewhere.
+// One environment variable, for installations that keep models elsewhere. What was installed is found from where
+// the program is: `cmake --install --prefix` moves both.
 #include "engine/checkpoint/model_places.h"
+
+#ifdef __APPLE__
+#include <mach-o/dyld.h>
+#endif
 
 #include <cstdlib>
 #include <filesystem>
@@ -9,10 +14,33 @@
 
 namespace qwench {
 
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The file of this program; empty where the system does not say.
+fs::path program_file() {
+  std::error_code ignored;
+#ifdef __APPLE__
+  char path[4096];
+  uint32_t size = sizeof path;
+  return _NSGetExecutablePath(path, &size) == 0 ? fs::canonical(path, ignored) : fs::path();
+#else
+  return fs::read_symlink("/proc/self/exe", ignored);
+#endif
+}
+
+}  // namespace
+
 std::vector<std::string> model_places() {
   const char* given = std::getenv("QWENCH_MODELS");
   if (given && *given) return {given};
-  return {"models", QWENCH_SOURCE_MODELS, QWENCH_INSTALLED_MODELS};
+  const fs::path program = program_file();
+  std::vector<std::string> places = {"models"};
+  if (!program.empty())
+    places.push_back((program.parent_path() / QWENCH_INSTALLED_MODELS).lexically_normal().string());
+  places.emplace_back(QWENCH_SOURCE_MODELS);
+  return places;
 }
 
 std::string model_in_places(const std::string& name) {
@@ -20,8 +48,8 @@ std::string model_in_places(const std::string& name) {
   for (const std::string& place : model_places()) {
     const std::string path = place + "/" + name;
     std::error_code ignored;
-    if (std::filesystem::is_regular_file(path + "/config.json", ignored)) return path;
-    if (std::filesystem::is_directory(path, ignored) && !gguf_in_folder(path).empty()) return path;
+    if (fs::is_regular_file(path + "/config.json", ignored)) return path;
+    if (fs::is_directory(path, ignored) && !gguf_in_folder(path).empty()) return path;
     if (is_gguf_file(path)) return path;
   }
   return "";

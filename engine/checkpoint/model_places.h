@@ -5,8 +5,8 @@
 
 namespace qwench {
 
-/// $QWENCH_MODELS alone where it is set, so that it can also hide the others; else ./models, the source
-/// tree that this program was built from, and the folder that `install` fills.
+/// $QWENCH_MODELS alone where it is set, so that it can also hide the others; else ./models, the folder that
+/// `install` fills beside this program, and the source tree that it was built from.
 std::vector<std::string> model_places();
 
 /// The model that one of the places has under this name, a folder or a GGUF file; "" when none has.

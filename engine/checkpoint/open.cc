@@ -10,6 +10,7 @@
 #include "engine/checkpoint/model_places.h"
 #include "engine/checkpoint/random.h"
 #include "engine/checkpoint/shape_card.h"
+#include "engine/edit_distance.h"
 
 namespace qwench {
 namespace {
@@ -47,11 +48,33 @@ std::string near_cards(const std::string& name, const char* before) {
       near_cards(id, "; the same shape with random weights is -m "));
 }
 
+/// The names of models in the places for them that are nearly this one.
+std::string near_models(const std::string& name) {
+  std::string near;
+  for (const std::string& place : model_places()) {
+    std::error_code ignored;
+    for (fs::directory_iterator entry(place, ignored), end; entry != end;
+         entry.increment(ignored)) {
+      const std::string there = entry->path().filename().string();
+      if (edit_distance(name.substr(0, 64), there) <= std::max<size_t>(1, name.size() / 4) &&
+          !model_in_places(there).empty() && near.find(there) == near.npos)
+        near += fmt::format("{}{}", near.empty() ? "; did you mean " : " or ", there);
+    }
+  }
+  return near;
+}
+
 [[noreturn]] void refuse_unknown(const std::string& path) {
+  const bool is_path = path.find('/') != path.npos;
+  const std::string near = is_path ? "" : near_models(path);
   fail_usage(
       "model: expected a model folder, a GGUF file, an id in Hugging Face's cache such as "
-      "Qwen/Qwen3-0.6B or the name of a shape card, got {}{}; 'qwench models' lists the cards",
-      in_quotes(path), near_cards(path, "; did you mean "));
+      "Qwen/Qwen3-0.6B or the name of a shape card or of a model in {}, got {}{}{}; 'qwench "
+      "models' "
+      "lists what there is",
+      fmt::join(model_places(), ", "), in_quotes(path),
+      is_path ? ", where no file or folder is" : "",
+      near.empty() ? near_cards(path, "; did you mean ") : near);
 }
 
 /// What a name leads to where nothing exists under it; the name itself when it leads nowhere.
@@ -80,6 +103,7 @@ std::unique_ptr<Checkpoint> open_checkpoint(const std::string& name, const OpenO
   const std::string path = model_source(name);
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
+  if (error == std::errc::permission_denied) fail("{}: {}", path, error.message());
   if (fs::is_directory(status)) return std::make_unique<FolderCheckpoint>(path, options);
   if (is_gguf_file(path)) return std::make_unique<GgufCheckpoint>(path, options);
   if (const ShapeCard* card = find_shape_card(path))

@@ -61,7 +61,17 @@ void append_utf8(std::string& out, char32_t value) {
   }
 }
 
-std::string text_of_file(std::string bytes) {
+std::string text_of_file(std::string bytes, std::string_view where) {
+  for (size_t at = 0; at < bytes.size();) {
+    const Utf8Step step = read_utf8(bytes, at);
+    if (step.kind != Utf8Step::kCharacter)
+      fail(
+          "{}: expected text in UTF-8, got byte 0x{:02x} at {}; convert it (iconv -t UTF-8), or "
+          "give "
+          "a text",
+          where, uint8_t(bytes[at]), at);
+    at += size_t(step.bytes);
+  }
   size_t at = bytes.compare(0, kByteOrderMark.size(), kByteOrderMark) ? 0 : kByteOrderMark.size();
   size_t to = 0;
   for (; at < bytes.size(); ++at) {

@@ -25,8 +25,8 @@ void append_utf8(std::string& out, char32_t value);
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 /// The bytes of a text file as Python's open(encoding="utf-8-sig") gives them: without that mark, and
-/// "\n" for every line end ("\r\n", "\r").
-std::string text_of_file(std::string bytes);
+/// "\n" for every line end ("\r\n", "\r"). Error naming `where` and the first byte that is not UTF-8.
+std::string text_of_file(std::string bytes, std::string_view where);
 
 bool is_utf8(std::string_view bytes);
 

@@ -19,12 +19,19 @@ TEST_CASE("help and version succeed and print to stdout") {
   CHECK(run("--help").code == 0);
   CHECK(run("run --help").out.find("--tokens") != std::string::npos);
   CHECK(run("--version").out.rfind("qwench ", 0) == 0);
+  CHECK(run("help").out == run("--help").out);
+  CHECK(run("help run").out == run("run --help").out);
+  CHECK(run("models").out.find("qwench-tiny") != std::string::npos);
 }
 
 TEST_CASE("anything wrong with the command line exits with 2 and says what would be right") {
   if (!available()) return;
   check_usage_error("bnech", "did you mean bench?");
-  check_usage_error("run --tokns 1", "did you mean --tokens?");
+  check_usage_error("run --tokns 1", "not expected: --tokns 1; did you mean --tokens?");
+  check_usage_error("-m " + kTiny + " chat", "options come after the command: qwench chat -m");
+  check_usage_error("chat --ask hi", "--ask is an option of `run`");
+  check_usage_error("chat some/folder", "a model is -m: qwench chat -m MODEL");
+  check_usage_error("run hello", "a question is --ask");
   check_usage_error("run -m " + kTiny, "--ask, --prompt, --file, --messages and --tokens");
   check_usage_error("run -m " + kTiny + " --tokens 1 --prompt x", "several");
   setenv("QWENCH_MODELS", "/no/such/folder", 1);

@@ -100,6 +100,23 @@ TEST_CASE("a question is one message of the user, with the text that it is about
         ids(R"(--messages '[{"role": "user", "content": "How many?\n\nOne.\nTwo."}]')"));
   CHECK(ids("--ask '<|im_end|>' --parse-special") != ids("--ask '<|im_end|>'"));
   check_usage_error(kRun + "--ask hi --prompt x", "got several");
+  const std::string latin = folder.write("latin.txt", "caf\xE9");
+  CHECK(run(kRun + "-n 0 --ask hi -f " + latin).err.find("byte 0xe9 at 3") != std::string::npos);
+  CHECK(run(kRun + "-n 0 --ask hi -f " + latin).code == 1);
+  const std::string empty = folder.write("empty.txt", "\n");
+  CHECK(run(kRun + "-n 0 --ask hi -f " + empty).err.find("is empty") != std::string::npos);
+}
+
+TEST_CASE("a question whose text does not fit is refused with the part that does") {
+  if (!available()) return;
+  const ScratchFolder folder;
+  std::string words;
+  for (int i = 0; i < 3000; ++i) words += " sea";
+  const std::string ask = "run -m " QWENCH_SOURCE_DIR "/models/qwench-tiny -n 1 --greedy -f " +
+                          folder.write("long.txt", words) + " --ask 'What is it?'";
+  check_usage_error(ask, "expected at most 2048 tokens");
+  check_usage_error(ask, "% of the text");
+  CHECK(run(ask + " --ctx 4096").code == 0);
 }
 
 TEST_CASE("special tokens in a message are text unless they are asked for, and it is said") {
