@@ -1,5 +1,5 @@
 # The manual page and the shells' completions, which the program itself writes; installed where man and the
-# shells look for them.
+# shells look for them. The schemas of its documents beside them.
 set(pages "${CMAKE_CURRENT_BINARY_DIR}/pages")
 file(MAKE_DIRECTORY "${pages}")
 
@@ -18,4 +18,6 @@ if(NOT CMAKE_CROSSCOMPILING)
   add_custom_target(pages ALL
     DEPENDS "${pages}/qwench.1" "${pages}/qwench" "${pages}/_qwench" "${pages}/qwench.fish")
 endif()
+install(DIRECTORY "${CMAKE_SOURCE_DIR}/bench/schemas"
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/qwench" FILES_MATCHING PATTERN "*.schema.json")
 install(FILES "${CMAKE_SOURCE_DIR}/LICENSE" "${CMAKE_SOURCE_DIR}/README.md" TYPE DOC)

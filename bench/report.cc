@@ -176,7 +176,8 @@ int run_visualize(const VisualizeOptions& o) {
 void add_outputs(CLI::App& command, ReportOptions& o) {
   command.add_option("--html", o.html, "One page with charts, tables and the data itself");
   command.add_option("--markdown", o.markdown, "The tables as Markdown");
-  command.add_option("--json", o.json, "Tables, charts and results (bench/report/schema.json)");
+  command.add_option("--json", o.json,
+                     "Tables, charts and results (bench/schemas/report.schema.json)");
   command.add_option("--csv", o.csv, "Mode,Metric,Mean,Std,Min,Max,Median,Num Runs");
   command.add_option("--summary-csv", o.summary_csv, "Metric,Value");
   command.add_option("--tables-csv", o.tables_csv,
@@ -221,9 +222,10 @@ void add_visualize_command(CLI::App& program, Action& chosen) {
                          "layers", "performance_trends", "performance_distributions"}))
       ->capture_default_str();
   command
-      ->add_option("--output-file", o->output,
-                   "PNG at 300 dpi, or SVG, by its ending .png or .svg (needs gnuplot); what takes\n"
-                   "several images gets FILE_2.png and so on")
+      ->add_option(
+          "--output-file", o->output,
+          "PNG at 300 dpi, or SVG, by its ending .png or .svg (needs gnuplot); what takes\n"
+          "several images gets FILE_2.png and so on")
       ->required();
   command->callback([o, &chosen] { chosen = [o] { return run_visualize(*o); }; });
 }

@@ -18,7 +18,7 @@ required=(ca-certificates git g++ cmake ninja-build pkg-config
           libeigen3-dev doctest-dev nlohmann-json3-dev libcli11-dev libfmt-dev libutf8proc-dev)
 # Worth having, built without where a distribution lacks them.
 optional=(ccache libsentencepiece-dev libedit-dev gnuplot-nox)
-dev=(clang libclang-rt-dev libomp-dev clang-format-14 sentencepiece)
+dev=(clang libclang-rt-dev libomp-dev clang-format-14 sentencepiece libvalijson-dev)
 
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then
@@ -82,7 +82,7 @@ install_debian() {
 install_macos() {
   command -v brew >/dev/null || { echo "install.sh: needs Homebrew (https://brew.sh)" >&2; exit 1; }
   local formulas=(cmake ninja ccache eigen libomp doctest nlohmann-json cli11 fmt utf8proc sentencepiece libedit gnuplot)
-  [ "$with_dev" = no ] || formulas+=(clang-format)
+  [ "$with_dev" = no ] || formulas+=(clang-format valijson)
   local installed formula needed=()
   installed=$(brew list --formula -1)
   for formula in "${formulas[@]}"; do

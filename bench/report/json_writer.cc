@@ -1,4 +1,4 @@
-// schema.json describes what is written here; a change of meaning raises kReportSchemaVersion.
+// bench/schemas/report.schema.json describes what is written here; a change of meaning raises kReportSchemaVersion.
 #include "bench/report/derived.h"
 #include "bench/report/documents.h"
 #include "bench/report/writers.h"

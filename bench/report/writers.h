@@ -9,7 +9,7 @@
 
 namespace qwench::bench::report {
 
-/// As schema.json describes; with the results themselves, so that it can be read back.
+/// As bench/schemas/report.schema.json describes; with the results themselves, so that it can be read back.
 OrderedJson to_json(const Report& report);
 
 /// [{"name", "unit", "value", "range", "extra"}] of all throughputs: what github-action-benchmark reads

@@ -10,6 +10,7 @@
 #include "bench/report/writers.h"
 #include "bench/tasks/csv.h"
 #include "tests/bench/report_results.h"
+#include "tests/bench/schema_check.h"
 #include "tests/support/scratch.h"
 
 using namespace qwench;
@@ -86,7 +87,8 @@ Shown shown_in_markdown(const Report& report, const std::string& markdown) {
 
 }  // namespace
 
-TEST_CASE("HTML and Markdown show every cell of the JSON, numbers rounded in the units of the tables") {
+TEST_CASE(
+    "HTML and Markdown show every cell of the JSON, numbers rounded in the units of the tables") {
   const Report report = fixture_report();
   const std::vector<std::string> none(report.charts.size());
   const Shown html = shown_in_html(to_html(report, none, "not asked for"));
@@ -160,69 +162,20 @@ TEST_CASE("CSV for spreadsheets has the columns of the guides and the samples' m
   CHECK(summary.size() >= 8);
 }
 
-namespace {
-
-/// What of a JSON Schema schema.json uses; "" or the first violation.
-std::string violation(const OrderedJson& value, const OrderedJson& schema, const OrderedJson& root,
-                      const std::string& path) {
-  if (schema.contains("$ref")) {
-    const std::string name = schema["$ref"].get<std::string>().substr(8);  // "#/$defs/"
-    return violation(value, root["$defs"].at(name), root, path);
-  }
-  if (schema.contains("const") && value != schema["const"]) return path + ": not the constant";
-  if (schema.contains("enum")) {
-    bool found = false;
-    for (const OrderedJson& one : schema["enum"]) found = found || one == value;
-    if (!found) return path + ": none of the listed";
-  }
-  if (schema.contains("type")) {
-    const OrderedJson types =
-        schema["type"].is_array() ? schema["type"] : OrderedJson{schema["type"]};
-    bool found = false;
-    for (const std::string type : types)
-      found = found || (type == "object" && value.is_object()) ||
-              (type == "array" && value.is_array()) || (type == "string" && value.is_string()) ||
-              (type == "number" && value.is_number()) || (type == "null" && value.is_null()) ||
-              (type == "integer" && value.is_number_integer()) ||
-              (type == "boolean" && value.is_boolean());
-    if (!found) return path + ": of another type";
-  }
-  if (value.is_object()) {
-    for (const std::string key : schema.value("required", OrderedJson::array()))
-      if (!value.contains(key)) return path + ": lacks " + key;
-    for (const auto& [key, member] : value.items()) {
-      OrderedJson next = schema.value("additionalProperties", OrderedJson(true));
-      if (schema.contains("properties") && schema["properties"].contains(key))
-        next = schema["properties"][key];
-      if (next == OrderedJson(false)) return path + ": has " + key;
-      const std::string found =
-          next.is_object() ? violation(member, next, root, path + "." + key) : "";
-      if (!found.empty()) return found;
-    }
-  }
-  if (value.is_array() && schema.contains("items"))
-    for (size_t i = 0; i < value.size(); ++i) {
-      const std::string found =
-          violation(value[i], schema["items"], root, fmt::format("{}[{}]", path, i));
-      if (!found.empty()) return found;
-    }
-  return {};
-}
-
-}  // namespace
-
-TEST_CASE("the JSON is as schema.json says, whatever it is made of") {
-  const OrderedJson schema =
-      parse_json_file(std::string(QWENCH_SOURCE_DIR) + "/bench/report/schema.json");
-  CHECK(violation(to_json(fixture_report()), schema, schema, "report") == "");
+TEST_CASE("the JSON is as its schema says, whatever it is made of") {
+  if (!test::schemas_available()) return;
+  const auto violation = [](const OrderedJson& json) {
+    return test::schema_violation(parse_json(to_text(json), "report"), "report");
+  };
+  CHECK(violation(to_json(fixture_report())) == "");
   const Report others = test::report_of({test::suites_result(), test::monitor_result(30)});
-  CHECK(violation(to_json(others), schema, schema, "report") == "");
+  CHECK(violation(to_json(others)) == "");
   OrderedJson spoiled = to_json(others);
   spoiled["sections"][0]["columns"][0]["kind"] = "colour";
-  CHECK(violation(spoiled, schema, schema, "report") != "");
+  CHECK(violation(spoiled) != "");
   spoiled = to_json(others);
   spoiled.erase("charts");
-  CHECK(violation(spoiled, schema, schema, "report") != "");
+  CHECK(violation(spoiled) != "");
 }
 
 TEST_CASE("the export for github-action-benchmark has every throughput, as a median") {
