@@ -111,7 +111,7 @@ TEST_CASE("a question whose text does not fit is refused with the part that does
   if (!available()) return;
   const ScratchFolder folder;
   std::string words;
-  for (int i = 0; i < 3000; ++i) words += " sea";
+  for (int i = 0; i < 800; ++i) words += " sea";
   const std::string ask = "run -m " QWENCH_SOURCE_DIR "/models/qwench-tiny -n 1 --greedy -f " +
                           folder.write("long.txt", words) + " --ask 'What is it?'";
   check_usage_error(ask, "expected at most 2048 tokens");

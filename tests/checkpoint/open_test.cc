@@ -114,7 +114,7 @@ TEST_CASE("an id that is not in the cache says how to get the model") {
   CHECK_REFUSED(open(), "`hf download Qwen/Qwen3-0.6B --local-dir Qwen3-0.6B`");
   CHECK_REFUSED(open(), empty.path().c_str());
   CHECK_REFUSED(open(), "with random weights is -m qwen3-0.6b");
-  CHECK_REFUSED(open_checkpoint("../x", {}), "or the name of a shape card, got '../x'");
+  CHECK_REFUSED(open_checkpoint("../x", {}), "got '../x', where no file or folder is");
 }
 
 TEST_CASE("QWENCH_MODELS is where -m finds models by name, and the only place when it is set") {

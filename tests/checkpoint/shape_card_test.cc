@@ -71,6 +71,6 @@ TEST_CASE("a name nearly right is answered with the cards it is near to") {
   CHECK_THROWS_WITH_AS((void)open_checkpoint("qwen3-0.6", {}),
                        doctest::Contains("did you mean qwen3-0.6b"), UsageError);
   CHECK_THROWS_WITH_AS((void)open_checkpoint("/no/such/folder", {}),
-                       doctest::Contains("lists the cards"), UsageError);
+                       doctest::Contains("lists what there is"), UsageError);
   CHECK_THROWS_WITH_AS((void)open_checkpoint("", {}), doctest::Contains("got ''"), UsageError);
 }
