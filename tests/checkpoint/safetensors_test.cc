@@ -67,15 +67,15 @@ TEST_CASE("S04: invalid UTF-8, a lone surrogate, a byte order mark") {
   CHECK_REFUSED(parse("\xef\xbb\xbf{}", 0), "starts with '{'");
 }
 
-TEST_CASE("S05: depth bombs, a million tensors and padding end quickly") {
+TEST_CASE("S05: depth bombs, 200,000 tensors and padding end quickly") {
   const auto start = std::chrono::steady_clock::now();
   CHECK_REFUSED(parse("{\"t\":" + std::string(100000, '['), 0), "deeper than 3");
-  CHECK_NOTHROW(parse("{}" + std::string(50000000, ' '), 0));
+  CHECK_NOTHROW(parse("{}" + std::string(10000000, ' '), 0));
   std::string many = "{";
-  for (int i = 0; i < 1000000; ++i) many += fmt::format("{}\"k{}\":0", i ? "," : "", i);
+  for (int i = 0; i < 200000; ++i) many += fmt::format("{}\"k{}\":0", i ? "," : "", i);
   CHECK_REFUSED(parse(many + "}", 0), "expected an object, got 0");
   using Seconds = std::chrono::duration<double>;
-  CHECK(Seconds(std::chrono::steady_clock::now() - start).count() < 20);  // 1 s when optimised
+  CHECK(Seconds(std::chrono::steady_clock::now() - start).count() < 20);  // 8 s under sanitizers on a slow machine; what is quadratic takes minutes
 }
 
 TEST_CASE("S06: duplicate names and fields") {
