@@ -3,8 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <set>
+
 #include "bench/report/chart_pages.h"
 #include "bench/report/gnuplot.h"
+#include "bench/report/point_labels.h"
 #include "bench/report/shown_table.h"
 #include "bench/report/writers.h"
 #include "tests/bench/report_results.h"
@@ -137,4 +140,18 @@ TEST_CASE("a panel is drawn in the unit that people read, and exported in its ow
   const OrderedJson json = to_json(report)["charts"][0]["panels"][0];
   CHECK(json["y_label"] == "B/s");
   CHECK(json["series"][0]["points"][0]["y"] == 4.41e11);
+}
+
+TEST_CASE("labels of points that lie beside each other are not on one another, nor under a point") {
+  Panel panel{"p", PanelKind::kScatter, "x", "y", {}, {{"s", {}}}};
+  for (const double x : {50.0, 80.0, 100.0})
+    panel.series[0].points.push_back({x, 10, std::nullopt, "a long name of a configuration"});
+  const std::string script = point_labels(panel, 100, 10);
+  CHECK(script.find("front") != std::string::npos);
+  std::set<std::string> heights;  // the second number of each offset
+  for (size_t at = 0; (at = script.find("offset ", at)) != std::string::npos; ++at) {
+    const size_t comma = script.find(',', at);
+    heights.insert(script.substr(comma, script.find(" front", at) - comma));
+  }
+  CHECK(heights.size() == 3);
 }
