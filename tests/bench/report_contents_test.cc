@@ -244,3 +244,9 @@ TEST_CASE("the reference has its bar beside those that are compared with it") {
     if (panel.title.find("Perplexity") == 0)
       CHECK(panel.categories == std::vector<std::string>{"reference", "candidate"});
 }
+
+TEST_CASE("limits have the names that other commands give the same figures") {
+  CHECK(parse_limits({"kld_mean=0.1"})[0].name == "kl");
+  CHECK(parse_limits({"mem=4GB"})[0].value == 4e9);
+  CHECK_THROWS_AS(parse_limits({"kld_mean=0.1", "kl=0.2"}), UsageError);
+}
