@@ -1,4 +1,4 @@
-// Only what has no `command` is known by its members: what has one is a result, or is refused.
+// Only what has no `command` is known by its members: what has one is a result or a plan, or is refused.
 #include "bench/report/other_files.h"
 
 #include <algorithm>
@@ -35,7 +35,10 @@ bool is_export(const Json& json) {
 std::string other_kind_of(const Json& json) {
   if (is_export(json)) return "figures for github-action-benchmark; give the results themselves";
   if (!json.is_object()) return "JSON that is no object";
-  if (json.contains("command")) return {};
+  if (json.contains("command")) {
+    const bool planned = json.contains("plan") && !json.contains("suites");
+    return planned ? "a plan (`--plan`): nothing was measured" : "";
+  }
   for (const Kind& kind : kKinds)
     if (is_of(json, kind)) return kind.what;
   return "a JSON object without the key `command`, which every result of this program has";

@@ -32,6 +32,7 @@ TEST_CASE("what is no result is left out with its name, unless nothing else is g
       {R"({"traceEvents": []})", "a trace (`--trace`)"},
       {R"({"limits": {}, "recommended": null, "candidates": []})", "a prediction of `tune`"},
       {R"({"roofline": {}, "preflight": []})", "a report of `doctor`"},
+      {R"({"command": "suites", "plan": []})", "a plan (`--plan`)"},
       {R"({"model_type": "qwen2", "hidden_size": 8})", "the config.json of a model"},
       {R"([{"name": "decode", "unit": "tokens/s", "value": 1}])", "github-action-benchmark"},
       {R"({"any": 1})", "a JSON object without the key `command`"}};
