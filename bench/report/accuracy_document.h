@@ -1,5 +1,7 @@
 // A result of `qwench accuracy` while it is read: whose figures they are, and what failed.
 #pragma once
+#include <fmt/format.h>
+
 #include <string>
 
 #include "bench/report/collected.h"
@@ -10,10 +12,11 @@ namespace qwench::bench::report {
 struct Accuracy {
   size_t source;
   Collected& to;
-  std::string file;      // for people
-  QualityFigure text;    // without figures: which text, against what
-  size_t first_quality;  // row of the table that is the document's own
-  int64_t failed = 0;    // verdicts so far
+  std::string file;       // for people
+  QualityFigure text;     // without figures: which text, against what
+  size_t first_quality;   // row of the table that is the document's own
+  int64_t failed = 0;     // verdicts so far
+  std::string part = {};  // "1 of 19 windows" of one that was interrupted, else ""
 
   const Named& named(const Field& c) const { return to.choices.at(source, c.at("name").text()); }
   std::string mode(const Field& row, const char* key) const {
@@ -23,6 +26,11 @@ struct Accuracy {
   const char* verdict(bool pass) {
     failed += !pass;
     return pass ? "pass" : "fail";
+  }
+  /// The same of what the whole text decides.
+  std::string text_verdict(bool pass) {
+    const char* word = verdict(pass);
+    return pass && !part.empty() ? fmt::format("{} on {}", word, part) : word;
   }
   /// A failed check of a configuration of this document.
   void fail(const std::string& name, const std::string& what) const {

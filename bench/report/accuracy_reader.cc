@@ -10,6 +10,22 @@ namespace qwench::bench::report {
 
 namespace {
 
+/// "1 of 19 windows" of a result that ended early, else "".
+std::string part_of(const Field& text, const Field& root) {
+  const std::optional<Field> interrupted = root.find("interrupted");
+  const auto run = text.find_number("windows_run"), all = text.find_number("windows");
+  if (!interrupted || !interrupted->flag() || !run || !all || *run >= *all) return {};
+  return fmt::format("{} of {} windows", display(*run), display(*all));
+}
+
+/// Tokens that were scored, where a candidate says it.
+std::string scored_of(const Field& root) {
+  if (const auto candidates = root.find("candidates"))
+    for (const Field& c : candidates->items())
+      if (const auto n = c.find_number("tokens")) return display(*n);
+  return "?";
+}
+
 /// Which text, in which windows, against which reference: only figures over the same are comparable,
 /// and those of a file that does not say it only with each other.
 QualityFigure measure_of(const Field& root, Accuracy& a) {
@@ -29,10 +45,16 @@ QualityFigure measure_of(const Field& root, Accuracy& a) {
   };
   const std::optional<std::string> numbers = numbers_key(named.subject);
   const std::optional<Field> bound = root.find("kld_is_lower_bound");
+  const std::string file = fmt::format("{} ({})", text->find_text("file"),
+                                       hash.empty() ? "unknown ids" : "ids " + hash.substr(0, 8));
+  a.part = part_of(*text, root);
+  // Of a part, that it is one comes first: tables cut long texts.
   figure.over =
-      fmt::format("{} ({}), {} tokens, {} of {} windows of {}, against {}", text->find_text("file"),
-                  hash.empty() ? "unknown ids" : "ids " + hash.substr(0, 8), part("ids"),
-                  part("windows_run"), part("windows"), part("window"), named.mode);
+      a.part.empty()
+          ? fmt::format("{}, {} tokens, {} of {} windows of {}, against {}", file, part("ids"),
+                        part("windows_run"), part("windows"), part("window"), named.mode)
+          : fmt::format("{} (interrupted), {} of {} tokens of {}, windows of {}, against {}",
+                        a.part, scored_of(root), part("ids"), file, part("window"), named.mode);
   figure.text =
       hash.empty() ? unknown : fmt::format("{}\n{}\n{}", hash, part("window"), part("windows_run"));
   figure.key = hash.empty() || !numbers ? unknown
@@ -49,19 +71,6 @@ void add_model(const Field& c, Accuracy& a) {
                    text_cell(s.policy)});
 }
 
-void add_reference(const Field& reference, Accuracy& a) {
-  const std::string none = "it is what the others are compared with";
-  add_model(reference, a);
-  const Named& named = a.named(reference);
-  QualityFigure figure = a.text;
-  figure.kl = 0;  // of itself
-  figure.perplexity = reference.find_number("perplexity");
-  a.to.choices.add(named, figure);
-  a.to.quality.add({named.mode, cell_at(reference, "perplexity"), Missing{none}, Missing{none},
-                    Missing{none}, Missing{"see the tasks"}, Missing{"see the tasks"}, "reference",
-                    figure.over});
-}
-
 /// A bar in the panel of this title: figures over different texts stand in panels of their own.
 void add_bar(const std::string& title, const char* y_label, const std::string& name, Point point,
              Collected& to) {
@@ -73,6 +82,21 @@ void add_bar(const std::string& title, const char* y_label, const std::string& n
   point.x = double(at->categories.size());
   at->series[0].points.push_back(std::move(point));
   at->categories.push_back(name);
+}
+
+void add_reference(const Field& reference, Accuracy& a) {
+  const std::string none = "it is what the others are compared with";
+  add_model(reference, a);
+  const Named& named = a.named(reference);
+  QualityFigure figure = a.text;
+  figure.kl = 0;  // of itself
+  figure.perplexity = reference.find_number("perplexity");
+  a.to.choices.add(named, figure);
+  if (figure.perplexity)
+    add_bar("Perplexity: " + figure.over, "perplexity", named.mode, {0, *figure.perplexity}, a.to);
+  a.to.quality.add({named.mode, cell_at(reference, "perplexity"), Missing{none}, Missing{none},
+                    Missing{none}, Missing{"see the tasks"}, Missing{"see the tasks"}, "reference",
+                    figure.over});
 }
 
 /// The limits that a candidate missed, in one text.
@@ -96,7 +120,9 @@ void add_quality(const Field& c, Accuracy& a) {
   a.to.quality.add(
       {named.mode, cell_of(figure.perplexity, none), cell_of(figure.perplexity_ratio, none),
        cell_of(figure.kl, none), cell_of(top1 ? std::optional<double>(100 * *top1) : top1, none),
-       Missing{"see the tasks"}, Missing{"see the tasks"}, pass ? "pass" : "fail", figure.over});
+       Missing{"see the tasks"}, Missing{"see the tasks"},
+       pass && !a.part.empty() ? "pass on " + a.part : std::string(pass ? "pass" : "fail"),
+       figure.over});
   a.to.choices.add(named, figure);
   if (!pass) a.fail(named.key, missed(c));
   if (figure.kl) {
@@ -121,7 +147,7 @@ void add_verdicts(const Field& c, const std::string& name, Accuracy& a) {
     a.to.section(like).add({name, v.at("metric").text(),
                             cell_of(v.find_number("value"), "not finite"),
                             v.at("bound").text() == "at_least" ? "at least" : "at most",
-                            v.at("limit").number(), a.verdict(v.at("pass").flag())});
+                            v.at("limit").number(), a.text_verdict(v.at("pass").flag())});
   }
   const std::string none = "the file does not say which";
   if (all && !c.at("pass").flag())

@@ -8,6 +8,7 @@
 
 #include "bench/report/chart_pages.h"
 #include "bench/report/gnuplot.h"
+#include "bench/report/point_labels.h"
 #include "bench/report/units.h"
 
 namespace qwench::bench::report {
@@ -159,25 +160,6 @@ std::string histogram_panel(const Panel& panel, size_t p) {
                         bins.back().x + width, top_of(panel) * 1.1 + 0.1);
   return script + plot_list({fmt::format("{} using 1:2 with boxes lc rgb '{}' notitle",
                                          block_name(p, 0, false), colour(0))});
-}
-
-/// Labels stand on the side where there is room; those of points near each other above one another.
-std::string point_labels(const Panel& panel, double right, double top) {
-  std::string script;
-  std::vector<const Point*> placed;
-  for (const Series& series : panel.series)
-    for (const Point& point : series.points) {
-      const auto near = std::count_if(placed.begin(), placed.end(), [&](const Point* other) {
-        return std::fabs(other->y - point.y) < 0.05 * top &&
-               std::fabs(other->x - point.x) < 0.3 * right;
-      });
-      const bool left = point.x > 0.55 * right;
-      script += fmt::format("set label {} at {},{} {} offset {},{} tc rgb '#222222'\n",
-                            gnuplot_quoted(point.label), point.x, point.y, left ? "right" : "left",
-                            left ? -2.4 : 2.4, 0.4 + 1.3 * double(near));
-      placed.push_back(&point);
-    }
-  return script;
 }
 
 std::string scatter_panel(const Panel& panel, size_t p) {

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "engine/check.h"
 
@@ -105,74 +104,6 @@ void Choices::join(const Named& named, std::vector<size_t>& to) {
   to.push_back(all.size());
   all.emplace_back();
   all.back().subject = named.subject;
-}
-
-namespace {
-
-/// What tells choices of one name apart: model and type, else known traits in which some of them
-/// differ, two at most.
-std::string telling(const std::vector<Choice>& all, const std::vector<size_t>& group, size_t of) {
-  const Subject& subject = all[of].subject;
-  const bool other_types = std::any_of(group.begin(), group.end(), [&](size_t other) {
-    return all[other].subject.model != subject.model || all[other].subject.dtype != subject.dtype;
-  });
-  std::string text = other_types ? configuration_name(subject) : "";
-  int said = other_types ? 2 : 0;
-  const std::vector<Trait>& own = subject.traits;
-  for (size_t t = 0; t < own.size() && said < 2; ++t) {
-    if (!own[t].value) continue;
-    const bool differs = std::any_of(group.begin(), group.end(), [&](size_t other) {
-      const Trait& theirs = all[other].subject.traits[t];
-      return theirs.value && *theirs.value != *own[t].value;
-    });
-    if (!differs) continue;
-    text += (text.empty() ? "" : ", ") + own[t].shown;
-    ++said;
-  }
-  return text;
-}
-
-std::map<std::string, std::vector<size_t>> by_name(const std::vector<Choice>& all) {
-  std::map<std::string, std::vector<size_t>> groups;
-  for (size_t i = 0; i < all.size(); ++i) groups[all[i].name].push_back(i);
-  return groups;
-}
-
-}  // namespace
-
-void Choices::name_choices(const std::vector<std::string>& short_files) {
-  std::vector<size_t> first_source(all.size(), 0);
-  for (const Named& named : named_)
-    for (const size_t i : named.choices) {
-      std::string& name = all[i].name;
-      if (name.empty()) first_source[i] = named.source;
-      if (name.empty() || named.given.size() < name.size()) name = named.given;
-    }
-  for (const auto& [name, group] : by_name(all)) {
-    if (group.size() < 2) continue;
-    std::vector<std::string> suffixes;
-    for (const size_t i : group) suffixes.push_back(telling(all, group, i));
-    for (size_t k = 0; k < group.size(); ++k)
-      if (!suffixes[k].empty() && suffixes[k] != name)
-        all[group[k]].name += " (" + suffixes[k] + ")";
-  }
-  for (const auto& [name, group] : by_name(all))
-    for (const size_t i : group)
-      if (group.size() > 1) all[i].name += " [" + short_files[first_source[i]] + "]";
-  for (const auto& [name, group] : by_name(all))
-    for (size_t k = 1; k < group.size(); ++k) all[group[k]].name += fmt::format(" #{}", k + 1);
-}
-
-void Choices::name_modes(const std::vector<std::string>& short_files) {
-  for (Named& named : named_) {
-    const bool one = named.choices.size() == 1;
-    named.mode = one ? all[named.choices[0]].name : named.given;
-    const bool elsewhere = std::any_of(named_.begin(), named_.end(), [&](const Named& other) {
-      return other.timed == named.timed && other.source != named.source &&
-             other.choices == named.choices;
-    });
-    if (elsewhere || !one) named.mode += " [" + short_files[named.source] + "]";
-  }
 }
 
 void Choices::place(const std::vector<size_t>& environments) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 
+#include "bench/report/runs.h"
 #include "bench/support/environment.h"
 
 namespace qwench::bench::report {
@@ -185,7 +186,9 @@ Collected collect(const std::vector<Document>& documents) {
     const Field root(documents[i].json, documents[i].file);
     add_configuration(root, all);
     for (const std::string& note : documents[i].notes) all.notes.push_back(note);
-    if (const auto interrupted = root.find("interrupted"); interrupted && interrupted->flag())
+    const auto interrupted = root.find("interrupted");
+    all.interrupted.push_back(interrupted && interrupted->flag());
+    if (all.interrupted.back())
       all.notes.push_back(all.sources[i].file +
                           ": interrupted, holds what was finished until then");
     for (const Kind& kind : kReaders)
@@ -196,6 +199,7 @@ Collected collect(const std::vector<Document>& documents) {
     if (m.given.empty()) m.given = m.mode;
   tell_apart(files, all.measurements);
   tell_apart(files, all.sweep);
+  all.drifts = find_drifts(all);
   add_files(origins, files, all);
   if (!all.environments.empty())
     all.sections.insert(all.sections.begin(), environment_section(all.environments));

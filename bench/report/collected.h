@@ -42,6 +42,13 @@ struct PairVerdict {
   std::optional<Interval> ratio;     // speed of b over a, 95 %
 };
 
+/// One configuration that two runs timed in one case, with medians whose 95 % intervals do not meet:
+/// what changed is the machine.
+struct Drift {
+  size_t first = 0, second = 0;  // of Collected::measurements
+  double ratio = 1;              // of the medians, above 1
+};
+
 struct Collected {
   std::vector<Source> sources;
   std::vector<std::string> notes;  // on the sources: what was interrupted
@@ -56,6 +63,8 @@ struct Collected {
   std::vector<const Json*> suites_read;  // borrowed from the documents
   std::vector<Lines> environments;       // that differ and are known
   std::vector<size_t> environment_of;    // of each source: one of them, or a number of its own
+  std::vector<bool> interrupted;         // of each source
+  std::vector<Drift> drifts;             // between runs of one environment
 
   Collected();
   /// The section with this id, made of `like` if there is none.

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "bench/report/runs.h"
+
 namespace qwench::bench::report {
 
 namespace {
@@ -46,12 +48,17 @@ const QualityFigure* common_quality(const std::vector<Choice>& all) {
   return best == measures.end() ? nullptr : best->second;
 }
 
-/// The last one: of a configuration that was timed again, the later result counts.
-const TimedCase* case_of(const Choice& choice, bool decode, const std::string& name) {
-  const TimedCase* found = nullptr;
-  for (const TimedCase& timed : choice.timed)
-    if (timed.decode == decode && timed.name == name) found = &timed;
-  return found;
+/// The last one: of a configuration that was timed again, the later result counts; one that was
+/// interrupted only where there is no other.
+const TimedCase* case_of(const Collected& all, const Choice& choice, bool decode,
+                         const std::string& name) {
+  const TimedCase *whole = nullptr, *last = nullptr;
+  for (const TimedCase& timed : choice.timed) {
+    if (timed.decode != decode || timed.name != name) continue;
+    last = &timed;
+    if (!all.interrupted[all.measurements[timed.measurement].source]) whole = &timed;
+  }
+  return whole ? whole : last;
 }
 
 std::string other_cases(const Choice& choice, bool decode) {
@@ -72,29 +79,35 @@ void take_memory(const TimedCase* first, const TimedCase* second, Candidate& to)
 }
 
 void take_speed(const Comparison& c, Candidate& to) {
-  const TimedCase *decode = case_of(*to.choice, true, c.decode_case),
-                  *prefill = case_of(*to.choice, false, c.prefill_case);
+  const TimedCase *decode = case_of(*c.all, *to.choice, true, c.decode_case),
+                  *prefill = case_of(*c.all, *to.choice, false, c.prefill_case);
   const auto median = [&](const TimedCase* timed) -> std::optional<double> {
     if (!timed) return std::nullopt;
     return c.all->measurements[timed->measurement].samples.median;
   };
   to.decode = median(decode), to.prefill = median(prefill);
   if (decode) to.decode_runs = &c.all->measurements[decode->measurement];
+  to.interrupted = decode && c.all->interrupted[to.decode_runs->source];
+  to.timed_elsewhere = !decode && std::any_of(to.choice->timed.begin(), to.choice->timed.end(),
+                                              [](const TimedCase& t) { return t.decode; });
   for (const TimedCase* timed : {prefill, decode})
     if (timed && !to.first_token_ms) to.first_token_ms = timed->first_token_ms;
   take_memory(decode, prefill, to);
   to.no_decode = other_cases(*to.choice, true), to.no_prefill = other_cases(*to.choice, false);
 }
 
-void take_worst(const std::optional<double>& figure, std::optional<double>& worst) {
-  if (figure && (!worst || *figure > *worst)) worst = figure;
+/// True where the figure is the worst so far.
+bool take_worst(const std::optional<double>& figure, std::optional<double>& worst) {
+  const bool worse = figure && (!worst || *figure > *worst);
+  if (worse) worst = figure;
+  return worse;
 }
 
 void take_quality(const QualityFigure* measure, Candidate& to) {
   to.no_kl = to.no_perplexity = "no result measured it for this configuration";
   if (!measure) return;
   for (const QualityFigure& figure : to.choice->quality) {
-    take_worst(figure.kl, to.worst_kl);
+    if (take_worst(figure.kl, to.worst_kl)) to.worst_kl_over = figure.over;
     take_worst(figure.perplexity, to.worst_perplexity);
     take_worst(figure.perplexity_ratio, to.worst_ratio);
     const std::string other = "measured over something else: " + figure.over;
@@ -136,7 +149,11 @@ bool separated(const Measurement& faster, const Measurement& slower, const Colle
   const bool turns = std::any_of(all.pairs.begin(), all.pairs.end(), [&](const PairVerdict& pair) {
     return pair.source == faster.source && pair.source == slower.source;
   });
-  if (!turns) return apart(faster.samples, slower.samples);
+  if (!turns) {
+    const bool as_whole = all.interrupted[faster.source] == all.interrupted[slower.source];
+    return as_whole && apart(faster.samples, slower.samples) &&
+           faster.samples.median > noise_between(faster, slower, all) * slower.samples.median;
+  }
   if (const PairVerdict* pair = pair_of(all, slower, faster)) return pair->verdict == "better";
   if (const PairVerdict* pair = pair_of(all, faster, slower)) return pair->verdict == "worse";
   return separated_by_third(faster, slower, all);

@@ -17,7 +17,10 @@ struct Candidate {
   std::optional<double> kl, perplexity;
   // The worst of all texts: a limit holds over each of them.
   std::optional<double> worst_kl, worst_perplexity, worst_ratio;
-  const Measurement* decode_runs = nullptr;                 // those that `decode` is the median of
+  std::string worst_kl_over;                 // which text that was
+  bool interrupted = false;                  // the run that `decode` is of
+  bool timed_elsewhere = false;              // in decode, but not in the case that is compared
+  const Measurement* decode_runs = nullptr;  // those that `decode` is the median of
   std::string no_decode, no_prefill, no_kl, no_perplexity;  // why figures are missing
 
   const std::string& name() const { return choice->name; }
@@ -34,7 +37,9 @@ struct Comparison {
 /// many the one that took turns, then the plainest), and the text that most were judged over.
 Comparison compare_choices(const Collected& all);
 
-/// True where `faster` was shown to be it: by the verdict of turns, else by intervals that do not meet.
+/// True where `faster` was shown to be it: by the verdict of turns, else by intervals that do not meet,
+/// and of separate runs by more than a configuration differs from itself in them. A run that was
+/// interrupted does not rank against one that was not.
 bool separated(const Measurement& faster, const Measurement& slower, const Collected& all);
 
 }  // namespace qwench::bench::report

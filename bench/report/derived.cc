@@ -20,27 +20,6 @@ const char* name_of(Quantity quantity) {
   }
 }
 
-/// Measurements that may be ranked: one case, of configurations, in one environment.
-struct Contest {
-  std::string metric;
-  size_t environment = 0;
-  std::vector<const Measurement*> measured;  // in the order in which they were read
-};
-
-std::vector<Contest> contests(const Collected& all) {
-  std::vector<Contest> list;
-  for (const Measurement& m : all.measurements) {
-    if (!m.choice || m.quantity != Quantity::kThroughput) continue;
-    const size_t environment = all.environment_of[m.source];
-    auto at = std::find_if(list.begin(), list.end(), [&](const Contest& c) {
-      return c.metric == m.metric && c.environment == environment;
-    });
-    if (at == list.end()) at = list.insert(at, {m.metric, environment, {}});
-    at->measured.push_back(&m);
-  }
-  return list;
-}
-
 }  // namespace
 
 Section metrics_section(const std::vector<Measurement>& measurements) {
@@ -67,60 +46,6 @@ Section metrics_section(const std::vector<Measurement>& measurements) {
   }
   if (!section.rows.empty())
     section.notes = {"The 95 % interval is of the median. unstable: std above 10 % of the mean."};
-  return section;
-}
-
-namespace {
-
-/// One is the fastest where all others are shown to be slower; else several are not separated.
-const char* rank_of(const Measurement& m, const std::vector<const Measurement*>& ranked,
-                    const Collected& all) {
-  const Measurement& best = *ranked.front();
-  if (&m != &best) return separated(best, m, all) ? "slower" : "not_separated";
-  const bool alone = std::all_of(ranked.begin() + 1, ranked.end(), [&](const Measurement* other) {
-    return separated(best, *other, all);
-  });
-  return alone ? "fastest" : "not_separated";
-}
-
-/// A suite stands for the configuration that ran it.
-std::string contestant(const Measurement& m, const Collected& all) {
-  return m.group == "throughput" ? all.choices.all[*m.choice].name : m.mode;
-}
-
-}  // namespace
-
-Section throughput_section(const Collected& all) {
-  Section section{"throughput",
-                  "Throughput comparison",
-                  {text_column("metric"), text_column("mode"), number_column("median", "tokens/s"),
-                   number_column("relative to the first mode"), number_column("difference", "%"),
-                   verdict_column("verdict")}};
-  for (const Contest& contest : contests(all)) {
-    if (contest.measured.size() < 2) continue;
-    std::vector<const Measurement*> ranked = contest.measured;
-    std::stable_sort(ranked.begin(), ranked.end(), [](const Measurement* a, const Measurement* b) {
-      return a->samples.median > b->samples.median;
-    });
-    const double first = contest.measured.front()->samples.median;
-    const bool known = contest.environment < all.environments.size();
-    const std::string where = known && all.environments.size() > 1
-                                  ? fmt::format(", environment {}", contest.environment + 1)
-                                  : "";
-    for (const Measurement* m : ranked) {
-      const double ratio = first > 0 ? m->samples.median / first : 0;
-      section.add({contest.metric + where, contestant(*m, all), m->samples.median,
-                   first > 0 ? Cell(ratio) : Cell(Missing{"the first is 0"}),
-                   first > 0 ? Cell(100 * (ratio - 1)) : Cell(Missing{"the first is 0"}),
-                   rank_of(*m, ranked, all)});
-    }
-  }
-  if (!section.rows.empty())
-    section.notes = {
-        "not_separated: the verdict of turns or, without turns, the 95 % intervals do not tell "
-        "this "
-        "mode from the fastest. `qwench compare` decides in turns, with a noise floor.",
-        "Only results of one machine, build and state are ranked."};
   return section;
 }
 

@@ -7,6 +7,9 @@
 
 #include "bench/report/field.h"
 #include "bench/report/histories.h"
+#include "bench/report/other_files.h"
+#include "bench/support/environment.h"
+#include "bench/support/output.h"
 #include "bench/support/suggest.h"
 #include "engine/check.h"
 #include "engine/file.h"
@@ -20,7 +23,7 @@ namespace fs = std::filesystem;
 constexpr int64_t kMaxBytes = int64_t(256) << 20;
 constexpr int kMaxDepth = 64;
 constexpr int64_t kMaxValues = 4 << 20;  // some 400 MB of memory
-constexpr int kMaxResultDepth = 60;       // a report puts a result three levels deeper
+constexpr int kMaxResultDepth = 60;      // a report puts a result three levels deeper
 
 struct Kind {
   const char* command;
@@ -30,10 +33,18 @@ constexpr Kind kKinds[] = {
     {"bench", 1},   {"kernels", 1}, {"compare", 1}, {"accuracy", 1},
     {"regress", 1}, {"suites", 1},  {"monitor", 1}, {"report", kReportSchemaVersion}};
 
+/// "bench, kernels, ...".
+std::string known_commands() {
+  std::string names;
+  for (const Kind& kind : kKinds) names += (names.empty() ? "" : ", ") + std::string(kind.command);
+  return names;
+}
+
 /// benchmark_results.json of suites has the form that the guides give it.
 bool is_headline(const Json& json) {
-  return !has(json, "command") && has(json, "model_name") && has(json, "hardware") &&
-         has(json, "throughput") && has(json, "latency") && has(json, "memory");
+  return json.is_object() && !has(json, "command") && has(json, "model_name") &&
+         has(json, "hardware") && has(json, "throughput") && has(json, "latency") &&
+         has(json, "memory");
 }
 
 const Kind& kind_of(const Field& root) {
@@ -94,33 +105,36 @@ std::string file_of(const std::string& path) {
   for (const char* name : kInFolder)
     if (fs::is_regular_file(fs::path(path) / name, ignored))
       return (fs::path(path) / name).string();
-  fail("{}: expected a folder that holds {}, got one without", path, fmt::join(kInFolder, ", "));
+  std::string files;
+  for (const auto& entry : fs::directory_iterator(path, ignored))
+    if (entry.path().extension() == ".json")
+      files = fmt::format("; for the results in it give {}/*.json", path);
+  fail("{}: expected a folder that holds {}, got one without{}", path, fmt::join(kInFolder, ", "),
+       files);
 }
 
-/// Forms that hold no result, whatever is in them.
-void refuse_other_forms(const std::string& file) {
-  const std::string ending = fs::path(file).extension().string();
-  for (const char* form : {".csv", ".md", ".png", ".svg", ".torn"})
-    if (ending == form)
-      fail(
-          "{}: expected a result as JSON, HTML or JSON lines, got a file for people or spreadsheets; "
-          "give the JSON or HTML that was written with it",
-          file);
-}
+/// What a file holds.
+struct Contents {
+  std::vector<Document> documents;  // a report's own is one of them
+  std::string other;                // in its place: what the file is, where it is no result
+};
 
-/// The documents of a file; a report's own is one of them.
-std::vector<Document> parse_result(const std::string& file) {
-  refuse_other_forms(file);
+Contents parse_result(const std::string& file) {
+  if (std::string other = other_form_of(file); !other.empty()) return {{}, std::move(other)};
   const std::string bytes = read_file(file, kMaxBytes);
   if (bytes.find_first_not_of(" \t\r\n") == std::string::npos)
     fail("{}: expected a result of qwench (JSON or HTML), got an empty file", file);
-  if (is_history(bytes)) return read_history(bytes, file);
+  if (is_history(bytes)) return {read_history(bytes, file), {}};
   const bool page = is_html(bytes);
-  std::vector<Document> documents;
-  documents.push_back(document_of(parse_json(page ? embedded_json(bytes, file) : bytes, file,
-                                             {kMaxBytes, kMaxDepth, kMaxValues}),
-                                  file));
-  return documents;
+  if (page && bytes.find(kEmbeddedElement) == std::string::npos)
+    return {{}, "an HTML page that `qwench report --html` did not write"};
+  Json json = parse_json(page ? embedded_json(bytes, file) : bytes, file,
+                         {kMaxBytes, kMaxDepth, kMaxValues});
+  if (!is_headline(json))
+    if (std::string other = other_kind_of(json); !other.empty()) return {{}, std::move(other)};
+  Contents contents;
+  contents.documents.push_back(document_of(std::move(json), file));
+  return contents;
 }
 
 /// The results that a report was made from.
@@ -169,16 +183,29 @@ std::vector<Document> without_repeated(std::vector<Document> all) {
 
 std::vector<Document> load_documents(const std::vector<std::string>& files) {
   std::vector<Document> documents;
-  for (const std::string& path : files)
-    for (Document& document : parse_result(file_of(path))) {
+  std::vector<std::string> left_out, others;
+  for (const std::string& path : files) {
+    const std::string file = file_of(path);
+    Contents contents = parse_result(file);
+    if (!contents.other.empty()) left_out.push_back(file), others.push_back(contents.other);
+    for (Document& document : contents.documents) {
       if (document.command == "report")
         add_inner(document, documents);
       else
         documents.push_back(std::move(document));
     }
+  }
   documents = without_repeated(std::move(documents));
+  if (documents.empty() && !others.empty())
+    fail("{}: expected a result of {}, got {}; give what one of these wrote with --output",
+         left_out.front(), known_commands(), others.front());
   if (documents.empty())
     fail("{}: expected at least one result, got a report without any", files.front());
+  for (size_t i = 0; i < others.size(); ++i) {
+    documents.front().notes.push_back(
+        fmt::format("{}: left out: {}", printable_text(without_home(left_out[i])), others[i]));
+    note(documents.front().notes.back());
+  }
   return documents;
 }
 

@@ -18,8 +18,9 @@ struct Document {
 };
 
 /// The results of all files, in order; those of a report, a history or a folder (its fullest result) in
-/// its place. Error naming file and key: no JSON, nested deeper than 60 levels, no or an unknown
-/// `command`, another `schema_version`.
+/// its place. What is no result at all (other_files.h) is left out with a note, of the first result and
+/// on stderr; Error where nothing else is there. Error naming file and key: no JSON, nested deeper than
+/// 60 levels, an unknown `command`, another `schema_version`.
 std::vector<Document> load_documents(const std::vector<std::string>& files);
 
 /// The JSON text that an HTML report carries; Error unless there is exactly one.

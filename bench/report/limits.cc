@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "bench/report/units.h"
 #include "bench/support/suggest.h"
 #include "engine/check.h"
 
@@ -21,20 +22,27 @@ using Units = std::map<std::string, double>;
 struct Bound {
   const char* name;
   const char* what;
+  const char* unit;
   bool at_least;
   std::optional<double> Candidate::*figure;
 };
 constexpr Bound kBounds[] = {
-    {"memory", "memory", false, &Candidate::memory_bytes},
-    {"ttft", "first token", false, &Candidate::first_token_ms},
-    {"kl", "mean KL", false, &Candidate::worst_kl},
-    {"perplexity", "perplexity", false, &Candidate::worst_perplexity},
-    {"ppl_ratio", "PPL ratio", false, &Candidate::worst_ratio},
-    {"speed", "decode tokens/s", true, &Candidate::decode},
-    {"prefill", "prefill tokens/s", true, &Candidate::prefill},
+    {"memory", "memory", "B", false, &Candidate::memory_bytes},
+    {"ttft", "first token", "ms", false, &Candidate::first_token_ms},
+    {"kl", "mean KL", "nats", false, &Candidate::worst_kl},
+    {"perplexity", "perplexity", "", false, &Candidate::worst_perplexity},
+    {"ppl_ratio", "PPL ratio", "", false, &Candidate::worst_ratio},
+    {"speed", "decode", "tokens/s", true, &Candidate::decode},
+    {"prefill", "prefill", "tokens/s", true, &Candidate::prefill},
 };
 
-const Bound* find_bound(const std::string& name) {
+/// What `accuracy --tolerance` and `tune` call the same figures.
+constexpr std::pair<const char*, const char*> kOtherNames[] = {{"kld_mean", "kl"},
+                                                               {"mem", "memory"}};
+
+const Bound* find_bound(std::string_view name) {
+  for (const auto& [other, own] : kOtherNames)
+    if (name == other) name = own;
   for (const Bound& bound : kBounds)
     if (name == bound.name) return &bound;
   return nullptr;
@@ -88,13 +96,15 @@ std::vector<Limit> parse_limits(const std::vector<std::string>& texts) {
   for (const Bound& bound : kBounds) known.emplace_back(bound.name);
   for (const std::string& text : texts) {
     const size_t equals = text.find('=');
-    const std::string name = text.substr(0, equals);
-    if (equals == std::string::npos || !find_bound(name)) {
-      const std::string near = nearest(name, known);
+    const std::string given = text.substr(0, equals);
+    const Bound* bound = find_bound(given);
+    if (equals == std::string::npos || !bound) {
+      const std::string near = nearest(given, known);
       fail_usage("--limit: expected NAME=VALUE with a name of {}, got {}{}", limit_names(),
                  in_quotes(text),
-                 near.empty() || near == name ? "" : "; did you mean " + near + "?");
+                 near.empty() || near == given ? "" : "; did you mean " + near + "?");
     }
+    const std::string name = bound->name;
     for (const Limit& other : limits)
       if (other.name == name) fail_usage("--limit: expected each name once, got {} twice", name);
     limits.push_back(
@@ -117,7 +127,8 @@ Judged judge(const Candidate& candidate, const std::vector<Limit>& limits) {
     if (!value)
       add(Fit::kUnknown, fmt::format("{} not measured", bound.what));
     else if (bound.at_least ? *value < limit.value : *value > limit.value)
-      add(Fit::kMisses, fmt::format("{} {} misses {}", bound.what, display(*value), limit.text));
+      add(Fit::kMisses,
+          fmt::format("{} {} misses {}", bound.what, readable(*value, bound.unit), limit.text));
   }
   return judged;
 }

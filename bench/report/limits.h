@@ -15,7 +15,7 @@ struct Limit {
 };
 
 /// UsageError on an unknown name, a number without sense, or a name given twice. Names: memory, ttft,
-/// kl, perplexity, ppl_ratio (at most), speed, prefill (at least).
+/// kl, perplexity, ppl_ratio (at most), speed, prefill (at least); also kld_mean (kl) and mem (memory).
 std::vector<Limit> parse_limits(const std::vector<std::string>& texts);
 std::string limit_names();
 

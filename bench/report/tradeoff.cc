@@ -36,7 +36,8 @@ bool beats(const Candidate& other, const Candidate& mine, const Collected& all) 
 
 const char* front_cell(const Candidate& c, const Comparison& comparison) {
   if (c.failed()) return "failed";
-  if (!c.decode) return "not timed";
+  if (!c.decode) return c.timed_elsewhere ? "timed in another case" : "not timed";
+  if (c.interrupted) return "interrupted";
   return on_front(c, comparison) ? "yes" : "no";
 }
 
@@ -75,6 +76,37 @@ bool on_front(const Candidate& candidate, const Comparison& comparison) {
                       });
 }
 
+namespace {
+
+std::vector<std::string> notes_of(const Comparison& comparison) {
+  std::vector<std::string> notes = {
+      "In brackets behind a name: what tells it from others of that name, and what other files "
+      "call "
+      "the same configuration.",
+      "On the front: no other configuration is as good in speed, divergence and memory, and better "
+      "in one; a speed is better where it is separated, and what failed a check is not on it.",
+      "A figure of another file is in a row only where all that can change it is known to be the "
+      "same: weights, types, kernels, plug-ins, damage, instruction sets and program; for speed "
+      "also threads and machine. Of a configuration that was timed twice the later result counts, "
+      "an interrupted one only where there is no other; a failed check stays, whatever else "
+      "passes."};
+  const auto compared = [&](const char* what, const std::string& which) {
+    if (!which.empty()) notes.push_back(fmt::format("{}: {}", what, which));
+  };
+  compared("Decode, memory and weights",
+           comparison.decode_case + (comparison.decode_case.empty() ? "" : ", median"));
+  compared("Prefill and first token",
+           comparison.prefill_case + (comparison.prefill_case.empty() ? "" : ", median"));
+  compared("Mean KL and PPL", comparison.text);
+  for (const Candidate& c : comparison.candidates) {
+    if (c.interrupted) notes.push_back(c.name() + ": the run that timed it was interrupted");
+    if (c.timed_elsewhere) notes.push_back(fmt::format("{}: {}", c.name(), c.no_decode));
+  }
+  return notes;
+}
+
+}  // namespace
+
 Section choices_section(const Comparison& comparison, const std::vector<Limit>& limits) {
   Section section{
       "choices",
@@ -88,22 +120,7 @@ Section choices_section(const Comparison& comparison, const std::vector<Limit>& 
                                   [](const Candidate& c) { return c.failed(); });
   if (comparison.candidates.size() < 2 && limits.empty() && !failed) return section;
   for (const Candidate& c : comparison.candidates) section.add(choice_row(c, comparison, limits));
-  section.notes = {
-      "On the front: no other configuration is as good in speed, divergence and memory, and better "
-      "in one; a speed is better where it is separated, and what failed a check is not on it.",
-      "A figure of another file is in a row only where all that can change it is known to be the "
-      "same: weights, types, kernels, plug-ins, damage, instruction sets and program; for speed "
-      "also "
-      "threads and machine. Of a configuration that was timed twice the later result counts; a "
-      "failed check stays, whatever else passes."};
-  const auto compared = [&](const char* what, const std::string& which) {
-    if (!which.empty()) section.notes.push_back(fmt::format("{}: {}", what, which));
-  };
-  compared("Decode, memory and weights",
-           comparison.decode_case + (comparison.decode_case.empty() ? "" : ", median"));
-  compared("Prefill and first token",
-           comparison.prefill_case + (comparison.prefill_case.empty() ? "" : ", median"));
-  compared("Mean KL and PPL", comparison.text);
+  section.notes = notes_of(comparison);
   return section;
 }
 
@@ -134,8 +151,9 @@ Chart pareto_chart(const Comparison& comparison) {
     Point point{*c.decode, *y, std::nullopt, c.name()};
     if (c.weight_bytes && largest > 0) {
       point.size = std::sqrt(*c.weight_bytes / largest);
-      point.label += fmt::format(" ({})", readable(*c.weight_bytes, "B"));
+      point.label += fmt::format(", weights {}", readable(*c.weight_bytes, "B"));
     }
+    if (c.interrupted) point.label += ", interrupted";
     panel.series[c.failed()                ? 2
                  : on_front(c, comparison) ? 0
                                            : 1]

@@ -1,4 +1,5 @@
-// Families are tables of sizes, smallest first; decimal, as bandwidths and disks are.
+// Families are tables of sizes, smallest first. Bandwidths are decimal; sizes are shown in the binary
+// units of all commands (format_bytes.h), whichever they are measured in.
 #include "bench/report/units.h"
 
 #include <cmath>
@@ -20,7 +21,7 @@ using Family = std::vector<Step>;
 const std::vector<Family>& families() {
   static const std::vector<Family> kFamilies = {
       {{"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"min", 60, 2}, {"h", 3600, 2}},
-      {{"B", 1}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}},
+      {{"B", 1}, {"KiB", 1024.0}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}},
       {{"B/s", 1}, {"kB/s", 1e3}, {"MB/s", 1e6}, {"GB/s", 1e9}, {"TB/s", 1e12}},
       {{"FLOP/s", 1}, {"MFLOP/s", 1e6}, {"GFLOP/s", 1e9}, {"TFLOP/s", 1e12}},
       {{"op/s", 1}, {"thousand op/s", 1e3}, {"million op/s", 1e6}, {"billion op/s", 1e9}},
@@ -28,6 +29,9 @@ const std::vector<Family>& families() {
       {{"weights", 1}, {"thousand", 1e3}, {"million", 1e6}, {"billion", 1e9}}};
   return kFamilies;
 }
+
+/// Units that a figure may have but is not shown in.
+constexpr Step kMeasuredIn[] = {{"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}};
 
 std::string canonical(const std::string& unit) {
   if (unit == "bytes") return "B";
@@ -41,6 +45,11 @@ std::string canonical(const std::string& unit) {
 
 ShownUnit shown_unit(const std::string& unit, double largest) {
   const std::string name = canonical(unit);
+  for (const Step& step : kMeasuredIn)
+    if (name == step.name) {
+      const ShownUnit shown = shown_unit("B", largest * step.size);
+      return {shown.name, shown.factor * step.size};
+    }
   for (const Family& family : families())
     for (const Step& own : family) {
       if (name != own.name) continue;

@@ -80,10 +80,11 @@ TEST_CASE("a file that is no result is refused with file, key and what was expec
   check_refused("", {"result.json", "empty file"});
   check_refused("{\"a\": ", {"result.json", "not valid JSON"});
   check_refused(std::string(100000, '['), {"nested deeper"});
-  check_refused("[]", {"result.json", "expected the JSON object"});
-  check_refused("{}", {"command: expected a value, found no such key"});
+  check_refused("[]", {"result.json", "expected a result of bench", "got JSON that is no object"});
+  check_refused("{}",
+                {"expected a result of bench", "got a JSON object without the key `command`"});
   check_refused("<!doctype html><p>other",
-                {"expected an HTML file that `qwench report --html` wrote"});
+                {"got an HTML page that `qwench report --html` did not write"});
   OrderedJson bad = good;
   bad["command"] = "benhc";
   check_refused(text_of(bad), {"'benhc'", "did you mean bench?"});

@@ -221,3 +221,32 @@ TEST_CASE("numbers for people have four digits, numbers for programs all of them
   CHECK(display(0.0) == "0");
   CHECK(std::stod(exact(0.1 + 0.2)) == 0.1 + 0.2);
 }
+
+TEST_CASE("a text that was scored in part only passes as far as it was") {
+  OrderedJson result = test::accuracy_result("m", 0.1, true);
+  result["interrupted"] = true, result["text"]["windows_run"] = 1;
+  result["candidates"][0]["tokens"] = 63;
+  const Report report = report_of({result});
+  CHECK(cell(report, "quality", 1, 7) == "pass on 1 of 4 windows");
+  CHECK(cell(report, "tolerances", 0, 5) == "pass on 1 of 4 windows");
+  CHECK(all_conclusions(report).find("Tolerances: 1 of 1 passed") == std::string::npos);
+  OrderedJson failed = result;
+  failed["candidates"][0]["verdicts"][0]["pass"] = false;
+  failed["candidates"][0]["pass"] = false, failed["pass"] = false;
+  CHECK(cell(report_of({failed}), "quality", 1, 7) == "fail");
+}
+
+TEST_CASE("the reference has its bar beside those that are compared with it") {
+  const Report report = report_of({test::accuracy_result("m", 0.1, true)});
+  const Chart* chart = report.find_chart("quality");
+  REQUIRE(chart);
+  for (const Panel& panel : chart->panels)
+    if (panel.title.find("Perplexity") == 0)
+      CHECK(panel.categories == std::vector<std::string>{"reference", "candidate"});
+}
+
+TEST_CASE("limits have the names that other commands give the same figures") {
+  CHECK(parse_limits({"kld_mean=0.1"})[0].name == "kl");
+  CHECK(parse_limits({"mem=4GB"})[0].value == 4e9);
+  CHECK_THROWS_AS(parse_limits({"kld_mean=0.1", "kl=0.2"}), UsageError);
+}

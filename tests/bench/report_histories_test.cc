@@ -118,7 +118,7 @@ TEST_CASE("the guides' headline file is read, means and medians in tables of the
   CHECK(display(report.find("headline")->rows.at(1)[2]) == "300");
   CHECK(display(report.find("headline")->rows.at(5)[2]) == "-");
   CHECK(display(report.find("headline_latency")->rows.at(0)[1]) == "0.1");
-  CHECK(to_console(report).find("500 MB") != std::string::npos);
+  CHECK(to_console(report).find("476.8 MiB") != std::string::npos);
   CHECK(report_of_files({scratch.path()}).find("headline"));
 }
 

@@ -3,8 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <set>
+
 #include "bench/report/chart_pages.h"
 #include "bench/report/gnuplot.h"
+#include "bench/report/point_labels.h"
 #include "bench/report/shown_table.h"
 #include "bench/report/writers.h"
 #include "tests/bench/report_results.h"
@@ -38,8 +41,8 @@ TEST_CASE("a figure is shown in the unit that suits its size") {
   CHECK(readable(999, "ns") == "999 ns");
   CHECK(readable(90, "s") == "90 s");
   CHECK(readable(7200, "s") == "2 h");
-  CHECK(readable(0.0021, "GB") == "2.1 MB");
-  CHECK(readable(4e9, "bytes") == "4 GB");
+  CHECK(readable(0.0021, "GB") == "2.003 MiB");
+  CHECK(readable(4e9, "bytes") == "3.725 GiB");
   CHECK(readable(2.5e12, "FLOP/s") == "2.5 TFLOP/s");
   CHECK(readable(0.25, "percent") == "0.25 %");
   CHECK(readable(1, "boolean") == "yes");
@@ -47,7 +50,7 @@ TEST_CASE("a figure is shown in the unit that suits its size") {
   CHECK(readable(0, "B/s") == "0 B/s");
   CHECK(readable(12.5, "tokens/s") == "12.5 tokens/s");
   CHECK(readable(3, "count") == "3");
-  CHECK(readable(-3e6, "bytes") == "-3 MB");
+  CHECK(readable(-3e6, "bytes") == "-2.861 MiB");
 }
 
 TEST_CASE(
@@ -60,15 +63,15 @@ TEST_CASE(
   section.add({"a", 0.001, 4.41e11, "B/s"});
   section.add({"b", 0.5, 2e6, "ns"});
   const ShownTable shown = shown_table(section);
-  CHECK(shown.headings[1] == "size (MB)");
-  CHECK(shown.cells[0] == std::vector<std::string>{"a", "1", "441", "GB/s"});
-  CHECK(shown.cells[1] == std::vector<std::string>{"b", "500", "2", "ms"});
+  CHECK(shown.headings[1] == "size (MiB)");
+  CHECK(shown.cells[0] == std::vector<std::string>{"a", "0.9537", "441", "GB/s"});
+  CHECK(shown.cells[1] == std::vector<std::string>{"b", "476.8", "2", "ms"});
   Report report{"t", "now"};
   report.sections.push_back(section);
   CHECK(tables_csv(report).find("x,0,value,,441000000000,") != std::string::npos);
   CHECK(to_json(report)["sections"][0]["rows"][0][3] == "B/s");
   CHECK(to_html(report, {}, "").find("data-value=\"441000000000\">441<") != std::string::npos);
-  CHECK(to_markdown(report).find("| a | 1 | 441 | GB/s |") != std::string::npos);
+  CHECK(to_markdown(report).find("| a | 0.9537 | 441 | GB/s |") != std::string::npos);
 }
 
 TEST_CASE("a chart is at most a screen high; more of it is on further pages, in order") {
@@ -137,4 +140,18 @@ TEST_CASE("a panel is drawn in the unit that people read, and exported in its ow
   const OrderedJson json = to_json(report)["charts"][0]["panels"][0];
   CHECK(json["y_label"] == "B/s");
   CHECK(json["series"][0]["points"][0]["y"] == 4.41e11);
+}
+
+TEST_CASE("labels of points that lie beside each other are not on one another, nor under a point") {
+  Panel panel{"p", PanelKind::kScatter, "x", "y", {}, {{"s", {}}}};
+  for (const double x : {50.0, 80.0, 100.0})
+    panel.series[0].points.push_back({x, 10, std::nullopt, "a long name of a configuration"});
+  const std::string script = point_labels(panel, 100, 10);
+  CHECK(script.find("front") != std::string::npos);
+  std::set<std::string> heights;  // the second number of each offset
+  for (size_t at = 0; (at = script.find("offset ", at)) != std::string::npos; ++at) {
+    const size_t comma = script.find(',', at);
+    heights.insert(script.substr(comma, script.find(" front", at) - comma));
+  }
+  CHECK(heights.size() == 3);
 }
