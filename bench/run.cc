@@ -182,7 +182,7 @@ int run_prompt(RunOptions o) {
   const Generated generated = generate(args);
   answer.finish();
   if (trace) write_trace(*trace, o.trace);
-  if (logits) logits->close();
+  if (logits && generated.prefilled == n_prompt) logits->close();  // half of them are no result
   if (o.json) print(to_text(result_json(generated, text, answer)));
   note(stats_line(generated));
   return generated.end == End::kInterrupted ? kExitInterrupted : kExitOk;

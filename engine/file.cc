@@ -161,8 +161,12 @@ FileWriter::FileWriter(const std::string& path) : path_(path) {
   const bool there = ::stat(path.c_str(), &status) == 0;
   if (there && S_ISDIR(status.st_mode)) fail("{}: expected a file to write, got a folder", path);
   if (there && is_written_in_place(path, status)) {
-    descriptor_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    // A pipe that nobody reads would keep open() waiting, whatever signal comes.
+    descriptor_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor_ < 0 && errno == ENXIO)
+      fail("{}: expected somebody who reads this pipe, got nobody; start the reader first", path);
     if (descriptor_ < 0) fail("{}: cannot be opened: {}", path, std::strerror(errno));
+    ::fcntl(descriptor_, F_SETFL, ::fcntl(descriptor_, F_GETFL) & ~O_NONBLOCK);
     return;
   }
   if (there && ::access(path.c_str(), W_OK) != 0)

@@ -26,6 +26,8 @@ template <class F>
 auto of_configuration(const Configuration& configuration, const F& f) {
   try {
     return f();
+  } catch (const Cancelled&) {
+    throw;
   } catch (const UsageError& error) {
     throw UsageError(configuration.name + ": " + error.what());
   } catch (const Error& error) {

@@ -102,8 +102,10 @@ void dump_reference(const ConfiguredModel& model, const ScoredText& text,
   run_text(model, text, [&](const float* logits, int64_t next, const Window&) {
     writer.add(logits, text.ids[size_t(next)]);
   });
-  if (interrupted())
-    fail("--dump: interrupted before the text was done; {} is not written", args.file);
+  if (interrupted()) {
+    note(fmt::format("--dump: interrupted before the text was done; {} is not written", args.file));
+    throw Cancelled();
+  }
   writer.close();
 }
 

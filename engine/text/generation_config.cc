@@ -197,7 +197,9 @@ GenerationConfig read_generation_config(const std::string& model) {
   o.temperature = number_or(config, "temperature", o.temperature, where);
   o.top_p = number_or(config, "top_p", o.top_p, where);
   o.min_p = number_or(config, "min_p", o.min_p, where);
-  o.top_k = count_or_0(config, "top_k", where);
+  // transformers' default of a file that says nothing else, where it asks for a draw.
+  constexpr int64_t kDefaultTopK = 50;
+  o.top_k = has(config, "top_k") || o.greedy ? count_or_0(config, "top_k", where) : kDefaultTopK;
   o.repetition_penalty = number_or(config, "repetition_penalty", o.repetition_penalty, where);
   o.presence_penalty = number_or(config, "presence_penalty", o.presence_penalty, where);
   o.min_length = count_or_0(config, "min_length", where);

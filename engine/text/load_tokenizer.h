@@ -40,6 +40,12 @@ std::unique_ptr<Tokenizer> load_sentencepiece(const std::string& path,
 /// options nobody publishes for Qwen ("lstrip", "rstrip", "single_word").
 AddedToken read_added_token(const Json& object, int64_t id, std::string_view where);
 
+/// A list of merges that was cut off still reads well; the vocabulary tells. Every token of more than a byte is
+/// made by a merge, since a byte-level BPE is trained that way. `unused`: by id, tokens that no text becomes; may
+/// be shorter. Error with how many tokens no merge makes.
+void check_every_token_is_made(const BpeParts& parts, const std::vector<bool>& unused,
+                               std::string_view where);
+
 /// Spelled token (GPT-2 byte alphabet) -> id. The views point into the Json it was read from.
 using TokenIds = std::unordered_map<std::string_view, int32_t>;
 

@@ -131,4 +131,19 @@ void add_merge(const TokenIds& ids, std::string_view line, uint32_t rank, std::s
   add_merge(ids, line.substr(0, space), line.substr(space + 1), rank, where, parts);
 }
 
+void check_every_token_is_made(const BpeParts& parts, const std::vector<bool>& unused,
+                               std::string_view where) {
+  std::vector<bool> made = unused;
+  made.resize(parts.tokens.size());
+  for (const MergeTable::Entry& entry : parts.merges.by_rank()) made[size_t(entry.merge.id)] = true;
+  size_t missing = 0, first = 0;
+  for (size_t id = parts.tokens.size(); id-- > 0;)
+    if (parts.tokens[id].size() > 1 && !made[id]) ++missing, first = id;
+  if (missing)
+    fail(
+        "merges: no merge makes {} of the {} tokens of the vocabulary, the first is {} {} ({}); the "
+        "list is cut off or belongs to another vocabulary: copy the file again",
+        missing, parts.tokens.size(), first, in_quotes(parts.tokens[first]), where);
+}
+
 }  // namespace qwench

@@ -133,7 +133,7 @@ TEST_CASE("merges.txt that was cut off at the end of a line is refused") {
   const std::string whole = f.merges;
   REQUIRE(whole.back() == '\n');
   f.merges.resize(whole.rfind('\n', whole.size() - 2) + 1);
-  CHECK_ERROR(f.open(), "no merge makes 1 of the 663 tokens of vocab.json, the first is 662");
+  CHECK_ERROR(f.open(), "no merge makes 1 of the 663 tokens of the vocabulary, the first is 662");
   f.merges.resize(whole.find('\n') + 1);
   CHECK_ERROR(f.open(), "no merge makes 407 of the 663 tokens");
   f.merges = whole.substr(0, whole.size() - 2);
