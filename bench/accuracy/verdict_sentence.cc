@@ -11,9 +11,12 @@ namespace qwench::bench {
 
 namespace {
 
+constexpr double kHuge = 1e6;  // from here on digits tell less than the exponent
+
 /// Errors as they are read best: 0.000003, 0.050.
 std::string error_text(double error) {
   if (!std::isfinite(error)) return "not a number";
+  if (error >= kHuge) return fmt::format("{:.1e}", error);
   if (error == 0) return "0";
   return error < 1e-6 ? fmt::format("{:.1e}", error)
                       : fmt::format("{:.{}f}", error, error < 0.001 ? 6 : 3);
@@ -89,6 +92,7 @@ std::string beside_limit(double value, double limit) {
     return (shown < limit) == (value < limit) && (shown > limit) == (value > limit);
   };
   constexpr int kDigits = 17;  // of a double
+  if (value >= kHuge && limit < kHuge) return fmt::format("{:.1e}", value);
   std::string text = format_number(value);
   for (int digits = 4; digits <= kDigits && !same_side(text); ++digits)
     text = fmt::format("{:.{}g}", value, digits);
