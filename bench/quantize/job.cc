@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "bench/quantize/output_files.h"
+#include "bench/quantize/own_files.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/table.h"
 #include "cpu/cpu_info.h"
@@ -137,14 +138,25 @@ std::string QuantizeJob::disk_lack() const {
                      format_bytes(int64_t(disk.available)));
 }
 
+/// That the parts to come, and the output made of all, take beside what is there.
 int64_t QuantizeJob::disk_bytes_left() const {
-  int64_t all = 0, done = 0;
+  constexpr int64_t kListBytes =
+      2048;  // of a tensor in the list of parts, and in the file's header
+  const char* what = "quantize";
+  int64_t all = 0, done = 0, beside = 0;
   for (size_t i = 0; i < plan_.size(); ++i)
     for (const PlannedTensor& t : plan_[i].tensors) {
-      all = checked_add(all, t.to.bytes(), "quantize");
+      all = checked_add(all, t.to.bytes(), what);
       if (partial_ && i < partial_->finished().size()) done += t.to.bytes();
+      beside += kListBytes;
     }
-  return options_.to_gguf() ? checked_add(all, all - done, "quantize") : all - done;
+  for (const std::string& name : text_file_names()) {
+    std::error_code error;
+    const auto size = fs::file_size(source_->path() + "/" + name, error);
+    if (!error) beside = checked_add(beside, int64_t(size), what);
+  }
+  const int64_t weights = options_.to_gguf() ? checked_add(all, all - done, what) : all - done;
+  return checked_add(weights, beside, what);
 }
 
 QuantizeReport QuantizeJob::run() {
