@@ -12,6 +12,13 @@ namespace qwench::bench {
 
 namespace {
 
+/// What is finished stays: so much of hours of work is worth a word.
+[[noreturn]] void fail_on_full_disk(const Error& error, const QuantizeJob& job,
+                                    const std::string& lack) {
+  fail("{}; {} ({} of {} parts are finished in {}: make room, and --resume goes on with them)",
+       error.what(), lack, job.parts_done(), job.parts(), job.partial_path());
+}
+
 int run_quantize(const QuantizeOptions& o) {
   const InterruptGuard guard;
   check_output(o.report);
@@ -29,6 +36,10 @@ int run_quantize(const QuantizeOptions& o) {
     note(fmt::format("interrupted: {} of {} parts are finished in {}; --resume goes on with them",
                      job.parts_done(), job.parts(), job.partial_path()));
     return kExitInterrupted;
+  } catch (const Error& error) {
+    const std::string lack = job.disk_lack();
+    if (lack.empty()) throw;
+    fail_on_full_disk(error, job, lack);
   }
 }
 

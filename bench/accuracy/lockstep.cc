@@ -120,7 +120,8 @@ void Lockstep::run(const ScoredText& text, const Window& window) {
   const int64_t end = window.first + window.count;
   for (int64_t first = window.first; first < end && !interrupted(); first += rows_) {
     const Step step{text, window.first, first, std::min(rows_, end - first), end};
-    for (auto& reference : references_) run_reference(step, *reference);
+    for (auto& reference : references_)
+      if (reference->failure.empty()) run_reference(step, *reference);
     for (auto& contestant : contestants_)
       if (contestant->beside.front().score.failure.empty()) run_candidate(step, *contestant);
   }
@@ -137,7 +138,10 @@ void Lockstep::run_reference(const Step& step, Reference& reference) {
     const Stopwatch stopwatch(reference.score.seconds);
     reference.session.prefill(0, step.text.ids.data() + step.first, step.count, &keep);
   } catch (const NonfiniteError& error) {
-    throw NonfiniteError(reference.model.name() + ": " + error.what());
+    if (&reference == references_.front().get())
+      throw NonfiniteError(reference.model.name() + ": " + error.what());
+    reference.failure = error.what();
+    return;
   }
   const int64_t scored = std::min(step.count, step.end - 1 - step.first);
   std::vector<double> nll(size_t(std::max<int64_t>(scored, 0)));
@@ -157,7 +161,8 @@ void Lockstep::run_candidate(const Step& step, Contestant& contestant) {
   double comparing = 0;
   const Session::OnLogits on_logits = [&](int64_t first, int64_t n, const float* logits) {
     const Stopwatch stopwatch(comparing);
-    for (Beside& beside : contestant.beside) compare(step, beside, first, n, logits);
+    for (Beside& beside : contestant.beside)
+      if (beside.reference->failure.empty()) compare(step, beside, first, n, logits);
   };
   try {
     const Stopwatch stopwatch(score.seconds);

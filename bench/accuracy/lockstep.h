@@ -54,16 +54,21 @@ class Lockstep {
   /// Host memory for the rows of a step, of each model that others are compared with.
   static int64_t bytes(const ModelConfig& config, int64_t rows);
 
-  /// Runs one window of the text. A candidate that makes NaN or Inf is left out from there on; the
-  /// NonfiniteError of a model that others are compared with is passed on, with its name.
+  /// Runs one window of the text. A candidate that makes NaN or Inf is left out from there on, and so is a model
+  /// of its weights; the NonfiniteError of the reference is passed on, with its name.
   void run(const ScoredText& text, const Window& window);
 
   const ReferenceScore& reference() const { return references_.front()->score; }
   CandidateScore& score(size_t candidate) { return contestants_[candidate]->beside.front().score; }
-  /// Beside the model of the same weights; null where none was given.
+  /// Beside the model of the same weights; null where none was given, or it makes NaN or Inf.
   CandidateScore* same_weights_score(size_t candidate) {
     std::vector<Beside>& beside = contestants_[candidate]->beside;
-    return beside.size() > 1 ? &beside[1].score : nullptr;
+    return beside.size() > 1 && beside[1].reference->failure.empty() ? &beside[1].score : nullptr;
+  }
+  /// How the model of the same weights failed; "" when it did not, or there is none.
+  std::string same_weights_failure(size_t candidate) const {
+    const std::vector<Beside>& beside = contestants_[candidate]->beside;
+    return beside.size() > 1 ? beside[1].reference->failure : "";
   }
 
  private:
@@ -76,6 +81,7 @@ class Lockstep {
     LayerTaps taps;
     std::vector<float> logits;  // [rows, vocab]
     ReferenceScore score;
+    std::string failure;  // NaN or Inf, and nothing is compared with it any more
   };
   /// A candidate beside one of them.
   struct Beside {

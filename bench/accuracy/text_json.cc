@@ -110,7 +110,7 @@ OrderedJson row_object(const CandidateResult& row, const TextReport& report,
   json["seconds"] = row.score.seconds;
   json["verdicts"] = verdicts_array(verdicts);
   json["pass"] = all_pass(verdicts);
-  json["summary"] = verdict_sentence(row, tolerances);
+  json["summary"] = verdict_sentence(row, tolerances, report.scope(row));
   return json;
 }
 

@@ -31,7 +31,9 @@ std::string header(const TextReport& r) {
     said += "one document only: the uncertainty is over windows, which are not independent\n";
   if (r.kld_is_lower_bound)
     said += "the reference is a file of top tokens: every KL divergence is a lower bound\n";
-  if (r.interrupted) said += "interrupted: the figures are those of the windows before\n";
+  if (r.interrupted)
+    said += fmt::format("interrupted: the figures are those of {} of {} windows\n", r.n_windows_run,
+                        text.windows.size());
   return said;
 }
 
@@ -52,7 +54,8 @@ std::string perplexity_table(const TextReport& report, const Tolerances& toleran
     const CandidateResult& row = report.rows[i];
     const char* verdict = all_pass(tolerances.judge(row)) ? "PASS" : "FAIL";
     if (!row.divergence) {
-      table.add({label(report, i), "-", "-", "-", "-", "-", verdict});
+      const bool failed = verdict == std::string_view("FAIL");
+      table.add({label(report, i), "-", "-", "-", "-", "-", failed ? verdict : "-"});
       continue;
     }
     const DivergenceSummary& s = *row.divergence;
@@ -169,6 +172,19 @@ std::string stability_table(const TextReport& report) {
   return table.empty() ? "" : "\n" + table.to_string();
 }
 
+/// The words of the tables that are no everyday ones, where they stand.
+std::string legend(const TextReport& report) {
+  std::string text =
+      "RMS dp: root mean square change of the probability of the token that follows\n"
+      "fp16 headroom: how many times larger the values might be before fp16 overflows\n";
+  if (report.with_floor)
+    text += "noise floor: the reference once more, with another number of threads\n";
+  if (std::any_of(report.rows.begin(), report.rows.end(),
+                  [](const CandidateResult& row) { return row.generation.has_value(); }))
+    text += "margin there: by how much the reference's logit led where the texts part\n";
+  return text;
+}
+
 /// What computed the figures above.
 std::string kernel_lines(const TextReport& report) {
   std::string text;
@@ -189,8 +205,9 @@ std::string tolerance_lines(const TextReport& report, const Tolerances& toleranc
   const bool own = std::any_of(report.rows.begin(), report.rows.end(),
                                [](const auto& row) { return row.same_weights != nullptr; });
   if (own)
-    text += fmt::format("beside its own weights through reference kernels: those of {}\n",
-                        name_of(WeightPrecision::k8Bit));
+    text +=
+        fmt::format("beside its own weights through reference kernels, as for {}: {}\n",
+                    name_of(WeightPrecision::k8Bit), tolerances.to_string(WeightPrecision::k8Bit));
   for (const CandidateResult& row : report.rows)
     if (!row.same_weights_note.empty())
       text += fmt::format("{}: {}\n", row.name, row.same_weights_note);
@@ -204,10 +221,10 @@ std::string to_string(const TextReport& report, const Tolerances& tolerances) {
   text += perplexity_table(report, tolerances) + divergence_table(report);
   text += same_weights_table(report) + layer_table(report, tolerances);
   text += generation_table(report) + stability_table(report);
-  text += "\n" + kernel_lines(report);
+  text += "\n" + legend(report) + kernel_lines(report);
   for (size_t i = 0; i < report.rows.size(); ++i)
     if (!(report.with_floor && i == 0) || !all_pass(tolerances.judge(report.rows[i])))
-      text += verdict_sentence(report.rows[i], tolerances) + "\n";
+      text += verdict_sentence(report.rows[i], tolerances, report.scope(report.rows[i])) + "\n";
   return text;
 }
 

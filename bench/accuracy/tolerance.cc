@@ -7,7 +7,6 @@
 
 #include "bench/support/number_option.h"
 #include "bench/support/suggest.h"
-#include "bench/support/table.h"
 
 namespace qwench::bench {
 
@@ -105,29 +104,6 @@ const Metric kMetrics[] = {
 
 const char* sign(const Metric& metric) { return metric.at_least ? ">=" : "<="; }
 
-/// Errors as they are read best: 0.000003, 0.050.
-std::string error_text(double error) {
-  if (!std::isfinite(error)) return "not a number";
-  if (error == 0) return "0";
-  return error < 1e-6 ? fmt::format("{:.1e}", error)
-                      : fmt::format("{:.{}f}", error, error < 0.001 ? 6 : 3);
-}
-
-bool beside_own_weights(const Verdict& v) { return v.metric.rfind(kSameWeights, 0) == 0; }
-
-/// What the layers say about a failure.
-std::string layers_sentence(const CandidateResult& c, double limit) {
-  if (c.score.layers.empty()) return c.score.layers_note;
-  const ErrorTrace trace = trace_error(c.score.layers, limit);
-  const std::string jump = fmt::format("layer {}: relative error {} -> {}", trace.largest_jump,
-                                       error_text(trace.before), error_text(trace.after));
-  if (trace.first_beyond < 0)
-    return fmt::format("every layer within tolerance, the error grows most in {}", jump);
-  if (trace.first_beyond == trace.largest_jump) return jump;
-  return fmt::format("layer {} is the first beyond tolerance, the error grows most in {}",
-                     trace.first_beyond, jump);
-}
-
 }  // namespace
 
 std::optional<double> Tolerances::limit(size_t row, WeightPrecision precision) const {
@@ -173,7 +149,7 @@ std::vector<Verdict> Tolerances::judge_one(const CandidateResult& candidate,
     if (!value) continue;
     const bool pass = metric.at_least ? *value >= *most : *value <= *most;
     verdicts.push_back({(beside_own_weights ? kSameWeights : "") + std::string(metric.name), *value,
-                        *most, metric.at_least, pass});
+                        *most, metric.at_least, pass, metric.value == ppl_ratio});
   }
   return verdicts;
 }
@@ -224,27 +200,6 @@ ErrorTrace trace_error(const std::vector<Similarity>& layers, double limit) {
     before = after;
   }
   return trace;
-}
-
-std::string verdict_sentence(const CandidateResult& candidate, const Tolerances& tolerances) {
-  const std::vector<Verdict> verdicts = tolerances.judge(candidate);
-  if (all_pass(verdicts)) return candidate.name + ": PASS";
-  // Beside its own weights the damage stands alone; beside the reference, on top of the type's loss.
-  const bool own = std::any_of(verdicts.begin(), verdicts.end(),
-                               [](const Verdict& v) { return !v.pass && beside_own_weights(v); });
-  double limit = 0;
-  for (const Verdict& v : verdicts)
-    if (v.metric == (own ? kSameWeights : "") + std::string("layer_relative_l2")) limit = v.limit;
-  std::string text = candidate.name + ": FAIL, " +
-                     layers_sentence(own ? *candidate.same_weights : candidate, limit) +
-                     (own ? " beside its own weights through reference kernels" : "");
-  if (!candidate.stability.first_nonfinite.empty())
-    text += "; NaN or Inf first made by " + candidate.stability.first_nonfinite;
-  for (const Verdict& v : verdicts)
-    if (!v.pass && v.metric != "nonfinite")
-      text += fmt::format("; {} {} {} {}", v.metric, format_number(v.value), v.at_least ? "<" : ">",
-                          v.limit);
-  return text;
 }
 
 }  // namespace qwench::bench

@@ -36,8 +36,9 @@ constexpr const char* kSameWeights = "same_weights_";
 struct Verdict {
   std::string metric;
   double value = 0, limit = 0;
-  bool at_least = false;  // the value must not be below the limit; else not above it
-  bool pass = false;      // never with a NaN
+  bool at_least = false;    // the value must not be below the limit; else not above it
+  bool pass = false;        // never with a NaN
+  bool either_way = false;  // the value is how far it is from 1, below as above
 };
 
 /// The limits in force, by metric.
@@ -74,7 +75,9 @@ struct ErrorTrace {
 };
 ErrorTrace trace_error(const std::vector<Similarity>& layers, double limit);
 
-/// "damaged: FAIL, layer 2: relative error 0.000003 -> 0.050; kld_mean 0.01 > 0.002".
-std::string verdict_sentence(const CandidateResult& candidate, const Tolerances& tolerances);
+/// "damaged: FAIL, layer 2: relative error 0.000003 -> 0.050; kld_mean 0.01 > 0.002", or what a PASS rests on.
+/// `scope`: what a PASS holds for, "511 tokens"; may be empty.
+std::string verdict_sentence(const CandidateResult& candidate, const Tolerances& tolerances,
+                             const std::string& scope = "");
 
 }  // namespace qwench::bench

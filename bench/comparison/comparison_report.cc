@@ -2,6 +2,8 @@
 // less memory, outputs within 1 %.
 #include "bench/comparison/comparison_report.h"
 
+#include <algorithm>
+
 #include "bench/support/environment.h"
 #include "bench/support/output.h"
 #include "bench/support/table.h"
@@ -14,21 +16,20 @@ constexpr int kComparisonSchemaVersion = 1;
 constexpr double kFaster = 1.20, kLessMemory = 0.85, kRelativeError = 0.01;
 
 std::string runs_text(const Paired& p) {
-  if (p.verdict != Verdict::kNotSeparated) return std::to_string(p.runs);
-  if (!p.runs_needed) return fmt::format("{}", p.runs);
-  return fmt::format("{} of about {}", p.runs, *p.runs_needed);
+  if (p.verdict != Verdict::kNotSeparated || !p.runs_needed) return std::to_string(p.runs);
+  return fmt::format("{}, takes about {}", p.runs, *p.runs_needed);
 }
 
 std::string pair_table(const std::vector<Pair>& pairs, bool ops) {
-  Table table({"<a", "<b", "<phase", ops ? "<op" : "<of", "b over a", "95 %", "noise floor",
-               "<verdict on b", "runs"});
+  Table table({"<a", "<b", "<phase", ops ? "<op" : "<of", "speed b/a", "95 %", "noise floor",
+               "<verdict on b", "<rounds"});
   for (const Pair& pair : pairs) {
     const Paired& p = pair.paired;
     table.add({pair.a, pair.b, std::string(name_of(pair.phase)),
                ops ? std::string(pair.op) : "whole model", fmt::format("{:.4f}", p.ratio),
                p.ci95 ? fmt::format("{:.4f} - {:.4f}", p.ci95->lo, p.ci95->hi) : "too few runs",
-               fmt::format("{:.2f} %", 100 * p.noise_floor), std::string(pair.verdict()),
-               runs_text(p)});
+               p.ci95 ? fmt::format("{:.2f} %", 100 * p.noise_floor) : "too few runs",
+               std::string(pair.verdict()), runs_text(p)});
   }
   return table.to_string();
 }
@@ -81,6 +82,7 @@ OrderedJson targets_of(const ComparisonReport& report, size_t b) {
 
 OrderedJson all_targets(const ComparisonReport& report) {
   OrderedJson all = OrderedJson::array();
+  if (!report.with_targets) return all;
   for (size_t b = 1; b < report.configurations.size(); ++b)
     for (const OrderedJson& target : targets_of(report, b)) all.push_back(target);
   return all;
@@ -146,6 +148,27 @@ static std::string notes_of(const ComparisonReport& report) {
   return text;
 }
 
+static std::string legend(const ComparisonReport& report) {
+  const std::string& first = report.configurations[0].name;
+  std::string text = fmt::format(
+      "speed b/a: how many times as fast b is; better: faster.\n"
+      "{} rounds; every round times each configuration once, in turns, and {} twice: the noise\n"
+      "floor is how far the two differ. not_separated: no difference was shown. Outputs: of random "
+      "tokens,\nprefill and decode as they are timed, against {}; `qwench accuracy` compares over "
+      "text.\n",
+      report.rounds, first, first);
+  const auto open = [](const Pair& pair) {
+    return pair.paired.verdict == Verdict::kNotSeparated && pair.paired.runs_needed;
+  };
+  if (std::any_of(report.pairs.begin(), report.pairs.end(), open) ||
+      std::any_of(report.kernels.begin(), report.kernels.end(), open))
+    text +=
+        "takes about N: rounds until so small a difference would be told from none, as noisy as "
+        "the "
+        "machine is\n";
+  return text;
+}
+
 std::string report_text(const ComparisonReport& report) {
   std::string text = environment_line() + "\n\n";
   if (report.configurations.empty()) return text + "interrupted before anything was compared\n";
@@ -155,13 +178,8 @@ std::string report_text(const ComparisonReport& report) {
                                       : "nothing was timed\n");
   text += "\n" + pair_table(report.pairs, false) + "\n";
   if (!report.kernels.empty()) text += pair_table(report.kernels, true) + "\n";
-  text += target_table(report);
-  text += fmt::format(
-      "\n{} rounds; every round times each configuration once, in turns, and {} twice: the noise\n"
-      "floor is how far the two differ. not_separated: no difference was shown. Outputs: of random "
-      "tokens,\nprefill and decode as they are timed, against {}; `qwench accuracy` compares over "
-      "text.\n",
-      report.rounds, report.configurations[0].name, report.configurations[0].name);
+  if (report.with_targets) text += target_table(report) + "\n";
+  text += legend(report);
   return report.interrupted ? text + "interrupted: the rounds so far\n" : text;
 }
 

@@ -2,6 +2,7 @@
 #include "bench/kernels/kernel_report.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "bench/kernels/kernel_list.h"
 #include "bench/roofline.h"
@@ -16,12 +17,39 @@ namespace {
 
 constexpr double kMostPercent = 100;
 
-/// "1.52x [1.50, 1.54]"; with "=" where the two are not separated.
+/// Why there is no verdict, as a sign in the table: the interval holds 1; the baseline differs as much from itself;
+/// or neither, and the few rounds leave more than the allowed chance of an error.
+enum class Open : unsigned char { kNo, kEqual, kNoise, kFewRuns };
+constexpr const char* kSigns[] = {"", " =", " ~", " ?"};
+
+Open open_of(const Paired& p) {
+  if (p.verdict != Verdict::kNotSeparated) return Open::kNo;
+  if (!p.ci95) return Open::kFewRuns;
+  if (p.ci95->lo <= 1 && p.ci95->hi >= 1) return Open::kEqual;
+  return std::fabs(p.ratio - 1) <= p.noise_floor ? Open::kNoise : Open::kFewRuns;
+}
+
+/// "1.52x [1.50, 1.54]".
 std::string ratio_text(const std::optional<Paired>& p) {
   if (!p) return "-";
   std::string text = fmt::format("{:.2f}x", p->ratio);
   if (p->ci95) text += fmt::format(" [{:.2f}, {:.2f}]", p->ci95->lo, p->ci95->hi);
-  return p->verdict == Verdict::kNotSeparated ? text + " =" : text;
+  return text + kSigns[size_t(open_of(*p))];
+}
+
+/// The signs that stand in the table.
+std::string signs_text(const KernelReport& report) {
+  constexpr const char* kMeanings[] = {
+      "", "\n=: not separated from the baseline, whose 1 is in the interval",
+      "\n~: not separated from the baseline, which differs as much from itself in this run",
+      "\n?: too few runs for a verdict; a larger --seconds gives more"};
+  std::string text;
+  for (const Open open : {Open::kEqual, Open::kNoise, Open::kFewRuns})
+    if (std::any_of(report.results.begin(), report.results.end(), [&](const KernelResult& r) {
+          return r.row.against_baseline && open_of(*r.row.against_baseline) == open;
+        }))
+      text += kMeanings[size_t(open)];
+  return text;
 }
 
 std::string percent_text(const std::optional<double>& percent) {
@@ -76,12 +104,8 @@ void add_row(Table& table, const KernelReport& report, const KernelResult& resul
 }
 
 std::string legend(const KernelReport& report) {
-  std::string text = "vs: how many times as fast as the baseline, with the 95 % interval";
-  for (const KernelResult& r : report.results)
-    if (r.row.against_baseline && r.row.against_baseline->verdict == Verdict::kNotSeparated) {
-      text += "; =: not separated from it";
-      break;
-    }
+  std::string text =
+      "vs: how many times as fast as the baseline, with the 95 % interval" + signs_text(report);
   if (above_ceilings(report))
     text +=
         "\n> 100: faster than the ceilings, twice measured; another program had the machine then";

@@ -2,8 +2,10 @@
 #include "bench/quantize/job.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "bench/quantize/output_files.h"
+#include "bench/quantize/own_files.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/table.h"
 #include "cpu/cpu_info.h"
@@ -15,11 +17,22 @@ namespace qwench::bench {
 
 namespace {
 
+namespace fs = std::filesystem;
+
 std::unique_ptr<Checkpoint> open_source(const QuantizeOptions& o) {
   OpenOptions open;
   open.mmap = o.mmap;
   open.seed = o.seed;
   return open_checkpoint(o.model, open);
+}
+
+int64_t bytes_on_disk(const std::string& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) return int64_t(fs::file_size(path, error));
+  int64_t bytes = 0;
+  for (const fs::directory_entry& entry : fs::directory_iterator(path, error))
+    if (entry.is_regular_file(error)) bytes += int64_t(entry.file_size(error));
+  return bytes;
 }
 
 std::string without_slash(std::string path) {
@@ -49,8 +62,11 @@ QuantizeJob::QuantizeJob(const QuantizeOptions& options) : options_(options) {
   require_room();
   check_tied_head(*source_);
   for (const PlannedPart& part : plan_) weights_total_ += part.weights();
+  const bool goes_on = options_.resume || options_.force;  // and knows what is there, or makes room
+  if (!goes_on) require_disk();
   partial_.emplace(
       Partial::Open{options_.out, describe(), plan_.size(), options_.resume, options_.force});
+  if (goes_on) require_disk();
   if (options_.calibrated()) start_calibration();
 }
 
@@ -106,6 +122,43 @@ void QuantizeJob::require_room() const {
         format_bytes(available));
 }
 
+/// Before hours of work, and not after them.
+void QuantizeJob::require_disk() const {
+  if (const std::string lack = disk_lack(); !lack.empty())
+    fail("{}: {}; make room or choose another place for the output", options_.out, lack);
+}
+
+std::string QuantizeJob::disk_lack() const {
+  const int64_t needed = disk_bytes_left();
+  std::error_code error;
+  const fs::space_info disk = fs::space(fs::absolute(options_.out).parent_path(), error);
+  if (error || disk.capacity == 0 || uint64_t(needed) <= uint64_t(disk.available)) return "";
+  return fmt::format("{} needed on its disk{}, {} free", format_bytes(needed),
+                     options_.to_gguf() ? " (for parts, and for the file made of them)" : "",
+                     format_bytes(int64_t(disk.available)));
+}
+
+/// That the parts to come, and the output made of all, take beside what is there.
+int64_t QuantizeJob::disk_bytes_left() const {
+  constexpr int64_t kListBytes =
+      2048;  // of a tensor in the list of parts, and in the file's header
+  const char* what = "quantize";
+  int64_t all = 0, done = 0, beside = 0;
+  for (size_t i = 0; i < plan_.size(); ++i)
+    for (const PlannedTensor& t : plan_[i].tensors) {
+      all = checked_add(all, t.to.bytes(), what);
+      if (partial_ && i < partial_->finished().size()) done += t.to.bytes();
+      beside += kListBytes;
+    }
+  for (const std::string& name : text_file_names()) {
+    std::error_code error;
+    const auto size = fs::file_size(source_->path() + "/" + name, error);
+    if (!error) beside = checked_add(beside, int64_t(size), what);
+  }
+  const int64_t weights = options_.to_gguf() ? checked_add(all, all - done, what) : all - done;
+  return checked_add(weights, beside, what);
+}
+
 QuantizeReport QuantizeJob::run() {
   start_ns_ = now_ns();
   QuantizeReport report;
@@ -132,6 +185,7 @@ QuantizeReport QuantizeJob::run() {
 
 void QuantizeJob::fill(QuantizeReport& report) const {
   report.model = options_.model, report.out = options_.out;
+  report.bytes_on_disk = bytes_on_disk(options_.out);
   report.can_be_compared = !source_->is_random();
   report.calibration = options_.calibrated() ? options_.calibration : "none";
   report.feedback = options_.calibrated() && !options_.no_feedback;

@@ -27,12 +27,16 @@ class QuantizeJob {
   std::function<void(size_t)> on_part;
 
   const std::string& partial_path() const { return partial_->path(); }
+  /// Why the parts to come and the output do not fit on their disk; "" when they do, or nobody knows.
+  std::string disk_lack() const;
   size_t parts_done() const { return partial_->finished().size(); }
   size_t parts() const { return plan_.size(); }
 
  private:
   void start_calibration();
   void require_room() const;
+  void require_disk() const;
+  int64_t disk_bytes_left() const;
   OrderedJson describe() const;
   std::vector<EncodedTensor> encode_part(const PlannedPart& part);
   std::vector<EncodedTensor> take_over(size_t index, const PlannedPart& part);

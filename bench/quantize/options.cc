@@ -43,6 +43,19 @@ std::vector<int32_t> encode_text(const QuantizeOptions& o, const Checkpoint& che
       text_of_file(read_file(o.calibration, kMaxTextBytes), o.calibration));
 }
 
+/// In any case of letters.
+DType read_type(std::string_view text, const char* option) {
+  std::string name(text);
+  for (char& c : name)
+    if (c >= 'A' && c <= 'Z') c = char(c - 'A' + 'a');
+  try {
+    return parse_dtype(name);
+  } catch (const UsageError&) {
+    const std::string near = name == "q8" ? "; did you mean q8_0?" : "";
+    fail_usage("{}: expected {}, got {}{}", option, weight_dtype_names(), in_quotes(text), near);
+  }
+}
+
 }  // namespace
 
 bool QuantizeOptions::to_gguf() const { return ends_with(out, ".gguf"); }
@@ -87,19 +100,20 @@ TypeRules read_type_rules(const QuantizeOptions& o) {
   for (const std::string& text : o.types) {
     const size_t equals = text.rfind('=');
     if (equals != text.npos) {
-      rules.exceptions.push_back({text.substr(0, equals), parse_dtype(text.substr(equals + 1))});
+      rules.exceptions.push_back(
+          {text.substr(0, equals), read_type(text.substr(equals + 1), "--type")});
       continue;
     }
     if (any)
       fail_usage("--type: expected one type for all matrices and PATTERN=TYPE for some, got '{}'",
                  text);
-    rules.layers = parse_dtype(text);
+    rules.layers = read_type(text, "--type");
     any = true;
   }
   if (!any)
     fail_usage("--type: expected a type for all matrices (q8_0, q4_0 or q4g) beside PATTERN=TYPE");
-  rules.embedding =
-      o.embedding_type.empty() ? embedding_dtype(rules.layers) : parse_dtype(o.embedding_type);
+  rules.embedding = o.embedding_type.empty() ? embedding_dtype(rules.layers)
+                                             : read_type(o.embedding_type, "--embedding-type");
   return rules;
 }
 

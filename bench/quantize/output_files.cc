@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "bench/quantize/own_files.h"
 #include "bench/support/output.h"
 #include "engine/check.h"
 #include "engine/checkpoint/gguf_checkpoint.h"
@@ -21,19 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kChunk = 8 << 20;
-
-/// What a folder needs beside weights and config.json to tokenize, chat and sample.
-constexpr const char* kTextFiles[] = {"generation_config.json",
-                                      "tokenizer.json",
-                                      "tokenizer_config.json",
-                                      "vocab.json",
-                                      "merges.txt",
-                                      "added_tokens.json",
-                                      "special_tokens_map.json",
-                                      "chat_template.jinja",
-                                      "chat_template.json",
-                                      "qwen.tiktoken",
-                                      "tokenizer.model"};
 
 constexpr const char* kNoTokenizer = "the model has no tokenizer: the folder takes token ids only";
 
@@ -52,13 +40,16 @@ bool is_own_folder(const std::string& path) {
   }
 }
 
-void check_replaceable(const QuantizeOptions& o) {
+/// What keeps --force from replacing what is there; "" where nothing does.
+std::string not_replaceable(const QuantizeOptions& o) {
   std::error_code ignored;
-  const bool folder = fs::is_directory(o.out, ignored);
-  if (o.to_gguf() && fs::is_regular_file(o.out, ignored) && is_gguf_file(o.out)) return;
-  if (!o.to_gguf() && folder && (is_own_folder(o.out) || fs::is_empty(o.out, ignored))) return;
-  fail_usage("--force: expected {} to be {}, got something else; choose another name or remove it",
-             o.out, o.to_gguf() ? "a GGUF file" : "a folder that this program wrote");
+  if (o.to_gguf())
+    return fs::is_regular_file(o.out, ignored) && is_gguf_file(o.out) ? "" : "is no GGUF file";
+  if (!fs::is_directory(o.out, ignored)) return "is no folder";
+  if (fs::is_empty(o.out, ignored)) return "";
+  if (!is_own_folder(o.out)) return "is no folder that this program wrote";
+  const std::vector<std::string> foreign = foreign_files(o.out);
+  return foreign.empty() ? "" : "holds what this program did not write: " + some_of(foreign);
 }
 
 /// The types of all matrices, for config.json.
@@ -107,13 +98,13 @@ bool copy_text_files(const std::string& from, const std::string& to) {
   std::error_code ignored;
   if (!fs::is_directory(from, ignored)) return false;
   bool tokenizer = false;
-  for (const char* name : kTextFiles) {
+  for (const std::string& name : text_file_names()) {
     if (!exists(from + "/" + name)) continue;
     std::error_code error;
     fs::copy_file(from + "/" + name, to + "/" + name, fs::copy_options::overwrite_existing, error);
     if (error) fail("{}/{}: cannot be copied to {}: {}", from, name, to, error.message());
     for (const char* of_tokenizer : {"tokenizer.json", "vocab.json", "qwen.tiktoken"})
-      tokenizer |= name == std::string(of_tokenizer);
+      tokenizer |= name == of_tokenizer;
   }
   return tokenizer;
 }
@@ -182,8 +173,12 @@ void check_output(const QuantizeOptions& o) {
   if (exists(model) && exists(o.out) && fs::equivalent(model, o.out, error))
     fail_usage("-o: expected another name than the model's, got {}", o.out);
   if (!exists(o.out)) return;
+  const std::string why = not_replaceable(o);
+  if (!why.empty())
+    fail_usage("{}: expected {} to be free or an earlier output, but it {}; choose another name{}",
+               o.force ? "--force" : "-o", o.out, why,
+               fs::is_directory(o.out, error) ? ", or move that away" : "");
   if (!o.force) fail_usage("-o: {} is there already; choose another name or --force", o.out);
-  check_replaceable(o);
 }
 
 std::vector<std::string> finish_output(const QuantizeOptions& o, const Checkpoint& source,

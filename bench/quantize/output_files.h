@@ -8,8 +8,8 @@
 
 namespace qwench::bench {
 
-/// UsageError when the output is there and may not be replaced, is not what --force may replace, or
-/// is the model itself.
+/// UsageError when the output is there and may not be replaced, is not what --force may replace (anything of
+/// another's making in a folder is not), or is the model itself.
 void check_output(const QuantizeOptions& options);
 
 /// Puts the output in place of OUT.partial. Returns what a person should know about it.

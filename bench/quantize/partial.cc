@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "bench/quantize/own_files.h"
 #include "bench/quantize/report.h"
 #include "bench/support/output.h"
 #include "engine/check.h"
@@ -63,19 +64,35 @@ Partial::Partial(const Open& open)
         "-o: {} is there, left by an interrupted run; --resume goes on with it, --force starts "
         "again",
         path_);
+  if (there) require_no_foreign(open.resume ? "--resume" : "--force");
   if (open.resume)
     read_list(open);
   else
     create();
 }
 
+/// What is not in the list is removed, and in the end the folder is.
+void Partial::require_no_foreign(const char* option) const {
+  const std::vector<std::string> foreign = foreign_files(path_);
+  if (!foreign.empty())
+    fail_usage(
+        "{}: expected {} to hold what an interrupted run leaves, got {} besides; move it away",
+        option, path_, some_of(foreign));
+}
+
 void Partial::create() {
   std::error_code error;
   if (!lock_) {
-    if (!fs::create_directory(path_, error))
+    if (!fs::create_directory(path_, error)) {
+      const fs::path above = fs::absolute(path_).parent_path();
+      std::error_code ignored;
+      if (!fs::is_directory(above, ignored))
+        fail("{}: cannot be created: {}; the folder {} must exist", path_, error.message(),
+             above.string());
       fail("{}: cannot be created: {}", path_,
-           error ? error.message() + "; the folder above it must exist"
+           error ? error.message() + "; choose a folder that you may write to"
                  : "another program has just done so");
+    }
     lock_.emplace(path_);
   } else if (!fs::exists(path_ + kList, error)) {
     fail_usage("--force: {} is not what an interrupted run leaves; remove it yourself", path_);

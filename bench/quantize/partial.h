@@ -43,6 +43,7 @@ class Partial {
 
  private:
   void create();
+  void require_no_foreign(const char* option) const;
   void read_list(const Open& open);
   void remove_all_but(const std::vector<std::string>& names) const;
   void write_list() const;

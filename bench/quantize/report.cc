@@ -168,6 +168,7 @@ OrderedJson report_json(const QuantizeReport& r) {
           {"bits_per_weight", bits_per_weight(r)},
           {"bytes_in", r.bytes_in},
           {"bytes_out", r.bytes_out},
+          {"bytes_on_disk", r.bytes_on_disk},
           {"calibration",
            {{"text", r.calibration == "none" ? OrderedJson(nullptr) : OrderedJson(r.calibration)},
             {"tokens", r.calibration_tokens},
@@ -189,8 +190,12 @@ std::string report_text(const QuantizeReport& r) {
                     r.held_out_tokens);
   text += fallback_text(r);
   for (const std::string& line : r.notes) text += "note: " + line + "\n";
-  text += fmt::format("{}: {:.3f} bits a weight, embedding and norms counted; {} from {}\n", r.out,
-                      bits_per_weight(r), format_bytes(r.bytes_out), format_bytes(r.bytes_in));
+  text += fmt::format(
+      "{}: {:.3f} bits a weight, embedding and norms counted; weights {} from {}, on disk {} with "
+      "all "
+      "that goes with them\n",
+      r.out, bits_per_weight(r), format_bytes(r.bytes_out), format_bytes(r.bytes_in),
+      format_bytes(r.bytes_on_disk));
   return text;
 }
 

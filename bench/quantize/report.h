@@ -14,6 +14,7 @@ struct QuantizeReport {
   bool feedback = false;
   bool can_be_compared = false;  // with the model on a text: its weights are not random
   int64_t parameters = 0, bytes_in = 0, bytes_out = 0;  // of tensors
+  int64_t bytes_on_disk = 0;  // of the output: tokenizer, names and shapes counted
   double seconds = 0;
   int64_t resumed_parts = 0;  // taken over from an earlier run
   std::vector<TensorReport> tensors;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bench/regression/doubts.h"
 #include "bench/support/table.h"
 #include "engine/check.h"
 
@@ -12,12 +13,7 @@ namespace qwench::bench {
 
 namespace {
 
-constexpr const char* kMachine = "machine";
 constexpr size_t kLeastRuns = 3;  // fewer have no interval
-
-bool is_across(const RegressionArgs& args, const std::string& field) {
-  return std::find(args.across.begin(), args.across.end(), field) != args.across.end();
-}
 
 std::vector<double> in_gb(double bytes) { return {bytes / 1e9}; }
 
@@ -49,48 +45,9 @@ std::optional<Interval> change_interval(const std::vector<double>& baseline,
   });
 }
 
-/// Why times of two results may differ, or be equal, without the code being the cause.
-struct Doubt {
-  std::string slower,
-      faster;  // what made the present slower, or faster, besides the code; "": nothing
-};
-
-Doubt doubt_of_rate(const char* what, double before, double now, double threshold) {
-  const double change = now / before - 1;
-  if (std::fabs(change) <= threshold) return {};
-  const std::string said =
-      fmt::format("{} {} by {:.1f} %", what, change < 0 ? "fell" : "rose", 100 * std::fabs(change));
-  return change < 0 ? Doubt{said, ""} : Doubt{"", said};
-}
-
-std::string value_of(const SavedResult& result, const std::string& field) {
-  for (const Condition& c : result.conditions)
-    if (c.field == field) return c.value;
-  return {};
-}
-
-/// Of all cases.
-Doubt doubt_of(const RegressionArgs& args) {
-  if (is_across(args, kMachine)) return {};
-  const std::string before = value_of(args.baseline, kMachine),
-                    now = value_of(args.current, kMachine);
-  if (before != now) {
-    const std::string said = fmt::format("another machine: {}, now {}", before, now);
-    return {said, said};
-  }
-  if (!args.baseline.fp32_peak || !args.current.fp32_peak) return {};
-  return doubt_of_rate("the machine's own fp32 peak", *args.baseline.fp32_peak,
-                       *args.current.fp32_peak, args.thresholds.speed);
-}
-
-/// Decode is bound by memory: why its times say little where the bandwidth itself has moved.
-Doubt doubt_of_case(const RegressionArgs& args, const Doubt& of_all, const SavedCase& before,
-                    const SavedCase& now) {
-  const bool doubted = !of_all.slower.empty() || !of_all.faster.empty();
-  if (doubted || is_across(args, kMachine)) return of_all;
-  if (!before.read_bytes_per_second || !now.read_bytes_per_second) return {};
-  return doubt_of_rate("the machine's own read bandwidth", *before.read_bytes_per_second,
-                       *now.read_bytes_per_second, args.thresholds.speed);
+void note_flags(const SavedCase& row, const std::string& of, RegressionReport& report) {
+  if (const std::string flags = row.flags(); !flags.empty())
+    report.notes.push_back(fmt::format("{}, {}: {}", of, row.label(), flags));
 }
 
 void leave_open(MetricChange& m, std::string reason) {
@@ -153,6 +110,13 @@ const SavedCase* find_case(const std::vector<SavedCase>& cases, const SavedCase&
   for (const SavedCase& c : cases)
     if (c.same_case(wanted)) return &c;
   return nullptr;
+}
+
+/// "4.5 % worse".
+std::string change_text(double worse_by) {
+  const std::string percent = fmt::format("{:.1f} %", 100 * std::fabs(worse_by));
+  if (percent == "0.0 %") return percent;
+  return percent + (worse_by > 0 ? " worse" : " better");
 }
 
 OrderedJson change_json(const MetricChange& m) {
@@ -223,7 +187,7 @@ void require_alike(const RegressionArgs& args) {
 RegressionReport find_regressions(const RegressionArgs& args) {
   require_alike(args);
   RegressionReport report;
-  const Doubt doubt = doubt_of(args);
+  const Doubt doubt = doubt_of_all(args);
   for (const std::string* said : {&doubt.slower, &doubt.faster})
     if (!said->empty() && (report.notes.empty() || report.notes.back() != *said))
       report.notes.push_back(*said);
@@ -239,6 +203,7 @@ RegressionReport find_regressions(const RegressionArgs& args) {
       report.notes.push_back(row.label() +
                              ": computes other tokens than the baseline did; `qwench accuracy` "
                              "says whether they are right");
+    note_flags(row, "the baseline", report), note_flags(*same, "now", report);
     const Doubt of_case = doubt_of_case(args, doubt, row, *same);
     for (const Metric& metric : kMetrics)
       compare_metric(args, metric, {row, *same}, of_case, report);
@@ -260,11 +225,12 @@ OrderedJson to_json(const RegressionReport& report) {
 }
 
 std::string to_string(const RegressionReport& report) {
-  Table table({"<case", "<metric", "baseline", "now", "worse by", "95 %", "threshold", "<verdict"});
+  Table table({"<case", "<metric", "baseline", "now", "change", "95 %, + is worse", "threshold",
+               "<verdict"});
   for (const MetricChange& m : report.metrics) {
     const bool confirmed = m.verdict == Change::kRegressed;
     table.add({m.test_category, m.metric, format_number(m.baseline), format_number(m.current),
-               fmt::format("{:+.1f} %", 100 * m.change),
+               change_text(m.change),
                m.interval
                    ? fmt::format("{:+.1f} - {:+.1f}", 100 * m.interval->lo, 100 * m.interval->hi)
                    : "-",

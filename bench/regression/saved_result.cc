@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "bench/support/statistics.h"
 #include "bench/sweep/report.h"
 #include "engine/check.h"
 
@@ -128,6 +129,17 @@ double memory_of(const Json& row, const std::string& where) {
   return bytes;
 }
 
+int64_t contaminated_runs_of(const Json& row, const std::string& where) {
+  int64_t n = 0;
+  if (!has(row, "telemetry")) return n;
+  for (const Json& run : list_at(row, "telemetry", where)) {
+    if (!run.is_object()) fail("{}: telemetry: expected objects, got {}", where, describe(run));
+    if (has(run, "contaminated") && !list_at(run, "contaminated", where + ": telemetry").empty())
+      ++n;
+  }
+  return n;
+}
+
 SavedCase read_case(const Json& row, const std::string& where) {
   if (!row.is_object()) fail("{}: expected an object, got {}", where, describe(row));
   const auto integer = [&](const char* key) { return read_int(row, key, 0, kMost, where); };
@@ -144,6 +156,7 @@ SavedCase read_case(const Json& row, const std::string& where) {
   c.memory_bytes = memory_of(row, where);
   if (has(row, "read_bytes_per_second"))
     c.read_bytes_per_second = read_number(row, "read_bytes_per_second", 1, kMostNumber, where);
+  c.contaminated_runs = contaminated_runs_of(row, where);
   if (has(row, "output_hash")) c.output_hash = read_string(row, "output_hash", where);
   return c;
 }
@@ -210,6 +223,17 @@ std::vector<Condition> conditions_of(const Json& document, const std::string& wh
 bool SavedCase::same_case(const SavedCase& o) const {
   return phase == o.phase && n_tokens == o.n_tokens && batch == o.batch && depth == o.depth &&
          threads == o.threads;
+}
+
+std::string SavedCase::flags() const {
+  std::string text;
+  if (unstable(tokens_per_second))
+    text = fmt::format("the runs scatter by {:.0f} % of their mean",
+                       100 * standard_deviation(tokens_per_second) / mean(tokens_per_second));
+  if (contaminated_runs)
+    text += fmt::format("{}{} of {} runs contaminated", text.empty() ? "" : ", ", contaminated_runs,
+                        tokens_per_second.size());
+  return text;
 }
 
 std::string SavedCase::label() const {

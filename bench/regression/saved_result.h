@@ -30,8 +30,11 @@ struct SavedCase {
   double memory_bytes = 0;                      // > 0: the peaks of all kinds
   std::optional<double> read_bytes_per_second;  // of the machine, between the runs
   std::string output_hash;                      // of the tokens computed; "": the row does not say
+  int64_t contaminated_runs = 0;  // in which another program had a part of the machine
 
   bool same_case(const SavedCase& o) const;
+  /// What makes its times doubtful: "the runs scatter by 31 % of their mean, 3 of 5 runs contaminated"; "": nothing.
+  std::string flags() const;
   /// "prefill 512 tokens, batch 1, depth 0, 2 threads".
   std::string label() const;
 };

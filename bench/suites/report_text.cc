@@ -17,6 +17,13 @@ std::string in_unit(double value, const std::string& unit) {
   return format_number(value);
 }
 
+/// Nothing where every value says its own: "10.42 ms" is no "ns".
+std::string unit_beside_values(const std::string& unit) {
+  for (const char* with_values : {"ns", "bytes", "B/s", "boolean"})
+    if (unit == with_values) return "";
+  return unit;
+}
+
 std::string text_of(const OrderedJson& object, const char* key) {
   const auto at = object.find(key);
   return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
@@ -32,7 +39,8 @@ std::string figure_table(const OrderedJson& suite) {
       missing += fmt::format("{}: not measured: {}\n", name, text_of(figure, "missing"));
       continue;
     }
-    std::vector<std::string> cells = {name, unit, std::to_string(summary->at("n").get<int64_t>())};
+    std::vector<std::string> cells = {name, unit_beside_values(unit),
+                                      std::to_string(summary->at("n").get<int64_t>())};
     for (const char* key : {"median", "mean", "std", "min", "max"})
       cells.push_back(in_unit(summary->at(key).get<double>(), unit));
     const auto p95 = summary->find("p95");

@@ -1,6 +1,6 @@
 // Widths are counted in UTF-8 characters, so that a non-ASCII cell does not shift its row. On a
-// terminal that is too narrow texts wrap, then columns go on below with the first one repeated, and at
-// last every row is a paragraph.
+// terminal that is too narrow texts wrap, then columns go on below with those repeated that identify a
+// row, and at last every row is a paragraph.
 #include "bench/support/table.h"
 
 #include <fmt/format.h>
@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdint>
 #include <numeric>
+#include <set>
 
 #include "bench/support/terminal.h"
 #include "engine/check.h"
@@ -31,6 +32,20 @@ size_t least_width(const std::string& text, bool wraps) {
 }
 
 using Wrapped = std::vector<std::string>;  // the lines of a cell
+
+/// How many of the first columns tell every row from every other; an empty cell is as the one above it. One where
+/// only the last column would, for then they do not say what a row is.
+size_t identifying_columns(const std::vector<std::vector<std::string>>& rows, size_t n_columns) {
+  std::vector<std::vector<std::string>> filled(rows.size());
+  for (size_t k = 1; k < n_columns; ++k) {
+    for (size_t row = 0; row < rows.size(); ++row) {
+      const std::string& cell = rows[row][k - 1];
+      filled[row].push_back(cell.empty() && row ? filled[row - 1].back() : cell);
+    }
+    if (std::set(filled.begin(), filled.end()).size() == rows.size()) return k;
+  }
+  return 1;
+}
 
 /// The lines of a row of cells.
 void append_row(std::string& to, const std::vector<Wrapped>& cells,
@@ -130,20 +145,25 @@ std::string Table::grid(const std::vector<size_t>& columns,
   return text;
 }
 
-/// Columns side by side that read well within the limit, each list begins with the first; empty where
-/// one does not fit beside it.
+/// Columns side by side that read well within the limit, each list begins with those that identify a row; empty
+/// where one does not fit beside them.
 std::vector<std::vector<size_t>> Table::bands(size_t limit) const {
-  if (total(widths({0}, &Widths::good)) > limit) return {};
-  std::vector<std::vector<size_t>> bands = {{0}};
-  for (size_t c = 1; c < headings_.size(); ++c) {
-    std::vector<size_t> wider = bands.back();
-    wider.push_back(c);
+  std::vector<size_t> keys = all_columns();
+  keys.resize(identifying_columns(rows_, headings_.size()));
+  if (total(widths(keys, &Widths::good)) > limit) return {};
+  const auto with = [](std::vector<size_t> columns, size_t one_more) {
+    columns.push_back(one_more);
+    return columns;
+  };
+  std::vector<std::vector<size_t>> bands = {keys};
+  for (size_t c = keys.size(); c < headings_.size(); ++c) {
+    std::vector<size_t> wider = with(bands.back(), c);
     if (total(widths(wider, &Widths::good)) <= limit) {
       bands.back() = std::move(wider);
       continue;
     }
-    if (total(widths({0, c}, &Widths::good)) > limit) return {};
-    bands.push_back({0, c});
+    if (total(widths(with(keys, c), &Widths::good)) > limit) return {};
+    bands.push_back(with(keys, c));
   }
   return bands;
 }

@@ -20,8 +20,8 @@ class Table {
 
   /// Heading, a line, the rows; each line ends with '\n' and has no trailing blanks. On a terminal
   /// (terminal.h) no line is wider than it: texts wrap within their column, then the columns that have
-  /// no room go on below with the first one repeated, and where even two do not fit every row is a
-  /// paragraph with a line a cell. Verdicts are in colour where there are colours.
+  /// no room go on below, with the first ones repeated as far as it takes to tell the rows apart, and where none
+  /// fits beside those every row is a paragraph with a line a cell. Verdicts are in colour where there are colours.
   std::string to_string() const;
 
  private:

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "engine/file.h"
 #include "engine/json.h"
 #include "tests/bench/program.h"
 #include "tests/support/scratch.h"
@@ -69,6 +70,17 @@ TEST_CASE("accuracy --json has the fields that scripts read") {
   CHECK(json["pass"] == true);
 }
 
+TEST_CASE("the tables of accuracy explain their words, and list every limit that is judged by") {
+  if (!available()) return;
+  const Scene s;
+  const Outcome o = run(s.common + "--candidate q:dtype=q4_0");
+  INFO(o.out);
+  for (const char* word : {"RMS dp: ", "fp16 headroom: ", "noise floor: ", "margin there: "})
+    CHECK_MESSAGE(o.out.find(word) != std::string::npos, word);
+  CHECK(o.out.find("own weights through reference kernels, as for 8 bits: nonfinite <= 0, "
+                   "layer_relative_l2 <= 0.03") != std::string::npos);
+}
+
 TEST_CASE("a damaged candidate exits with 3 and the report names the layer") {
   if (!available()) return;
   const Scene s;
@@ -91,6 +103,23 @@ TEST_CASE("a candidate that makes NaN exits with 3, not with an error") {
   CHECK(c["perplexity"].is_null());
   CHECK(c["failure"].get<std::string>().find("nonfinite") != std::string::npos);
   CHECK(c["stability"]["nan"].get<int64_t>() + c["stability"]["inf"].get<int64_t>() > 0);
+}
+
+TEST_CASE("weights that are damaged until they make NaN fail with that said, not with an error") {
+  if (!available()) return;
+  const Scene s;
+  const ScratchFolder scratch;
+  const std::string file = scratch.file("damaged.gguf");
+  REQUIRE(run("quantize -m " + kChat + " -o " + file + " --type q4_0").code == 0);
+  std::string bytes = qwench::read_file(file, 1 << 28);
+  for (size_t i = bytes.size() / 2; i < bytes.size(); ++i) bytes[i] = '\x7f';
+  scratch.write("damaged.gguf", bytes);
+  const Outcome o = run(s.common + "--no-floor --generate 0 --candidate d:model=" + file);
+  CHECK_MESSAGE(o.code == 3, o.err);
+  CHECK_MESSAGE(
+      o.out.find("d: reference kernels make NaN or Inf of its weights too") != std::string::npos,
+      o.out);
+  CHECK_MESSAGE(o.out.find("d: FAIL, ") != std::string::npos, o.out);
 }
 
 TEST_CASE("a tolerance decides over the exit code") {

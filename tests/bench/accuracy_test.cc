@@ -107,7 +107,8 @@ TEST_CASE("noise in layer k is found in layer k, for every k, from the layers' e
     const std::string said = verdict_sentence(damaged, tolerances);
     CHECK_MESSAGE(said.rfind(fmt::format("damaged: FAIL, layer {}: relative error ", k), 0) == 0,
                   said);
-    CHECK(verdict_sentence(report.rows[1], tolerances) == "whole: PASS");
+    CHECK(verdict_sentence(report.rows[1], tolerances).rfind("whole: PASS: no NaN or Inf, ", 0) ==
+          0);
     CHECK(!report.pass(tolerances));
   }
 }
@@ -323,6 +324,62 @@ TEST_CASE("a perplexity that is better than the reference's is as far from it as
     c.divergence->ln_ppl_ratio = ln_ratio;
     for (const Verdict& v : tolerances.judge(c))
       if (v.metric == "ppl_ratio") CHECK(v.pass == (std::fabs(ln_ratio) < 0.01));
+  }
+}
+
+TEST_CASE(
+    "a sentence shows on which side of its limit a figure is, and that both directions count") {
+  CandidateResult c;
+  c.name = "c";
+  c.divergence.emplace();
+  c.divergence->top1 = 1, c.divergence->ln_ppl_ratio = -std::log(1.009996);
+  std::string said = verdict_sentence(c, Tolerances(), "511 tokens");
+  CHECK_MESSAGE(said.find("c: PASS on 511 tokens: no NaN or Inf, ") == 0, said);
+  CHECK_MESSAGE(said.find("top1 1.00 >= 0.99, ppl_ratio 1.009996 <= 1.01") != said.npos, said);
+  c.divergence->ln_ppl_ratio = -std::log(1.0112), c.divergence->top1 = 0.98999;
+  said = verdict_sentence(c, Tolerances(), "511 tokens");
+  CHECK_MESSAGE(said.find("ppl_ratio 1.011 > 1.01 (deviation in either direction)") != said.npos,
+                said);
+  CHECK_MESSAGE(said.find("top1 0.98999 < 0.99") != said.npos, said);
+}
+
+TEST_CASE("nothing compared is no PASS, and a PASS on a part or on little says so") {
+  CandidateResult c;
+  c.name = "c";
+  CHECK(verdict_sentence(c, Tolerances()) == "c: no verdict, nothing was compared");
+  c.divergence.emplace();
+  TextReport report;
+  report.text.n_scored = 9205;
+  c.divergence->scored = 9205;
+  CHECK(report.scope(c) == "9205 tokens");
+  c.divergence->scored = 511, report.interrupted = true;
+  CHECK(report.scope(c) == "511 of 9205 tokens (interrupted)");
+  report.text.n_scored = c.divergence->scored = 11;
+  CHECK(report.scope(c) == "11 tokens, too few to see what happens to 1 in 100");
+}
+
+TEST_CASE(
+    "damaged weights are told from damaged kernels, and the layer named is that of the damage") {
+  const auto judged = [](const std::vector<double>& beside_reference,
+                         const std::vector<double>& beside_own_weights) {
+    CandidateResult c = with_layers(beside_reference);
+    c.name = "c", c.judged_as = WeightPrecision::kBelow8Bit;
+    c.same_weights = std::make_unique<CandidateResult>(with_layers(beside_own_weights));
+    c.same_weights->judged_as = WeightPrecision::k8Bit;
+    return verdict_sentence(c, Tolerances());
+  };
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  std::string said = judged({0.056, 36.9, 52.1}, {0.004, 0.009, 0.142});
+  CHECK_MESSAGE(
+      said.find("c: FAIL, layer 1: relative error 0.056 -> 36.900 beside the reference: of "
+                "its weights, not of the kernels") == 0,
+      said);
+  CHECK(judged({0.05, nan}, {0.004, 0.005}).find("of its weights") != said.npos);
+  for (const auto& own :
+       {std::vector<double>{0.004, 0.09, 0.1}, {0.004, 5, 5.2}, {0.004, nan, nan}}) {
+    said = judged({0.1, std::hypot(0.19, own[1]), std::hypot(0.19, own[2])}, own);
+    CHECK_MESSAGE(said.find("beside its own weights through reference kernels") != said.npos, said);
+    CHECK_MESSAGE(said.find("c: FAIL, layer 1: ") == 0, said);
   }
 }
 

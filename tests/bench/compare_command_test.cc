@@ -44,6 +44,21 @@ TEST_CASE("compare gives a pair for every other configuration and phase") {
   CHECK(json["kernels"].size() >= 4);
 }
 
+TEST_CASE(
+    "compare says what its figures are, and judges by the guides only where they are asked for") {
+  if (!available()) return;
+  const std::string few = "compare -m " + kTiny + " -t 1 -p 8 -n 0 --rounds 3 a: b: ";
+  const Outcome plain = run(few), judged = run(few + "--targets");
+  INFO(plain.out);
+  CHECK(plain.out.find("speed b/a: how many times as fast b is") != std::string::npos);
+  CHECK(plain.out.find("too few runs  too few runs") != std::string::npos);
+  CHECK(plain.out.find("3, takes about 8") != std::string::npos);
+  CHECK(plain.out.find("target of the guides") == std::string::npos);
+  CHECK(judged.out.find("target of the guides") != std::string::npos);
+  CHECK(qwench::parse_json(run(few + "--json").out, "stdout")["targets"].empty());
+  CHECK(!qwench::parse_json(run(few + "--json --targets").out, "stdout")["targets"].empty());
+}
+
 TEST_CASE("compare finds an op that takes three times as long") {
   if (!available()) return;
   const qwench::Json json = compare("a: slow:inject.delay=200%");

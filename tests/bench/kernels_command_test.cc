@@ -43,6 +43,29 @@ TEST_CASE("a part of the roofline is of what the kernel needs, and above it ther
   CHECK(report_text(cold).find("another program had the machine") == std::string::npos);
 }
 
+TEST_CASE("a ratio without a verdict says why: 1 is within its interval, noise, or too few runs") {
+  const auto text_of = [](const std::vector<double>& ratios, const std::vector<double>& control) {
+    KernelReport report = report_of(true, 2e9);
+    report.results[0].row.against_baseline = bench::compare_paired(ratios, control, {});
+    return report_text(report);
+  };
+  const std::vector<double> same(20, 1.0), twice(20, 2.0), few(6, 2.0);
+  std::vector<double> around = same, noisy(20, 3.0);
+  for (size_t i = 0; i < around.size(); ++i) around[i] = i % 2 ? 0.9 : 1.1;
+  const auto has = [](const std::string& text, const char* sign, const char* meaning) {
+    INFO(text);
+    CHECK(text.find(sign) != std::string::npos);
+    CHECK(text.find(meaning) != std::string::npos);
+  };
+  has(text_of(around, same), "1.00x [0.90, 1.10] =", "\n=: not separated from the baseline");
+  has(text_of(twice, noisy), "2.00x [2.00, 2.00] ~", "\n~: not separated from the baseline");
+  has(text_of(few, std::vector<double>(6, 1.0)), "2.00x [2.00, 2.00] ?", "\n?: too few runs");
+  has(text_of({0.03}, {1.0}), "0.03x ?", "\n?: too few runs");
+  const std::string separated = text_of(twice, same);
+  for (const char* sign : {"] =", "] ~", "] ?", "\n=:", "\n~:", "\n?:"})
+    CHECK_MESSAGE(separated.find(sign) == std::string::npos, separated);
+}
+
 TEST_CASE("kernels writes a table, CSV or JSON, and the JSON document into a file besides") {
   if (!available()) return;
   const ScratchFolder folder;
@@ -62,7 +85,7 @@ TEST_CASE("kernels writes a table, CSV or JSON, and the JSON document into a fil
   const Outcome text = run(command);
   CHECK(text.out.find("vs: how many times as fast as the baseline") != std::string::npos);
   if (text.out.find("] =") != std::string::npos)
-    CHECK(text.out.find("=: not separated from it") != std::string::npos);
+    CHECK(text.out.find("=: not separated from the baseline") != std::string::npos);
   check_usage_error(command + "--csv --json", "--csv");
 }
 

@@ -9,6 +9,7 @@
 #include "bench/quantize/job.h"
 #include "bench/support/interrupt.h"
 #include "engine/checkpoint/quantized_folder.h"
+#include "engine/format_bytes.h"
 #include "engine/quantize/format.h"
 #include "program.h"
 #include "tests/support/scratch.h"
@@ -351,6 +352,41 @@ TEST_CASE("an output that is there is replaced only by --force, and only when it
   scratch.write("mine/letter.txt", "keep me");
   check_refused("-m " + kTiny + " -o " + scratch.file("mine") + " --type q8_0 --force", "wrote");
   CHECK(fs::exists(scratch.file("mine/letter.txt")));
+  check_refused("-m " + kTiny + " -o " + scratch.file("mine") + " --type q8_0", "choose another");
+  CHECK(run("quantize -m " + kTiny + " -o " + scratch.file("mine") + " --type q8_0")
+            .err.find("--force") == std::string::npos);
+}
+
+TEST_CASE("what somebody put into an output or into what a run left is never removed") {
+  if (!test::available()) return;
+  const ScratchFolder scratch;
+  const std::string out = scratch.file("out"), command = "-m " + kTiny + " -o " + out;
+  REQUIRE(run("quantize " + command + " --type q8_0").code == 0);
+  scratch.write("out/my_notes.txt", "keep me");
+  check_refused(command + " --type q4_0 --force", "did not write: my_notes.txt");
+  CHECK(fs::exists(scratch.file("out/my_notes.txt")));
+  CHECK(open_checkpoint(out, {})->config().n_layers > 0);
+  scratch.write("left.partial/quantize.json", "{}");
+  scratch.write("left.partial/model-00001-of-00003.notes", "keep me");
+  for (const char* option : {" --force", " --resume"})
+    check_refused("-m " + kTiny + " -o " + scratch.file("left") + " --type q8_0" + option,
+                  "model-00001-of-00003.notes besides");
+  CHECK(fs::exists(scratch.file("left.partial/model-00001-of-00003.notes")));
+}
+
+TEST_CASE("a type is read in any case, and a wrong one is refused by the name of its option") {
+  if (!test::available()) return;
+  const ScratchFolder scratch;
+  const std::string out = scratch.file("out"), command = "-m " + kTiny + " -o " + out;
+  check_refused(command + " --type q8", "--type: expected f32");
+  check_refused(command + " --type q8", "did you mean q8_0?");
+  check_refused(command + " --type q8_0 --embedding-type q9", "--embedding-type: expected f32");
+  const Outcome o = run("quantize " + command + " --type Q8_0");
+  REQUIRE_MESSAGE(o.code == 0, o.err);
+  check_equals_on_load(kTiny, out, expected_types(kTiny, DType::kQ8_0));
+  int64_t bytes = 0;
+  for (const auto& [name, content] : files_of(out)) bytes += int64_t(content.size());
+  CHECK_MESSAGE(o.out.find("on disk " + format_bytes(bytes)) != std::string::npos, o.out);
 }
 
 TEST_CASE("a folder of ours whose configuration and tensors disagree is refused by name") {

@@ -119,6 +119,36 @@ TEST_CASE("a slower machine is no proof of slower code, a faster one hides it") 
   CHECK(!compare(fast, slow).any(Change::kRegressed));
 }
 
+TEST_CASE("flagged runs are said, and what they explain is no regression") {
+  const auto contaminated = [](Json document, int runs) {
+    for (size_t i = 0; i < kBase.size(); ++i)
+      document["rows"][0]["telemetry"].push_back(
+          {{"contaminated", int(i) < runs ? Json{"1 major page fault"} : Json::array()}});
+    return document;
+  };
+  const Json slow = result(scaled(0.6), 10, 1);
+  const std::vector<double> scattering = {190, 200, 210, 290, 120};
+  const RegressionReport unstable = compare(result(scattering, 10, 1), slow);
+  CHECK(!unstable.any(Change::kRegressed));
+  CHECK(says(unstable.metrics[0].reason, "the baseline: the runs scatter by"));
+  CHECK(says(to_string(unstable), "note: the baseline, prefill 64 tokens"));
+  const RegressionReport busy = compare(result(kBase, 10, 1), contaminated(slow, 3));
+  CHECK(!busy.any(Change::kRegressed));
+  CHECK(says(busy.metrics[0].reason, "now: 3 of 5 runs contaminated"));
+  const RegressionReport hidden =
+      compare(contaminated(result(kBase, 10, 1), 3), result(kBase, 10, 1));
+  CHECK(hidden.verdict() == Change::kInconclusive);
+  CHECK(says(hidden.metrics[0].reason, "may be hidden"));
+  const RegressionReport one = compare(contaminated(result(kBase, 10, 1), 1), slow);
+  CHECK(one.any(Change::kRegressed));  // the median of five is not made by one
+  CHECK(says(to_string(one), "1 of 5 runs contaminated"));
+}
+
+TEST_CASE("a change is said as what it is, better or worse") {
+  CHECK(says(to_string(compare(result(scaled(4.5), 10, 1))), "350.0 % better"));
+  CHECK(says(to_string(compare(result(scaled(0.6), 10, 1))), "40.0 % worse"));
+}
+
 TEST_CASE("on another machine only memory is judged, unless that difference is meant") {
   Json other = result(scaled(0.8), 10, 2);
   other["environment"]["cpu"]["model"] = "y";

@@ -95,6 +95,20 @@ TEST_CASE("every suite has a name of its own, known types and a method") {
   }
 }
 
+TEST_CASE("a unit stands beside values only where they do not say it themselves") {
+  OrderedJson suite = finished("latency");
+  const auto figure = [](const char* name, const char* unit, double value) {
+    return OrderedJson{{"name", name}, {"unit", unit}, {"summary", to_json(summarize({value}))}};
+  };
+  suite["figures"] = {figure("latency", "ns", 10.42e6), figure("speedup", "ratio", 2)};
+  const std::string text =
+      suites_text(suites_document(OrderedJson::object(), OrderedJson::array({suite}), false));
+  INFO(text);
+  CHECK(text.find("10.42 ms") != std::string::npos);
+  CHECK(text.find("latency  ns") == std::string::npos);
+  CHECK(text.find("speedup  ratio") != std::string::npos);
+}
+
 TEST_CASE("every suite runs on the model that ships and gives finite figures") {
   const SuiteOptions options = smallest(kShipped);
   SuiteContext context(options);

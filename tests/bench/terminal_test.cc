@@ -91,6 +91,30 @@ TEST_CASE("columns that have no room go on below, with the first one repeated; n
   }
 }
 
+TEST_CASE(
+    "below as above a row says which one it is: all columns that tell rows apart are repeated") {
+  Table table({"<dtype", "<kernel", "tokens", "<a long description", "GB/s", "<note"});
+  const std::string words = "a few words that make this column as wide as the terminal allows";
+  for (const char* kernel : {"eigen", "reference"})
+    for (const char* tokens : {"1", "512"}) table.add({"f32", kernel, tokens, words, "1.5", words});
+  Table layers({"<configuration", "layer", "<a long description", "<note"});
+  for (const char* layer : {"0", "1"})
+    layers.add({*layer == '0' ? "default" : "", layer, words, words});
+  const TerminalOf terminal(60);
+  const std::string text = table.to_string(), of_layers = layers.to_string();
+  INFO(text, of_layers);
+  CHECK(widest(text) <= 60);
+  const auto count = [](const std::string& all, std::string_view what) {
+    int n = 0;
+    for (size_t at = 0; (at = all.find(what, at)) != std::string::npos; ++at) ++n;
+    return n;
+  };
+  for (const char* heading :
+       {"dtype", "kernel", "tokens", "eigen         512", "reference       1"})
+    CHECK_MESSAGE(count(text, heading) == 2, heading);
+  CHECK(count(of_layers, "configuration  layer") == 2);
+}
+
 TEST_CASE("where not even two columns have room every row is a paragraph with its headings") {
   const TerminalOf terminal(30);
   const std::string text = example().to_string();

@@ -29,7 +29,7 @@ std::function<Conclusion()> verdict(const std::string& arguments) {
 /// "pass" or "fail" of the first target that begins so.
 std::function<Conclusion()> target(const std::string& arguments, const std::string& begin) {
   return [arguments, begin] {
-    const Outcome outcome = run(arguments + " --json");
+    const Outcome outcome = run(arguments + " --json --targets");
     const Json document = parse_json(outcome.out, "stdout");
     for (const Json& t : document["targets"])
       if (t["target"].get<std::string>().rfind(begin, 0) == 0)
