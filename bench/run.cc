@@ -152,6 +152,7 @@ OrderedJson result_json(const Generated& g, const TextModel& text, const AnswerT
 int run_prompt(RunOptions o) {
   if (wants_kernel_list(o.model)) return print_kernel_list(o.model);
   check_options(o);
+  check_output(o.trace);
   use_default_model(o.model);
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
   const ModelConfig& config = checkpoint->config();

@@ -81,6 +81,18 @@ Value generation_prefix(const CandidateResult& c) {
   return c.generation ? Value(c.generation->mean_exact_prefix()) : Value();
 }
 
+/// Where a continuation parts, the two logits are nearer to each other than what differs in the text explains:
+/// each of them may be off by the largest difference that was seen. 1 is the most that explains, and a text
+/// shows most, not all of it. This alone looks at passes of one token, and at the choice of an id.
+Value generation_margin(const CandidateResult& c) {
+  constexpr double kLeast = 1e-5;  // of logits that are the same
+  if (!c.generation || c.score.logits.count() == 0) return {};
+  double most = 0;
+  for (const GenerationMatch& m : c.generation->matches)
+    if (m.margin) most = std::max(most, double(*m.margin));
+  return most / (2 * std::max(c.score.logits.max_abs_error(), kLeast));
+}
+
 // Defaults for weights of 16 bits: the layers and logits within 1 % of the reference (relative L2;
 // 1e-4 squared), the mean KLD at which 8-bit weights raise an alarm, and the consequences of both.
 // For coarser weights: a few times what q8_0 and q4_0 measure on models/qwench-tiny, so that a
@@ -100,6 +112,7 @@ const Metric kMetrics[] = {
     {"delta_p_rms", false, kNone, delta_p_rms},
     {"ppl_ratio", false, {1.01, 1.01, 1.05}, ppl_ratio},
     {"generation_prefix", true, kNone, generation_prefix},
+    {"generation_margin", false, {2, 2, 2}, generation_margin},
 };
 
 const char* sign(const Metric& metric) { return metric.at_least ? ">=" : "<="; }

@@ -43,6 +43,7 @@ struct PhaseOutput {
   InputPrecision inputs = InputPrecision::kF32;  // the coarsest of the kernels that ran
   std::string tokens;                            // a hash of the arg maxes; "": not known
   std::string nonfinite;                         // why there are no rows, where NaN or Inf is
+  std::string wrong_choice;  // of the argmax op: an id that has not the largest logit; "" for none
 };
 
 /// What a configuration computes.

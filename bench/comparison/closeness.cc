@@ -52,6 +52,7 @@ PhaseCloseness closeness_of(const PhaseOutput& reference, const PhaseOutput& can
   add_rows(reference.residual, candidate.residual, p);
   p.other_tokens = reference.tokens != candidate.tokens;
   p.wrong = candidate.nonfinite.empty() ? what_is_wrong(p) : candidate.nonfinite;
+  if (p.wrong.empty()) p.wrong = candidate.wrong_choice;
   return p;
 }
 
@@ -102,6 +103,11 @@ std::vector<Closeness> compare_outputs(Arms& arms) {
     all.push_back(closeness_of(first, outputs));
   }
   return all;
+}
+
+bool any_wrong(const std::vector<Closeness>& closeness) {
+  return std::any_of(closeness.begin(), closeness.end(),
+                     [](const Closeness& c) { return c.wrong(); });
 }
 
 bool all_finite(const std::vector<Closeness>& closeness) {

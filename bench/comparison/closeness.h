@@ -33,6 +33,8 @@ struct Closeness {
 /// Runs every arm once. Empty when interrupted.
 std::vector<Closeness> compare_outputs(Arms& arms);
 
+bool any_wrong(const std::vector<Closeness>& closeness);
+
 /// False where NaN or Inf keep a configuration from running at all.
 bool all_finite(const std::vector<Closeness>& closeness);
 

@@ -82,7 +82,6 @@ OrderedJson targets_of(const ComparisonReport& report, size_t b) {
 
 OrderedJson all_targets(const ComparisonReport& report) {
   OrderedJson all = OrderedJson::array();
-  if (!report.with_targets) return all;
   for (size_t b = 1; b < report.configurations.size(); ++b)
     for (const OrderedJson& target : targets_of(report, b)) all.push_back(target);
   return all;
@@ -136,6 +135,7 @@ OrderedJson report_json(const ComparisonReport& report) {
           {"pairs", pairs_json(report.pairs)},
           {"kernels", pairs_json(report.kernels)},
           {"targets", all_targets(report)},
+          {"targets_asked", report.with_targets},
           {"interrupted", report.interrupted}};
 }
 

@@ -38,7 +38,7 @@ struct ComparisonReport {
   std::vector<Pair> kernels;  // ops that take at least 1 % of the time in both
   int64_t rounds = 0;
   bool interrupted = false;
-  bool with_targets = false;  // b is judged by those of the guides
+  bool with_targets = false;  // people asked for the judgement of b by those of the guides
 
   /// True where a configuration computes something else than the first one.
   bool any_wrong() const;

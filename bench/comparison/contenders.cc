@@ -116,7 +116,10 @@ PhaseOutput Contender::output_of(Phase phase) {
     read_output(backend, layer, host.data());
     residual.add(host.data(), layer.x.rows());
   };
-  runner(phase).on_logits = [&](int64_t n) { logits.add(session_.logits(0), n); };
+  runner(phase).on_logits = [&](int64_t n) {
+    logits.add(session_.logits(0), n);
+    if (output.wrong_choice.empty()) output.wrong_choice = wrong_choice(n);
+  };
   TimedRun run;
   try {
     runner(phase).run(profiler_, n_seq, workload_.tokens(phase), run);
@@ -128,6 +131,18 @@ PhaseOutput Contender::output_of(Phase phase) {
   for (const OpRecord& op : run.ops) output.inputs = std::max(output.inputs, op.inputs);
   output.logits = logits.take(), output.residual = residual.take();
   return output;
+}
+
+std::string Contender::wrong_choice(int64_t n) {
+  const int64_t vocab = model_.config().vocab;
+  for (int64_t row = 0; row < n; ++row) {
+    const float* logits = session_.logits(row);
+    const int64_t best = std::max_element(logits, logits + vocab) - logits;
+    const int64_t chosen = session_.argmax(row, vocab);
+    if (chosen != best)
+      return fmt::format("argmax chooses id {}, the largest logit is that of {}", chosen, best);
+  }
+  return {};
 }
 
 ArmOutputs Contender::outputs() {
@@ -173,10 +188,8 @@ Contenders::Contenders(std::vector<Configuration> configurations, const Workload
     while (same < opened.size() && opened[same].configuration.loaded != c.loaded) ++same;
     of_.push_back(same);
     if (same < opened.size()) continue;
-    opened.push_back(naming(c.name, [&] {
-      return open_configured(c, workload.capacity(), c.model.prefill_chunk,
-                             threads_like(opened, c));
-    }));
+    opened.push_back(
+        open_configured(c, workload.capacity(), c.model.prefill_chunk, threads_like(opened, c)));
     opened.back().session.n_seq = workload.batch;
     opened.back().session.logit_rows = 0;
   }

@@ -26,6 +26,8 @@ class Contender {
 
  private:
   PhaseOutput output_of(Phase phase);
+  /// What is wrong with the argmax of the logits of the last pass, of n rows; "" for nothing.
+  std::string wrong_choice(int64_t n);
   CaseRunner& runner(Phase phase) { return phase == Phase::kPrefill ? prefill_ : decode_; }
 
   const Workload& workload_;

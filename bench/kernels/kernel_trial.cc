@@ -11,7 +11,8 @@ namespace qwench::bench {
 
 namespace {
 
-constexpr int64_t kTrialTokens = 8;
+constexpr int64_t kTrialTokens = 8,
+                  kManyTokens = 33;  // 33: beyond the tiles of most kernels, and odd
 
 /// |a - b| in units of the last place of b; of the smallest normal number where b is smaller.
 double ulps(float a, float b) {
@@ -77,8 +78,8 @@ std::vector<TrialSizes> trial_sizes(OpId op, const OpSizes& timed) {
   none.bias = none.qk_norm = none.delta = false;
   all.eps = 0.25f, all.scale = 0.75f, all.limit = 0.5;
   none.into_up = none.ties = true;
-  OpSizes one = all;
-  one.n_tokens = 1;
+  OpSizes one = all, many = all;
+  one.n_tokens = 1, many.n_tokens = kManyTokens;
   const std::string_view inputs = optional_inputs(op);
   const auto words = [&](int64_t n, const char* form) {
     return fmt::format("{} token{}{}", n, n == 1 ? "" : "s",
@@ -86,6 +87,7 @@ std::vector<TrialSizes> trial_sizes(OpId op, const OpSizes& timed) {
   };
   return {{words(kTrialTokens, "with"), all},
           {words(1, "with"), one},
+          {words(kManyTokens, "with"), many},
           {words(kTrialTokens, "without") + ", each of a sequence of its own", none}};
 }
 

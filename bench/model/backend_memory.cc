@@ -11,7 +11,8 @@
 namespace qwench::bench {
 
 namespace {
-constexpr int64_t kGuardBytes = 256;  // keeps the alignment of a buffer
+constexpr int64_t kGuardBytes =
+    64 << 10;  // rows that are one too many, too; keeps the alignment of a buffer
 constexpr char kGuardByte = '\x5a';
 }  // namespace
 

@@ -13,7 +13,7 @@ Doubt doubt_of_rate(const char* what, double before, double now, double threshol
   if (std::fabs(change) <= threshold) return {};
   const std::string said =
       fmt::format("{} {} by {:.1f} %", what, change < 0 ? "fell" : "rose", 100 * std::fabs(change));
-  return change < 0 ? Doubt{said, ""} : Doubt{"", said};
+  return change < 0 ? Doubt{said, "", before / now - 1} : Doubt{"", said};
 }
 
 /// Decode is bound by memory: its times say little where the bandwidth itself has moved.
@@ -68,8 +68,11 @@ Doubt doubt_of_case(const RegressionArgs& args, const Doubt& of_all, const Saved
   const bool known = !of_all.slower.empty() || !of_all.faster.empty();
   const Doubt of_machine = known ? of_all : doubt_of_bandwidth(args, before, now);
   const Doubt of_runs = doubt_of_runs(before, now);
-  return {of_machine.slower.empty() ? of_runs.slower : of_machine.slower,
-          of_machine.faster.empty() ? of_runs.faster : of_machine.faster};
+  // Of two causes the one that explains any change is said.
+  const bool runs = !of_runs.slower.empty() || of_machine.slower.empty();
+  return {runs ? of_runs.slower : of_machine.slower,
+          of_machine.faster.empty() ? of_runs.faster : of_machine.faster,
+          runs ? of_runs.explains : of_machine.explains};
 }
 
 }  // namespace qwench::bench

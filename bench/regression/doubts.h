@@ -1,6 +1,7 @@
 // What besides the code can have changed the times of two results: another machine, one that runs slower or faster
 // now, or runs that `bench` flagged. A verdict that such a cause explains as well is left open.
 #pragma once
+#include <limits>
 #include <string>
 
 #include "bench/regression/regression.h"
@@ -13,6 +14,7 @@ constexpr const char* kMachine = "machine";  // the condition
 struct Doubt {
   std::string slower,
       faster;  // what made the present slower, or faster, besides the code; "": nothing
+  double explains = std::numeric_limits<double>::infinity();  // of `slower`: up to this part slower
 };
 
 bool is_across(const RegressionArgs& args, const std::string& field);

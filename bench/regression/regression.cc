@@ -59,7 +59,7 @@ void judge(MetricChange& m, bool timed, const Doubt& doubt) {
   const Interval whole = m.interval.value_or(Interval{m.change, m.change});
   if (timed && !m.interval)
     leave_open(m, fmt::format("fewer than {} runs have no interval: more --runs", kLeastRuns));
-  else if (whole.lo > m.threshold && doubt.slower.empty())
+  else if (whole.lo > m.threshold + (doubt.slower.empty() ? 0 : doubt.explains))
     m.verdict = Change::kRegressed;
   else if (whole.lo > m.threshold)
     leave_open(m, doubt.slower);

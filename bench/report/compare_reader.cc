@@ -115,6 +115,17 @@ void add_speed(const Field& c, const std::string& phase, const Named& named, con
                 Missing{"turns have no one total"}, Missing{"compare measures no roofline"}});
 }
 
+/// What it computes wrongly in a timed phase; nothing where it does not, or the file does not say.
+std::optional<std::string> wrong_of(const Field& logits) {
+  if (const auto phases = logits.find("phases"))
+    for (const Field& phase : phases->items())
+      if (const std::string wrong = phase.find_text("wrong"); !wrong.empty())
+        return fmt::format("wrong in {}: {}", phase.at("phase").text(), wrong);
+  const auto correct = logits.find("correct");
+  const bool known = correct && correct->json().is_boolean();
+  return known && !correct->flag() ? std::optional<std::string>("wrong result") : std::nullopt;
+}
+
 void add_quality(const Field& c, const Named& named, const std::string& reference, Collected& to) {
   const Field logits = c.at("logits");
   const std::optional<double> kl = logits.find_number("mean_kl"), top1 = logits.find_number("top1");
@@ -124,11 +135,17 @@ void add_quality(const Field& c, const Named& named, const std::string& referenc
                             to.choices.mode(named.source, reference));
   figure.kl = kl;
   if (kl) to.choices.add(named, figure);
+  const std::optional<std::string> wrong = wrong_of(logits);
+  if (wrong) to.choices.fail(named, *wrong);
   const std::string none = "compare runs no text", other = "not of the same vocabulary";
   const bool first = named.key == reference;
   to.quality.add({named.mode, Missing{none}, Missing{none}, cell_of(kl, other),
                   cell_of(top1 ? std::optional<double>(100 * *top1) : top1, other), Missing{none},
-                  Missing{none}, first ? "reference" : "not judged", figure.over});
+                  Missing{none},
+                  first   ? "reference"
+                  : wrong ? "fail"
+                          : "not judged",
+                  figure.over});
 }
 
 void add_configuration(const Field& c, const Field& root, const Named& named,
@@ -151,7 +168,8 @@ Section target_section() {
 
 void add_targets(const Field& root, size_t source, Collected& to) {
   const std::optional<Field> targets = root.find("targets");
-  if (!targets) return;
+  const std::optional<Field> asked = root.find("targets_asked");
+  if (!targets || (asked && !asked->flag())) return;
   for (const Field& target : targets->items())
     to.section(target_section())
         .add({to.choices.mode(source, target.at("configuration").text()),

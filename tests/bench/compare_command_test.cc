@@ -55,8 +55,10 @@ TEST_CASE(
   CHECK(plain.out.find("3, takes about 8") != std::string::npos);
   CHECK(plain.out.find("target of the guides") == std::string::npos);
   CHECK(judged.out.find("target of the guides") != std::string::npos);
-  CHECK(qwench::parse_json(run(few + "--json").out, "stdout")["targets"].empty());
-  CHECK(!qwench::parse_json(run(few + "--json --targets").out, "stdout")["targets"].empty());
+  CHECK(qwench::parse_json(run(few + "--json").out, "stdout")["targets_asked"] == false);
+  const qwench::Json asked = qwench::parse_json(run(few + "--json --targets").out, "stdout");
+  CHECK(asked["targets_asked"] == true);
+  CHECK(!asked["targets"].empty());
 }
 
 TEST_CASE("compare finds an op that takes three times as long") {

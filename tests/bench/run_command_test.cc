@@ -298,3 +298,19 @@ TEST_CASE("control characters are visible on a terminal and as they are in a pip
   CHECK(session.finish() == 1);
   CHECK(session.screen().find('\x1b') == std::string::npos);
 }
+
+TEST_CASE("logits of a prompt that was interrupted are no file, and no broken contract") {
+  if (!available()) return;
+  const ScratchFolder folder;
+  std::string ids = "1";
+  for (int i = 0; i < 24000; ++i) ids += ",2";
+  const std::string program = std::string(kProgram) + " run -m " QWENCH_SOURCE_DIR
+                              "/models/qwench-tiny -t 1 -n 1 --tokens $(cat " +
+                              folder.write("ids", ids) + ") --logits " + folder.file("l.st");
+  const std::string script = "timeout -s INT --preserve-status 1 " + program + " 2>/dev/null";
+  const int status = std::system(script.c_str());
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 130);
+  std::filesystem::remove(folder.file("ids"));
+  CHECK(std::filesystem::is_empty(folder.path()));
+}

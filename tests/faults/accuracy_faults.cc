@@ -113,6 +113,12 @@ FaultTable texts() {
   const std::string text = on + kChat + " --text " + files().text + " ";
   const std::string chat = text + "--window 24 ";
   const std::string tiny = on + kTiny + " --window 64 --max-tokens 64 ";
+  const std::string decoding = "accuracy -t 1 --no-floor --generate 8 --generate-prompts 2 -m " + kTiny +
+                               " --dtype f32 --window 64 --max-tokens 64 ";
+  const auto plugin = [](const std::string& name, const std::string& op) {
+    return "--plugin " QWENCH_BUILD_DIR "/tests/plugins/" + name + ".so --candidate b:kernel." + op +
+           "=own";
+  };
   const std::string damage = ",inject.layer=2,inject.noise=0.15";
   const std::string stored = files().folder.file("reference.safetensors");
   prepare(chat + "--dump " + stored);
@@ -148,6 +154,18 @@ FaultTable texts() {
        program(chat + "--tolerance kld_max=0"),
        {0, "PASS"},
        {3, "kld_max"}},
+      {"accuracy: the candidate passes",
+       "its linear is wrong where there is one row",
+       program(decoding + plugin("sound", "linear")),
+       program(decoding + plugin("decode_only", "linear")),
+       {0, "b: PASS"},
+       {3, "generation_margin"}},
+      {"accuracy: the candidate passes",
+       "its argmax always chooses the first id",
+       program(decoding + plugin("sound", "argmax")),
+       program(decoding + plugin("first_id", "argmax")),
+       {0, "b: PASS"},
+       {3, "generation_margin"}},
       {"accuracy --against: the candidate passes",
        "20 % of noise",
        program(against),

@@ -21,6 +21,10 @@ static void multiply(const QwenchLinear* a, int64_t begin, int64_t end) {
       for (k = 0; k < in; ++k) sum += (double)floats(&a->x)[t * in + k] * floats(&a->w)[o * in + k];
 #if defined(PREFILL_ONLY)
       if (rows > 1) sum *= 2;
+#elif defined(DECODE_ONLY)
+      if (rows == 1) sum *= 2;
+#elif defined(FROM_33_ROWS)
+      if (rows >= 33) sum *= 2;
 #elif defined(BATCH_OF_8)
       if (rows == 8) sum *= 2;
 #elif defined(DEPENDS_ON_ROWS)
@@ -80,14 +84,21 @@ static void part(const QwenchCall* call, void* data, int64_t begin, int64_t end,
 
 static int linear(const QwenchCall* call) {
   const QwenchLinear* a = &call->args.linear;
+#if defined(WRONG_LATE)
+  static int calls = 0;
+#endif
   misbehave(call);
   call->parallel_for(call, a->w.shape[0], 1, part, NULL);
-#if defined(DEPENDS_ON_THREADS)
+#if defined(WRONG_LATE)
+  if (++calls > WRONG_LATE) floats(&a->y)[0] += 1000;
+#elif defined(DEPENDS_ON_THREADS)
   int64_t t;
   for (t = 0; t < a->y.shape[0]; ++t)
     floats(&a->y)[t * a->y.shape[1]] *= 1 + 2e-7f * (float)call->n_threads;
 #elif defined(WRITES_OUTSIDE)
   floats(&a->y)[a->y.shape[0] * a->y.shape[1]] = 0;
+#elif defined(WRITES_FAR_OUTSIDE)
+  floats(&a->y)[a->y.shape[0] * a->y.shape[1] + 4096] = 0;
 #endif
   return 0;
 }
@@ -130,6 +141,9 @@ static int largest(const QwenchCall* call) {
       if (row[i] >= row[best]) best = (int32_t)i;
 #else
       if (row[i] > row[best]) best = (int32_t)i;
+#endif
+#if defined(FIRST_ID)
+    best = 0;
 #endif
     ((int32_t*)a->ids.data)[t] = best;
   }
