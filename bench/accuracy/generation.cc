@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "bench/greedy.h"
+#include "bench/support/output.h"
 
 namespace qwench::bench {
 
@@ -19,12 +20,28 @@ float margin_of(const float* logits, int32_t id, int64_t limit) {
   return logits[id] - next;
 }
 
+void begin(Session& session, const std::vector<int32_t>& prompt) {
+  session.truncate(0, 0);
+  session.prefill(0, prompt.data(), int64_t(prompt.size()));
+}
+
+/// The logits behind each of the first ids after the prompt.
+std::vector<float> decode_rows(Session& session, const Continuation& along, int64_t vocab) {
+  std::vector<float> rows;
+  begin(session, along.prompt);
+  const int64_t n = std::min(kDecodedRows, int64_t(along.ids.size()));
+  for (int64_t i = 0; i < n; ++i) {
+    session.decode(&along.ids[size_t(i)]);
+    rows.insert(rows.end(), session.logits(0), session.logits(0) + vocab);
+  }
+  return rows;
+}
+
 Continuation continue_one(Session& session, const std::vector<int32_t>& prompt, int64_t n,
                           int64_t limit) {
   Continuation c;
   c.prompt = prompt;
-  session.truncate(0, 0);
-  session.prefill(0, prompt.data(), int64_t(prompt.size()));
+  begin(session, prompt);
   c.ids = decode_greedily(session, n, limit, [&](int32_t id) {
     c.margins.push_back(margin_of(session.logits(0), id, limit));
     return true;
@@ -86,7 +103,7 @@ std::vector<std::vector<int32_t>> document_prefixes(const ScoredText& text, int6
 
 std::vector<Continuation> continue_all(const ConfiguredModel& model,
                                        const std::vector<std::vector<int32_t>>& prompts, int64_t n,
-                                       int64_t limit) {
+                                       int64_t limit, const std::vector<Continuation>* reference) {
   SessionOptions options = model.session_options();
   options.capacity = kLongestPrefix + n;
   options.logit_rows = 1;
@@ -94,6 +111,10 @@ std::vector<Continuation> continue_all(const ConfiguredModel& model,
   std::vector<Continuation> continuations;
   for (const std::vector<int32_t>& prompt : prompts)
     continuations.push_back(continue_one(session, prompt, n, limit));
+  if (!continuations.empty()) {
+    const Continuation& along = reference ? reference->front() : continuations.front();
+    continuations.front().decoded = decode_rows(session, along, model.config().vocab);
+  }
   return continuations;
 }
 
@@ -114,6 +135,11 @@ GenerationSimilarity compare_continuations(const std::vector<Continuation>& refe
   GenerationSimilarity similarity;
   for (size_t i = 0; i < reference.size(); ++i)
     similarity.matches.push_back(match(reference[i], candidate[i]));
+  for (size_t i = 0; i < reference.size(); ++i) {
+    const std::vector<float>&r = reference[i].decoded, &c = candidate[i].decoded;
+    QWENCH_CHECK(r.size() == c.size());
+    similarity.decoded.add(r.data(), c.data(), int64_t(r.size()));
+  }
   return similarity;
 }
 
@@ -138,6 +164,8 @@ OrderedJson to_json(const GenerationSimilarity& similarity) {
           {"identical", similarity.identical()},
           {"exact_prefix", similarity.mean_exact_prefix()},
           {"edit_distance", similarity.mean_edit_distance()},
+          {"decode_relative_l2",
+           similarity.decoded.count() ? finite_or_null(similarity.decoded.relative_l2()) : nullptr},
           {"matches", matches}};
 }
 

@@ -67,7 +67,8 @@ void compare_generations(const Models& models, TextReport& report, const TextSec
     if (!row.score.failure.empty()) continue;
     try {
       row.generation = compare_continuations(
-          reference, continue_all(*models[i], prompts, args.n_generated, args.emit_limit));
+          reference,
+          continue_all(*models[i], prompts, args.n_generated, args.emit_limit, &reference));
     } catch (const NonfiniteError& error) {
       row.score.failure = error.what();
     }

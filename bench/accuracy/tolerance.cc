@@ -81,9 +81,14 @@ Value generation_prefix(const CandidateResult& c) {
   return c.generation ? Value(c.generation->mean_exact_prefix()) : Value();
 }
 
+Value decode_nmse(const CandidateResult& c) {
+  return c.generation && c.generation->decoded.count() ? Value(c.generation->decoded.nmse())
+                                                       : Value();
+}
+
 /// Where a continuation parts, the two logits are nearer to each other than what differs in the text explains:
 /// each of them may be off by the largest difference that was seen. 1 is the most that explains, and a text
-/// shows most, not all of it. This alone looks at passes of one token, and at the choice of an id.
+/// shows most, not all of it. This alone looks at the choice of an id.
 Value generation_margin(const CandidateResult& c) {
   constexpr double kLeast = 1e-5;  // of logits that are the same
   if (!c.generation || c.score.logits.count() == 0) return {};
@@ -113,6 +118,7 @@ const Metric kMetrics[] = {
     {"ppl_ratio", false, {1.01, 1.01, 1.05}, ppl_ratio},
     {"generation_prefix", true, kNone, generation_prefix},
     {"generation_margin", false, {2, 2, 2}, generation_margin},
+    {"decode_nmse", false, {1e-4, 1e-3, 0.05}, decode_nmse},
 };
 
 const char* sign(const Metric& metric) { return metric.at_least ? ">=" : "<="; }

@@ -128,7 +128,8 @@ void note_checkpoint(const Checkpoint& checkpoint) {
 std::unique_ptr<Checkpoint> open_model(const ModelOptions& options) {
   if (options.model.empty())
     fail_usage(
-        "-m: expected a model folder, a GGUF file or a shape card such as qwen2.5-0.5b, got nothing; "
+        "-m: expected a model folder, a GGUF file or a shape card such as qwen2.5-0.5b, got "
+        "nothing; "
         "-m qwench-tiny is the small model that comes with this program");
   if (options.kv_dtype != "f32" && options.kv_dtype != "f16")
     fail_usage("--kv-dtype: expected f32 or f16, got '{}'", options.kv_dtype);

@@ -96,10 +96,10 @@ Criterion judge_random_logits(SuiteContext& context, double relative_l2, int64_t
 Criterion judge_random_logits(bool rounds_inputs, double relative_l2, int64_t tokens) {
   constexpr double kOfTheGuides = 0.01;
   const double limit = rounds_inputs ? logits_l2_limit(InputPrecision::kInt8) : kOfTheGuides;
-  return judge({"logits_relative_error", Bound::kAtMost, limit,
-                fmt::format("{:.0f} %{}", 100 * limit,
-                            rounds_inputs ? " (inputs rounded to 8 bits)" : ""),
-                relative_l2, fmt::format("L2 over {} random tokens", tokens)});
+  return judge(
+      {"logits_relative_error", Bound::kAtMost, limit,
+       fmt::format("{:.0f} %{}", 100 * limit, rounds_inputs ? " (inputs rounded to 8 bits)" : ""),
+       relative_l2, fmt::format("L2 over {} random tokens", tokens)});
 }
 
 std::optional<double> variation(const std::vector<double>& values) {

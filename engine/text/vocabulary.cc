@@ -141,7 +141,8 @@ void check_every_token_is_made(const BpeParts& parts, const std::vector<bool>& u
     if (parts.tokens[id].size() > 1 && !made[id]) ++missing, first = id;
   if (missing)
     fail(
-        "merges: no merge makes {} of the {} tokens of the vocabulary, the first is {} {} ({}); the "
+        "merges: no merge makes {} of the {} tokens of the vocabulary, the first is {} {} ({}); "
+        "the "
         "list is cut off or belongs to another vocabulary: copy the file again",
         missing, parts.tokens.size(), first, in_quotes(parts.tokens[first]), where);
 }

@@ -260,7 +260,8 @@ TEST_CASE("a result of bench names its plug-ins; only the command line loads the
   CLI::App command;
   bench::declare_bench_options(command, again);
   CHECK_THROWS_WITH_AS(bench::apply_config_file(command, again),
-                       doctest::Contains("add --plugin one.so --plugin 'the second.so'"), UsageError);
+                       doctest::Contains("add --plugin one.so --plugin 'the second.so'"),
+                       UsageError);
   command.parse("--plugin own.so");
   bench::apply_config_file(command, again);
   CHECK(again.model.plugins == std::vector<std::string>{"own.so"});

@@ -304,7 +304,8 @@ TEST_CASE("logits of a prompt that was interrupted are no file, and no broken co
   const ScratchFolder folder;
   std::string ids = "1";
   for (int i = 0; i < 24000; ++i) ids += ",2";
-  const std::string program = std::string(kProgram) + " run -m " QWENCH_SOURCE_DIR
+  const std::string program = std::string(kProgram) +
+                              " run -m " QWENCH_SOURCE_DIR
                               "/models/qwench-tiny -t 1 -n 1 --tokens $(cat " +
                               folder.write("ids", ids) + ") --logits " + folder.file("l.st");
   const std::string script = "timeout -s INT --preserve-status 1 " + program + " 2>/dev/null";

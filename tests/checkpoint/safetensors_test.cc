@@ -75,7 +75,8 @@ TEST_CASE("S05: depth bombs, 200,000 tensors and padding end quickly") {
   for (int i = 0; i < 200000; ++i) many += fmt::format("{}\"k{}\":0", i ? "," : "", i);
   CHECK_REFUSED(parse(many + "}", 0), "expected an object, got 0");
   using Seconds = std::chrono::duration<double>;
-  CHECK(Seconds(std::chrono::steady_clock::now() - start).count() < 20);  // 8 s under sanitizers on a slow machine; what is quadratic takes minutes
+  CHECK(Seconds(std::chrono::steady_clock::now() - start).count() <
+        20);  // 8 s under sanitizers on a slow machine; what is quadratic takes minutes
 }
 
 TEST_CASE("S06: duplicate names and fields") {

@@ -91,7 +91,8 @@ TEST_CASE("a hostile document takes no more memory than its values are allowed")
   const std::string small = "[" + repeated("{},", (16 << 20) / 3 - 10) + "0]";
   const int64_t before = peak_kib();
   CHECK_REFUSED(parse_json_file(folder.write("c.json", small)), "expected at most 1048576 values");
-  CHECK(peak_kib() - before < 250 * 1024 * kMemoryFactor);  // 16 MB twice, and 80 bytes for each value
+  CHECK(peak_kib() - before <
+        250 * 1024 * kMemoryFactor);  // 16 MB twice, and 80 bytes for each value
   CHECK_REFUSED(parse_json_file(folder.write("d.json", small + std::string(99, ' '))),
                 "expected at most 16777216 bytes");
 }

@@ -113,11 +113,11 @@ FaultTable texts() {
   const std::string text = on + kChat + " --text " + files().text + " ";
   const std::string chat = text + "--window 24 ";
   const std::string tiny = on + kTiny + " --window 64 --max-tokens 64 ";
-  const std::string decoding = "accuracy -t 1 --no-floor --generate 8 --generate-prompts 2 -m " + kTiny +
-                               " --dtype f32 --window 64 --max-tokens 64 ";
+  const std::string decoding = "accuracy -t 1 --no-floor --generate 8 --generate-prompts 2 -m " +
+                               kTiny + " --dtype f32 --window 64 --max-tokens 64 ";
   const auto plugin = [](const std::string& name, const std::string& op) {
-    return "--plugin " QWENCH_BUILD_DIR "/tests/plugins/" + name + ".so --candidate b:kernel." + op +
-           "=own";
+    return "--plugin " QWENCH_BUILD_DIR "/tests/plugins/" + name + ".so --candidate b:kernel." +
+           op + "=own";
   };
   const std::string damage = ",inject.layer=2,inject.noise=0.15";
   const std::string stored = files().folder.file("reference.safetensors");
@@ -159,7 +159,7 @@ FaultTable texts() {
        program(decoding + plugin("sound", "linear")),
        program(decoding + plugin("decode_only", "linear")),
        {0, "b: PASS"},
-       {3, "generation_margin"}},
+       {3, "decode_nmse"}},
       {"accuracy: the candidate passes",
        "its argmax always chooses the first id",
        program(decoding + plugin("sound", "argmax")),

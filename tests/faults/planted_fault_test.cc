@@ -13,10 +13,9 @@ namespace {
 const FaultTable& all_faults() {
   static const FaultTable table = [] {
     FaultTable all;
-    for (const auto& of_area :
-         {accuracy_faults, bench_faults, compare_faults, files_faults, kernels_faults,
-          option_faults, regress_faults, report_faults, report_verdict_faults, suites_faults,
-          text_faults})
+    for (const auto& of_area : {accuracy_faults, bench_faults, compare_faults, files_faults,
+                                kernels_faults, option_faults, regress_faults, report_faults,
+                                report_verdict_faults, suites_faults, text_faults})
       for (PlantedFault& fault : of_area()) all.push_back(std::move(fault));
     return all;
   }();

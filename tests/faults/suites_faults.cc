@@ -209,7 +209,7 @@ FaultTable repeated() {
         {lasting(fmt::format("model_capacity: all {} in memory", name)), "one is missing", name},
         judge_capacity({name, 28, 28}), judge_capacity({name, 28, 27})));
   for (const char* name : {"nonfinite", "layer_relative_l2", "logits_nmse", "kld_mean", "kld_max",
-                           "top1", "ppl_ratio"})
+                           "top1", "ppl_ratio", "generation_margin", "decode_nmse"})
     rows.push_back(planted(
         {lasting(fmt::format("accuracy suite: within the limit of {}", name)), "beyond it", name},
         judge_accuracy_verdict(verdict(name, 0.001)), judge_accuracy_verdict(verdict(name, 0.01))));

@@ -32,9 +32,7 @@ static double weight(const QwenchTensor* w, int64_t o, int64_t k) {
       bits = (uint32_t)at[2 * k] << 16 | (uint32_t)at[2 * k + 1] << 24;
       memcpy(&f, &bits, 4);
       return f;
-    case QWENCH_Q8_0:
-      at += 34 * block;
-      return of_f16(at) * (signed char)at[2 + i];
+    case QWENCH_Q8_0: at += 34 * block; return of_f16(at) * (signed char)at[2 + i];
     case QWENCH_Q4_0:
       at += 18 * block;
       return of_f16(at) * ((i < 16 ? at[2 + i] & 15 : at[2 + i - 16] >> 4) - 8);
