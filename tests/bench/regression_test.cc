@@ -119,6 +119,11 @@ TEST_CASE("a slower machine is no proof of slower code, a faster one hides it") 
   CHECK(!compare(fast, slow).any(Change::kRegressed));
 }
 
+TEST_CASE("a slower machine excuses what it explains, and no more") {
+  CHECK(compare(result(scaled(0.92), 10, 1, 93e9)).verdict() == Change::kInconclusive);
+  CHECK(compare(result(scaled(0.10), 10, 1, 93e9)).verdict() == Change::kRegressed);
+}
+
 TEST_CASE("flagged runs are said, and what they explain is no regression") {
   const auto contaminated = [](Json document, int runs) {
     for (size_t i = 0; i < kBase.size(); ++i)
