@@ -168,7 +168,8 @@ TEST_CASE("on another machine only memory is judged, unless that difference is m
 
 TEST_CASE("results that differ in a condition are refused by its name, unless that is meant") {
   const Json base = result(kBase, 10, 1);
-  for (const auto& [field, path, value] : unlike_conditions()) {
+  for (const auto& [name, path, value] : unlike_conditions()) {
+    const std::string field = name;
     INFO(field);
     Json other = base;
     other[Json::json_pointer(path)] = value;

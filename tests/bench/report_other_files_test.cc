@@ -36,7 +36,8 @@ TEST_CASE("what is no result is left out with its name, unless nothing else is g
       {R"({"model_type": "qwen2", "hidden_size": 8})", "the config.json of a model"},
       {R"([{"name": "decode", "unit": "tokens/s", "value": 1}])", "github-action-benchmark"},
       {R"({"any": 1})", "a JSON object without the key `command`"}};
-  for (const auto& [contents, what] : others) {
+  for (const auto& [contents, words] : others) {
+    const std::string what = words;
     INFO(what);
     const std::string other = scratch.write("other.json", contents);
     const std::vector<Document> documents = load_documents({other, result});

@@ -87,7 +87,8 @@ namespace {
 /// The schema `name` at the root, and every one under "files".
 Json in_one_document(const std::string& name) {
   Json files = Json::object();
-  for (const auto& [file, schema] : schemas()) {
+  for (const auto& [name_of_file, schema] : schemas()) {
+    const std::string& file = name_of_file;
     files[file] = schema;
     each_reference(files[file], [&](Json& reference) {
       const auto [to, path] = target_of(reference.get<std::string>(), file);

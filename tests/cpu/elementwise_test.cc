@@ -32,7 +32,8 @@ TEST_CASE("every add_rms_norm kernel equals the reference, with and without a de
     for (int64_t dim : kWidths)
       for (int64_t n : {1, 3, 20})
         for (bool with_delta : {false, true})
-          for (const auto& [deviation, eps] : kScales) {
+          for (const auto& [spread, eps] : kScales) {
+            const float deviation = spread;  // clang 14 captures no structured binding
             CAPTURE(choice);
             CAPTURE(dim);
             CAPTURE(deviation);
@@ -135,7 +136,8 @@ TEST_CASE("every qk_norm_rope kernel norms heads of any size") {
   const int64_t n = 2, head_dim = 48, capacity = 64;
   std::vector<int32_t> pos = {3, 4}, seq = {0, 0};
   for (const std::string& choice : choices_of<QkNormRopeArgs>())
-    for (const auto& [deviation, eps] : kScales) {
+    for (const auto& [spread, eps] : kScales) {
+      const float deviation = spread;
       CAPTURE(choice);
       CAPTURE(deviation);
       Poisoned cos({capacity, head_dim / 2}, 1), sin({capacity, head_dim / 2}, 2), w({head_dim}, 3);
