@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 constexpr int64_t kMaxTemplate = 1 << 20;
 
 struct KnownTemplate {
-  uint64_t hash;  // FNV-1a 64 of the text without the line end at its end
+  uint64_t hash;  // FNV-1a 64 of the text without the line ends at its end
   ChatTemplate form;
 };
 constexpr KnownTemplate kKnown[] = {
@@ -31,9 +31,13 @@ constexpr KnownTemplate kKnown[] = {
 uint64_t hash_template(std::string_view text) {
   if (text.substr(0, kByteOrderMark.size()) == kByteOrderMark)
     text.remove_prefix(kByteOrderMark.size());
-  // Jinja drops one line end at the end; what else stands there is part of every prompt.
-  if (!text.empty() && text.back() == '\n') text.remove_suffix(1);
-  if (!text.empty() && text.back() == '\r') text.remove_suffix(1);
+  // Jinja drops a line end at the end of the text, and transformers has it drop the one behind the last tag
+  // (trim_blocks); what else stands there is part of every prompt.
+  constexpr int kDropped = 2;
+  for (int i = 0; i < kDropped && !text.empty() && text.back() == '\n'; ++i) {
+    text.remove_suffix(1);
+    if (!text.empty() && text.back() == '\r') text.remove_suffix(1);
+  }
   uint64_t hash = 0xcbf29ce484222325;
   for (size_t at = 0; at < text.size(); ++at) {
     char c = text[at];

@@ -172,10 +172,11 @@ std::unique_ptr<Tokenizer> load_gguf_tokenizer(const GgufHeader& header) {
   parts.merges.reserve(merges.size());
   for (size_t rank = 0; rank < merges.size(); ++rank)
     add_merge(ids, merges[rank], uint32_t(rank), merges_at, parts);
+  auto tokenizer = std::make_unique<ByteLevelBpe>(std::move(parts), where);
   std::vector<bool> unused(types.size());
   for (size_t id = 0; id < types.size(); ++id) unused[id] = types[id] == kGgufUnused;
-  check_every_token_is_made(parts, unused, merges_at);
-  auto tokenizer = std::make_unique<ByteLevelBpe>(std::move(parts), where);
+  for (const AddedToken& added : tokenizer->parts().added) unused[size_t(added.id)] = true;
+  check_every_token_is_made(tokenizer->parts(), unused, merges_at);
   Framing framing;
   read_framing(header, "tokenizer.ggml.add_bos_token", "tokenizer.ggml.bos_token_id",
                framing.before);

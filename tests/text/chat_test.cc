@@ -66,6 +66,10 @@ TEST_CASE("J01, J05: a template is recognised or refused, never run") {
   CHECK(detect_chat_template(folder.path(), "qwen2") == ChatTemplate::kQwen3);
   folder.write("chat_template.jinja", qwen25 + "\n");
   CHECK(detect_chat_template(folder.path(), "qwen3") == ChatTemplate::kQwen25);
+  for (const char* part_of_prompts : {" ", "\t\n", "\n\n"}) {
+    folder.write("chat_template.jinja", qwen25 + part_of_prompts);
+    CHECK_ERROR(detect_chat_template(folder.path(), "qwen3"), "got another one");
+  }
   folder.write("chat_template.jinja",
                "{% for i in range(10**9) %}{{ cycler.__init__ }}{% endfor %}");
   CHECK_ERROR(detect_chat_template(folder.path(), "qwen3"), "expected the one of Qwen2, Qwen2.5, ");
