@@ -13,7 +13,7 @@ const std::string kOnce = kBase + "-p 8 -n 2 ";
 const std::string kBatch = kBase + "-p 0 -n 2 -b 8 ", kTwo = kBase + "-p 8 -n 0 -b 2 ";
 /// Keys and values are a large part of the memory.
 const std::string kLong = "compare -m " + kModel + " -t 1 --rounds 1 -p 8 -n 0 -d 6000 ";
-/// Rounds that separate arms of which one takes three times as long, and hardly ever equals.
+/// Rounds that separate arms of which one takes ten times as long, and hardly ever equals.
 const std::string kSeparate =
     "compare -m " + kModel + " -t 1 --rounds 20 --alpha 1e-5 -p 8 -n 0 --json ";
 
@@ -82,27 +82,27 @@ PlantedFault suite_fault(const char* fault, const std::string& plugin, const cha
 FaultTable compare_faults() {
   return {
       {"compare: nothing separates b from a",
-       "every op of b takes three times as long",
+       "every op of b takes ten times as long",
        verdict(kSeparate + "a: b:"),
-       verdict(kSeparate + "a: b:inject.delay=200%"),
+       verdict(kSeparate + "a: b:inject.delay=900%"),
        {0, "not_separated"},
        {0, "worse"}},
       {"compare: b is better",
        "b computes something else",
-       verdict(kSeparate + "a:inject.delay=200% b:"),
-       verdict(kSeparate + "a:inject.delay=200% b:inject.layer=0,inject.noise=0.5"),
+       verdict(kSeparate + "a:inject.delay=900% b:"),
+       verdict(kSeparate + "a:inject.delay=900% b:inject.layer=0,inject.noise=0.5"),
        {0, "better"},
        {3, "wrong"}},
       {"compare: b is better",
        "b is as fast",
-       verdict(kSeparate + "a:inject.delay=200% b:"),
+       verdict(kSeparate + "a:inject.delay=900% b:"),
        verdict(kSeparate + "a: b:"),
        {0, "better"},
        {0, "not_separated"}},
       {"compare: --margin 10 hides any difference",
        "the margin is 0",
-       verdict(kSeparate + "--margin 10 a: b:inject.delay=200%"),
-       verdict(kSeparate + "--margin 0 a: b:inject.delay=200%"),
+       verdict(kSeparate + "--margin 10 a: b:inject.delay=900%"),
+       verdict(kSeparate + "--margin 0 a: b:inject.delay=900%"),
        {0, "not_separated"},
        {0, "worse"}},
       {"compare: --alpha is a chance",
@@ -179,7 +179,7 @@ FaultTable compare_faults() {
        {0, "fail"}},
       {"compare: target prefill speed",
        "b is as fast",
-       target(kSeparate + "a:inject.delay=200% b:", "prefill speed"),
+       target(kSeparate + "a:inject.delay=900% b:", "prefill speed"),
        target(kSeparate + "a: b:", "prefill speed"),
        {0, "pass"},
        {0, "fail"}},
