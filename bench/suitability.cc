@@ -120,7 +120,7 @@ TokenCost token_cost(const Checkpoint& checkpoint, const LoadOptions& load, DTyp
 }
 
 Prediction predict(const Checkpoint& checkpoint, DType dtype, const MachineSpeed& machine,
-                   const Conversation& conversation) {
+                   const ConversationSizes& conversation) {
   const ModelConfig& config = checkpoint.config();
   const LoadOptions load = held_as(dtype);
   ModelOptions options;
@@ -149,7 +149,8 @@ double Prediction::seconds(int64_t prompt, int64_t generated) const {
   return double(prompt) / prefill_tokens_per_second + double(generated) / tokens_per_second;
 }
 
-std::vector<Prediction> predict_all(const MachineSpeed& machine, const Conversation& conversation) {
+std::vector<Prediction> predict_all(const MachineSpeed& machine,
+                                    const ConversationSizes& conversation) {
   std::vector<Prediction> list;
   for (const std::string& name : shape_card_names()) {
     const std::unique_ptr<Checkpoint> card = open_checkpoint(name, OpenOptions());

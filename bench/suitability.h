@@ -47,7 +47,7 @@ TokenCost token_cost(const Checkpoint& checkpoint, const LoadOptions& load, DTyp
                      int64_t positions);
 
 /// A conversation: `prompt` tokens before the first answer, `context` positions when it is full.
-struct Conversation {
+struct ConversationSizes {
   int64_t prompt = 128, context = 2048;
   std::string kv_dtype = "f32";
 };
@@ -67,9 +67,10 @@ struct Prediction {
 
 /// One model held as `dtype`.
 Prediction predict(const Checkpoint& checkpoint, DType dtype, const MachineSpeed& machine,
-                   const Conversation& conversation);
+                   const ConversationSizes& conversation);
 /// All shape cards in all of kTunedDTypes, in the order of their names.
-std::vector<Prediction> predict_all(const MachineSpeed& machine, const Conversation& conversation);
+std::vector<Prediction> predict_all(const MachineSpeed& machine,
+                                    const ConversationSizes& conversation);
 
 enum class Suitability : unsigned char { kAchievable, kMarginal, kNotSuitable };
 std::string_view name_of(Suitability verdict);  // "achievable", "marginal", "not suitable"

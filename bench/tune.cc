@@ -19,7 +19,7 @@ namespace {
 
 struct TuneOptions {
   ModelOptions model;  // -t, --isa and --kv-dtype only
-  Conversation conversation;
+  ConversationSizes conversation;
   std::optional<double> ttft_ns, speed;
   std::optional<uint64_t> memory;
   bool quick = false, json = false;

@@ -113,7 +113,7 @@ SuiteResult suitability(SuiteContext& context) {
   const MachineSpeed machine = measure_kernels(o.model, threads_of(context),
                                                context.roofline().dram_read.per_second, o.quick);
   machine_figures(found, machine);
-  Conversation conversation;
+  ConversationSizes conversation;
   conversation.kv_dtype = o.model.kv_dtype;
   OrderedJson rows = OrderedJson::array();
   for (const Prediction& p : predict_all(machine, conversation)) {
