@@ -49,7 +49,7 @@ Json result() {
 TEST_CASE("a prediction is the bytes that a token reads at the kernels' rate") {
   const std::unique_ptr<Checkpoint> card = open_checkpoint("qwen3-0.6b", OpenOptions());
   const MachineSpeed machine = machine_of(1e10, 0.5, 1e12);
-  const Conversation talk{128, 1024, "f32"};
+  const ConversationSizes talk{128, 1024, "f32"};
   const Prediction p = predict(*card, DType::kBF16, machine, talk);
   // Embedding and head are one matrix there: every weight of a matrix is read once a token.
   const double weights = 2.0 * double(card->config().parameters()),
