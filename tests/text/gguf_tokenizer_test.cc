@@ -115,6 +115,13 @@ TEST_CASE("an unused token among the others is never encoded") {
   CHECK(tokenizer->encode("<|late|>") == std::vector<int32_t>{262});
 }
 
+TEST_CASE("merges that were cut off are refused by the first token that none makes") {
+  GgufTokens t;
+  t.merges.clear();
+  CHECK_ERROR(load(t),
+              "no merge makes 1 of the 260 tokens of the vocabulary, the first is 256 'ab'");
+}
+
 TEST_CASE("the tokens that end turns are control tokens whatever type the file gives them") {
   GgufTokens t;
   t.types[257] = t.types[258] = kGgufNormal;
