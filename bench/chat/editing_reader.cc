@@ -54,6 +54,9 @@ class EditingReader : public LineReader {
     discarded_ = false;
     line.clear();
     int bytes = 0;
+    // libedit takes the terminal over only when it reads, after the prompt: what is typed at once would
+    // be cut at 4095 bytes, and Ctrl-C a signal.
+    el_set(edit_, EL_PREP_TERM, 1);
     std::fputs("\033[?2004h", stderr);  // pastes are marked from here on
     const char* got = el_gets(edit_, &bytes);
     std::fputs("\033[?2004l", stderr);
