@@ -238,7 +238,8 @@ TEST_CASE("Ctrl-C stops an answer or discards a line, Ctrl-D leaves") {
     session.type("\x03");
     CHECK(session.shows("note: stopped"));
     REQUIRE(session.shows("> "));
-    CHECK(session.leave() == 0);
+    session.type("\x04");
+    CHECK(session.finish() == 0);
   }
 }
 

@@ -81,19 +81,6 @@ class TerminalSession {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   }
 
-  /// Ctrl-D on an empty line (Ctrl-U before it), again where the terminal was between two modes when it came,
-  /// and finish().
-  int leave() {
-    for (int tries = 0; tries < 30; ++tries) {
-      type("\x15\x04");
-      for (int i = 0; i < 20; ++i) {
-        pollfd state{master_, POLLIN, 0};
-        if (poll(&state, 1, 100) == 1 && !read_some()) return finish();
-      }
-    }
-    return finish();
-  }
-
   const std::string& screen() const { return screen_; }
 
  private:
