@@ -50,7 +50,6 @@ void run_tasks(Plan& plan, const Models& loaded, Findings& findings) {
   }
   findings.document["tasks"] = plan.tasks.to_json();
   findings.add(plan.tasks.to_string(), plan.tasks.passed());
-  findings.interrupted = findings.interrupted || interrupted();
 }
 
 void run_gradients(const Plan& plan, Findings& findings) {

@@ -24,17 +24,17 @@ namespace qwench::bench {
 
 namespace {
 
-OrderedJson config_json(const BenchOptions& o, const Axes& axes, const Checkpoint& checkpoint,
-                        DType dtype, const Backend& backend) {
-  const ModelConfig& config = checkpoint.config();
+/// identity: identity_json(), or empty where nobody asks for it.
+OrderedJson config_json(const BenchOptions& o, const Axes& axes, const ModelConfig& config,
+                        const Backend& backend, const OrderedJson& identity) {
   OrderedJson json = {{"model", model_name(o.model.model)},
                       {"model_type", config.model_type},
                       {"parameters", config.parameters()},
-                      {"dtype", name_of(dtype)},
+                      {"dtype", name_of(weight_dtype(o.model, config))},
                       {"capacity", capacity_of(o, axes, axes.depth.back())},
                       {"kernel_policy", backend.policy().to_string()}};
   json.update(options_json(o, axes));
-  json.update(identity_json(o.model, checkpoint));
+  json.update(identity);
   if (o.energy.asked()) json["energy"] = true;
   return json;
 }
@@ -48,6 +48,7 @@ std::string form_of(const BenchOptions& o, const BenchReport& report) {
 struct Sweep {
   const BenchOptions& options;
   const Axes& axes;
+  const OrderedJson identity;  // of the model's files, read once
   BenchReport report;
   std::optional<BenchSamples> samples;
   std::optional<Trace> trace;
@@ -87,6 +88,21 @@ AfterRuns energy_of(Sweep& sweep, const CaseKey& key, std::optional<EnergyFigure
   };
 }
 
+/// The choices as they were made: a model's weights are of several types, the example that the kernels were asked
+/// about is of one. An op that did not run has none.
+void take_choices(BenchReport& report) {
+  const auto ran = [&](Phase phase, const KernelRow& row) {
+    return std::any_of(report.rows.begin(), report.rows.end(), [&](const BenchRow& m) {
+      return m.result.phase == phase &&
+             std::any_of(m.result.ops.begin(), m.result.ops.end(), [&](const OpRecord& op) {
+               return op.op == row.op && op.kernel == row.kernel;
+             });
+    });
+  };
+  for (KernelRow& row : report.prefill_kernels) row.chosen = ran(Phase::kPrefill, row);
+  for (KernelRow& row : report.decode_kernels) row.chosen = ran(Phase::kDecode, row);
+}
+
 void measure(Sweep& sweep, Bench& bench, Session& session, const CaseKey& key) {
   const BenchOptions& o = sweep.options;
   CaseSettings settings{
@@ -111,6 +127,7 @@ void measure(Sweep& sweep, Bench& bench, Session& session, const CaseKey& key) {
   if (!o.model.plugins.empty()) {
     BenchReport so_far = sweep.report;
     so_far.interrupted = true;
+    take_choices(so_far);
     sweep.so_far.set(form_of(o, so_far));
   }
   const bool cut_short = energy && interrupted();  // to be measured again
@@ -183,24 +200,13 @@ void describe(Sweep& sweep, const Checkpoint& checkpoint, Backend& backend) {
   BenchReport& report = sweep.report;
   report.model = model_name(o.model), report.dtype = std::string(name_of(dtype));
   report.kv_dtype = o.kv_dtype, report.backend = std::string(backend.name());
-  report.config = config_json(sweep.options, sweep.axes, checkpoint, dtype, backend);
+  report.config =
+      config_json(sweep.options, sweep.axes, checkpoint.config(), backend, sweep.identity);
   OpSizes sizes = sizes_of(o, checkpoint);
   sizes.n_tokens = sweep.axes.batch.front();
   report.decode_kernels = list_kernels(backend, sizes);
   sizes.n_tokens = std::min(std::max<int64_t>(1, sweep.axes.prefill.back()), o.prefill_chunk);
   report.prefill_kernels = list_kernels(backend, sizes);
-}
-
-/// The choices as they were made: a model's weights are of several types, the example that the kernels were asked
-/// about is of one. An op that did not run has none.
-void take_choices(const std::vector<BenchRow>& measured, Phase phase, std::vector<KernelRow>& to) {
-  for (KernelRow& row : to) {
-    row.chosen = false;
-    for (const BenchRow& m : measured)
-      for (const OpRecord& op : m.result.ops)
-        if (m.result.phase == phase && op.op == row.op && op.kernel == row.kernel)
-          row.chosen = true;
-  }
 }
 
 }  // namespace
@@ -210,10 +216,11 @@ BenchReport measure_bench(const BenchOptions& o) {
   const Axes axes = read_axes(o);
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
   capacity_of(o, axes, axes.depth.back());
-  Sweep sweep{o, axes, {}, {}, {}, {}, make_energy_meter(o.energy, o.model.backend)};
+  Sweep sweep{o,  axes, identity_json(o.model, *checkpoint),         {}, {},
+              {}, {},   make_energy_meter(o.energy, o.model.backend)};
   if (!o.trace.empty()) sweep.trace.emplace(kTraceEvents);
   if (!o.samples.empty())
-    sweep.samples.emplace(o.samples, sample_conditions(o, axes, *checkpoint), o.resume);
+    sweep.samples.emplace(o.samples, sample_conditions(o, axes, sweep.identity), o.resume);
   for (int64_t threads : axes.threads) {
     std::unique_ptr<Backend> backend = make_backend(o.model, threads);
     if (sweep.report.model.empty()) describe(sweep, *checkpoint, *backend);
@@ -231,8 +238,7 @@ BenchReport measure_bench(const BenchOptions& o) {
     if (sweep.report.interrupted) break;
   }
   if (sweep.trace) write_trace(*sweep.trace, o.trace);
-  take_choices(sweep.report.rows, Phase::kPrefill, sweep.report.prefill_kernels);
-  take_choices(sweep.report.rows, Phase::kDecode, sweep.report.decode_kernels);
+  take_choices(sweep.report);
   return std::move(sweep.report);
 }
 
@@ -240,8 +246,7 @@ OrderedJson bench_config(const BenchOptions& o) {
   const Axes axes = read_axes(o);
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
   const std::unique_ptr<Backend> backend = make_backend(o.model, axes.threads.front());
-  const DType dtype = weight_dtype(o.model, checkpoint->config());
-  return config_json(o, axes, *checkpoint, dtype, *backend);
+  return config_json(o, axes, checkpoint->config(), *backend, OrderedJson::object());
 }
 
 static int print_plan(const BenchOptions& o) {

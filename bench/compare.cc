@@ -155,10 +155,11 @@ int run_compare(CompareOptions o) {
   }
   const ComparisonReport report = report_of(measured, interrupted());
   progress.done(fmt::format("{} rounds", report.rounds));
-  deliver(form_of(o, report), o.output, to_text(report_json(report)));
+  const std::string json = to_text(report_json(report));
+  deliver(o.json ? json : report_text(report), o.output, json);
   if (!o.output_folder.empty()) write_each(report, o.output_folder);
   if (report.interrupted) return kExitInterrupted;
-  return report.any_wrong() ? kExitInaccurate : kExitOk;
+  return any_wrong(closeness) ? kExitInaccurate : kExitOk;
 }
 
 }  // namespace

@@ -246,7 +246,8 @@ int run_kernels(const KernelsOptions& o) {
   measure(o, axes, progress, report);
   measure_ceilings(progress, report);
   report.interrupted = interrupted();
-  deliver(form_of(o, report), o.output, to_text(report_json(report)));
+  const std::string json = to_text(report_json(report));
+  deliver(o.json ? json : form_of(o, report), o.output, json);
   if (report.interrupted) return kExitInterrupted;
   if (report.any_wrong()) return kExitInaccurate;
   return report.any_failed() ? kExitError : kExitOk;

@@ -2,8 +2,6 @@
 // what the model of each shape takes.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <filesystem>
-#include <set>
 
 #include "bench/commands.h"
 #include "bench/model/model_options.h"
@@ -17,12 +15,10 @@ namespace qwench::bench {
 
 namespace {
 
-namespace fs = std::filesystem;
-
 std::vector<std::unique_ptr<Checkpoint>> cards_by_size() {
   std::vector<std::unique_ptr<Checkpoint>> cards;
   for (const std::string& name : shape_card_names())
-    cards.push_back(open_checkpoint(name, OpenOptions()));
+    cards.push_back(open_shape_card(name, OpenOptions()));
   std::stable_sort(cards.begin(), cards.end(), [](const auto& a, const auto& b) {
     const ModelConfig &x = a->config(), &y = b->config();
     return x.model_type != y.model_type ? x.model_type < y.model_type
@@ -41,19 +37,9 @@ std::string size_as(const Checkpoint& card, DType dtype) {
 /// The models that -m finds by name, where they are.
 std::string found_models() {
   Table table({"<model", "<where"});
-  std::set<std::string> names;
-  for (const std::string& place : model_places()) {
-    std::error_code ignored;
-    std::vector<std::string> here;
-    for (fs::directory_iterator entry(place, ignored), end; entry != end; entry.increment(ignored))
-      here.push_back(entry->path().filename().string());
-    std::sort(here.begin(), here.end());
-    for (const std::string& name : here)
-      if (const std::string path = model_in_places(name);
-          !path.empty() && names.insert(name).second)
-        table.add({name, path});
-  }
-  return names.empty() ? std::string() : table.to_string() + "\n";
+  const auto models = models_in_places();
+  for (const auto& [name, path] : models) table.add({name, path});
+  return models.empty() ? std::string() : table.to_string() + "\n";
 }
 
 int run_models() {

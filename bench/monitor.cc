@@ -42,8 +42,8 @@ std::string configuration_text(const MonitorOptions& o, const QuickBenchmark& be
       "{} "
       "build",
       name_of(weight_dtype(model, benchmark.config())), model.kv_dtype, backend.name(),
-      backend.threads(), cpu::cpu_info().limited ? "avx2" : "native", backend.policy().to_string(),
-      benchmark.prompt_tokens(), o.quick.tokens, QWENCH_BUILD_TYPE);
+      backend.threads(), isa_option(), backend.policy().to_string(), benchmark.prompt_tokens(),
+      o.quick.tokens, QWENCH_BUILD_TYPE);
 }
 
 OrderedJson config_json(const MonitorOptions& o, const QuickBenchmark& benchmark) {

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "engine/check.h"
+#include "engine/file.h"
 #include "engine/text/utf8.h"
 
 namespace qwench::bench {
@@ -36,8 +37,10 @@ bool stdin_is_fed() {
   return S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) || S_ISREG(status.st_mode);
 }
 
-std::string prompt_of(std::string bytes, std::string_view where) {
-  std::string text = text_of_file(std::move(bytes), where);
+std::string text_in(const std::string& file) {
+  const bool piped = file == "-";
+  std::string text = text_of_file(piped ? read_stdin() : read_file(file, int64_t(kMostBytes)),
+                                  piped ? "stdin" : file);
   if (!text.empty() && text.back() == '\n') text.pop_back();
   return text;
 }

@@ -1,7 +1,6 @@
 // Where a prompt comes from that does not stand on the command line: a file, or stdin.
 #pragma once
 #include <string>
-#include <string_view>
 
 namespace qwench::bench {
 
@@ -11,8 +10,8 @@ std::string read_stdin();
 /// Whether stdin is a pipe, a socket or a file, and no terminal or /dev/null.
 bool stdin_is_fed();
 
-/// The bytes of a file or of stdin as a prompt: line ends and encoding as text_of_file() has them, and
-/// without the last line end, which is the file's and not the prompt's.
-std::string prompt_of(std::string bytes, std::string_view where);
+/// A file, or stdin for "-", as a prompt: line ends and encoding as text_of_file() has them, and without the last
+/// line end, which is the file's and not the prompt's.
+std::string text_in(const std::string& file);
 
 }  // namespace qwench::bench

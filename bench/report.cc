@@ -19,6 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kHeadlineChart = "benchmark_visualization";
+
 struct ReportOptions {
   std::vector<std::string> results, limits;
   std::string title = "Benchmark report";
@@ -68,7 +70,7 @@ std::string html_of(const report::Report& r) {
 void add_pngs(const report::Report& r, const fs::path& folder, const fs::path& others,
               Outputs& outputs) {
   for (const report::Chart& chart : r.charts) {
-    const bool headline = chart.id.rfind("benchmark_visualization", 0) == 0;
+    const bool headline = chart.id == kHeadlineChart || chart.page_of == kHeadlineChart;
     outputs.add(((headline ? folder : others) / (chart.id + ".png")).string(),
                 report::draw_chart(chart, report::ImageFormat::kPng));
   }
@@ -159,13 +161,11 @@ int run_visualize(const VisualizeOptions& o) {
   const report::ImageFormat format = image_format(o.output);
   const report::Report r =
       report::build_report(report::load_documents(o.results), {}, "Benchmark report");
-  const std::string id = o.metric == "speed" ? "benchmark_visualization" : o.metric;
+  const std::string id = o.metric == "speed" ? kHeadlineChart : o.metric;
   Outputs outputs;
-  for (const report::Chart* page = r.find_chart(id); page;) {
-    const size_t n = outputs.files.size();
-    outputs.add(page_file(o.output, n), report::draw_chart(*page, format));
-    page = r.find_chart(fmt::format("{}_{}", id, n + 2));
-  }
+  for (const report::Chart& chart : r.charts)
+    if (chart.id == id || chart.page_of == id)
+      outputs.add(page_file(o.output, outputs.files.size()), report::draw_chart(chart, format));
   if (outputs.files.empty())
     fail("--metric {}: expected results that measure it, got none among {} files", o.metric,
          o.results.size());

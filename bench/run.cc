@@ -18,13 +18,10 @@
 #include "bench/support/output.h"
 #include "bench/support/output_file.h"
 #include "bench/trace_file.h"
-#include "engine/file.h"
 
 namespace qwench::bench {
 
 namespace {
-
-constexpr int64_t kMostPromptBytes = int64_t(1) << 28;  // as much as the tokenizer takes
 
 struct RunOptions {
   ModelOptions model;
@@ -43,12 +40,6 @@ std::vector<Message> messages_from(const std::string& from) {
   if (!inline_json && from != "-") return read_messages(parse_json_file(from), from);
   const std::string where = inline_json ? "--messages" : "stdin";
   return read_messages(parse_json(inline_json ? from : read_stdin(), where), where);
-}
-
-/// The text of -f: a file, or stdin.
-std::string text_in(const std::string& file) {
-  return file == "-" ? prompt_of(read_stdin(), "stdin")
-                     : prompt_of(read_file(file, kMostPromptBytes), file);
 }
 
 /// A question, and the text that it is about below it.
@@ -91,7 +82,7 @@ std::vector<int32_t> conversation_ids(const RunOptions& o, const Tokenizer& toke
 
 std::string prompt_text(const RunOptions& o) {
   if (o.file) return text_in(*o.file);
-  return o.prompt && *o.prompt != "-" ? *o.prompt : prompt_of(read_stdin(), "stdin");
+  return o.prompt && *o.prompt != "-" ? *o.prompt : text_in("-");
 }
 
 std::vector<int32_t> prompt_ids(const RunOptions& o, TextModel& text, const ModelConfig& config) {

@@ -153,7 +153,7 @@ std::vector<Prediction> predict_all(const MachineSpeed& machine,
                                     const ConversationSizes& conversation) {
   std::vector<Prediction> list;
   for (const std::string& name : shape_card_names()) {
-    const std::unique_ptr<Checkpoint> card = open_checkpoint(name, OpenOptions());
+    const std::unique_ptr<Checkpoint> card = open_shape_card(name, OpenOptions());
     for (DType dtype : kTunedDTypes) list.push_back(predict(*card, dtype, machine, conversation));
   }
   return list;

@@ -9,6 +9,7 @@
 #include "bench/support/exit_code.h"
 #include "bench/support/output.h"
 #include "engine/check.h"
+#include "engine/checkpoint/checkpoint.h"
 #include "engine/text/tokenizer.h"
 
 namespace qwench::bench {
@@ -22,7 +23,7 @@ struct TokenizeOptions {
 
 std::unique_ptr<Tokenizer> open(const std::string& path) {
   std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored))
+  if (!std::filesystem::exists(model_source(path), ignored))
     fail_usage("-m: expected a folder or a tokenizer file, got {}, which does not exist", path);
   std::unique_ptr<Tokenizer> tokenizer = open_tokenizer(path);
   if (!tokenizer)

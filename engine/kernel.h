@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -23,6 +24,11 @@ enum class Layout : unsigned char { kPlain, kPacked };
 enum class InputPrecision : unsigned char { kF32, kBF16, kInt8, kInt7 };
 constexpr std::array<std::string_view, 4> kInputPrecisionNames = {"f32", "bf16", "int8", "int7"};
 constexpr std::string_view name_of(InputPrecision p) { return kInputPrecisionNames[size_t(p)]; }
+constexpr std::optional<InputPrecision> input_precision_of(std::string_view name) {
+  for (size_t i = 0; i < kInputPrecisionNames.size(); ++i)
+    if (name == kInputPrecisionNames[i]) return InputPrecision(i);
+  return std::nullopt;
+}
 
 /// A function; or one with a context, which comes first among its arguments: a kernel that is known
 /// only at run time.

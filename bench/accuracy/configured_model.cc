@@ -89,7 +89,8 @@ OrderedJson ConfiguredModel::to_json() const {
                       {"injection", injection_json(opened_.configuration)},
                       {"check_finite", o.check_finite},
                       {"mmap", o.mmap}};
-  json.update(identity_json(o, *opened_.checkpoint));
+  if (identity_.is_null()) identity_ = identity_json(o, *opened_.checkpoint);
+  json.update(identity_);
   json["memory"] = memory;
   return json;
 }

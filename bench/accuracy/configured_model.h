@@ -74,6 +74,7 @@ class ConfiguredModel {
   OpenedModel opened_;
   LoadedModel loaded_;
   StabilityWatch watch_;
+  mutable OrderedJson identity_;  // of files that are not read again for every report
 };
 
 }  // namespace qwench::bench

@@ -121,7 +121,7 @@ void Lockstep::run(const ScoredText& text, const Window& window) {
   for (int64_t first = window.first; first < end && !interrupted(); first += rows_) {
     const Step step{text, window.first, first, std::min(rows_, end - first), end};
     for (auto& reference : references_)
-      if (reference->failure.empty()) run_reference(step, *reference);
+      if (!reference->failed) run_reference(step, *reference);
     for (auto& contestant : contestants_)
       if (contestant->beside.front().score.failure.empty()) run_candidate(step, *contestant);
   }
@@ -140,9 +140,10 @@ void Lockstep::run_reference(const Step& step, Reference& reference) {
   } catch (const NonfiniteError& error) {
     if (&reference == references_.front().get())
       throw NonfiniteError(reference.model.name() + ": " + error.what());
-    reference.failure = error.what();
+    reference.failed = true;
     return;
   }
+  if (&reference != references_.front().get()) return;  // only its own figures are shown
   const int64_t scored = std::min(step.count, step.end - 1 - step.first);
   std::vector<double> nll(size_t(std::max<int64_t>(scored, 0)));
   for_rows(int64_t(nll.size()), [&](int64_t i) {
@@ -162,7 +163,7 @@ void Lockstep::run_candidate(const Step& step, Contestant& contestant) {
   const Session::OnLogits on_logits = [&](int64_t first, int64_t n, const float* logits) {
     const Stopwatch stopwatch(comparing);
     for (Beside& beside : contestant.beside)
-      if (beside.reference->failure.empty()) compare(step, beside, first, n, logits);
+      if (!beside.reference->failed) compare(step, beside, first, n, logits);
   };
   try {
     const Stopwatch stopwatch(score.seconds);

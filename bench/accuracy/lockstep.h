@@ -63,12 +63,12 @@ class Lockstep {
   /// Beside the model of the same weights; null where none was given, or it makes NaN or Inf.
   CandidateScore* same_weights_score(size_t candidate) {
     std::vector<Beside>& beside = contestants_[candidate]->beside;
-    return beside.size() > 1 && beside[1].reference->failure.empty() ? &beside[1].score : nullptr;
+    return beside.size() > 1 && !beside[1].reference->failed ? &beside[1].score : nullptr;
   }
-  /// How the model of the same weights failed; "" when it did not, or there is none.
-  std::string same_weights_failure(size_t candidate) const {
+  /// True where the model of the same weights made NaN or Inf.
+  bool same_weights_failed(size_t candidate) const {
     const std::vector<Beside>& beside = contestants_[candidate]->beside;
-    return beside.size() > 1 ? beside[1].reference->failure : "";
+    return beside.size() > 1 && beside[1].reference->failed;
   }
 
  private:
@@ -81,7 +81,7 @@ class Lockstep {
     LayerTaps taps;
     std::vector<float> logits;  // [rows, vocab]
     ReferenceScore score;
-    std::string failure;  // NaN or Inf, and nothing is compared with it any more
+    bool failed = false;  // NaN or Inf, and nothing is compared with it any more
   };
   /// A candidate beside one of them.
   struct Beside {

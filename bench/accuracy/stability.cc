@@ -76,17 +76,11 @@ int64_t Stability::nonfinite() const {
   return n;
 }
 
-const OpRange* Stability::largest() const {
-  const auto at =
-      std::max_element(ranges.begin(), ranges.end(),
-                       [](const OpRange& a, const OpRange& b) { return a.max_abs < b.max_abs; });
-  return at == ranges.end() ? nullptr : &*at;
-}
-
-const OpRange* Stability::largest(Phase phase) const {
+const OpRange* Stability::largest(std::optional<Phase> phase) const {
   const OpRange* most = nullptr;
   for (const OpRange& range : ranges)
-    if (range.phase == phase && (!most || range.max_abs > most->max_abs)) most = &range;
+    if ((!phase || range.phase == *phase) && (!most || range.max_abs > most->max_abs))
+      most = &range;
   return most;
 }
 

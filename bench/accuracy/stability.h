@@ -29,10 +29,8 @@ struct Stability {
   std::string first_nonfinite;  // "op linear, kernel eigen, layer 3": where from; "" when none
 
   int64_t nonfinite() const;
-  /// The op nearest to fp16 overflow; null when nothing was seen.
-  const OpRange* largest() const;
-  /// The same of one phase.
-  const OpRange* largest(Phase phase) const;
+  /// The op nearest to fp16 overflow, of one phase where one is given; null when nothing was seen.
+  const OpRange* largest(std::optional<Phase> phase = {}) const;
 };
 
 /// Not moved once its observer is in use.

@@ -199,6 +199,8 @@ Models run_text(const Plan& plan, Findings& findings) {
   TextReport report = compare_over_text(loaded.models, !o.no_floor, std::move(opened.text), args);
   if (o.no_same_weights) note_left_out(report, "--no-same-weights");
   report_text(report, plan, findings);
+  const size_t with_rows = plan.configurations.size() + (o.no_floor ? 0 : 1);
+  loaded.models.resize(with_rows);  // those of the same weights have no other use
   return std::move(loaded.models);
 }
 

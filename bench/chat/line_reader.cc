@@ -7,6 +7,7 @@
 #include <cstring>
 #include <iostream>
 
+#include "engine/affix.h"
 #include "engine/text/utf8.h"
 
 namespace qwench::bench {
@@ -31,11 +32,6 @@ class PipeReader : public LineReader {
  private:
   bool first_ = true;
 };
-
-bool ends_with(const std::string& text, std::string_view with) {
-  return text.size() >= with.size() &&
-         text.compare(text.size() - with.size(), with.size(), with) == 0;
-}
 
 /// The lines of a block whose first line follows its opening quotes. One that nobody closed ends with
 /// the input.

@@ -1,5 +1,6 @@
 // What takes turns in a comparison: configurations in this process, or other builds of this program. What they
-// compute is asked for once, before the first turn; a turn is a time; the rest is asked for afterwards.
+// compute is asked for before the first turn, and of plug-ins again after the last; a turn is a time; the rest is
+// asked for afterwards.
 #pragma once
 #include <map>
 #include <optional>

@@ -99,8 +99,8 @@ std::vector<Closeness> compare_outputs(Arms& arms) {
   for (size_t arm = 0; arm < arms.count(); ++arm) {
     ArmOutputs outputs = arms.outputs(arm);
     if (outputs.phases.empty()) return {};
-    if (arm == 0) first = outputs;
-    all.push_back(closeness_of(first, outputs));
+    all.push_back(closeness_of(arm ? first : outputs, outputs));
+    if (arm == 0) first = std::move(outputs);
   }
   return all;
 }

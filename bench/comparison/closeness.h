@@ -39,10 +39,10 @@ bool any_wrong(const std::vector<Closeness>& closeness);
 bool all_finite(const std::vector<Closeness>& closeness);
 
 /// {"tokens", "relative_l2", "mean_kl", "top1", "correct", "phases": [{"phase", "rows", "relative_l2",
-/// "worst_row", "limit", "because", "wrong"}]}; null where it is not known.
+/// "worst_row", "limit", "because", "other_tokens", "wrong"}]}; null where it is not known.
 OrderedJson to_json(const Closeness& closeness);
 
-/// "the same bits", "as near as rounding explains", "WRONG in prefill": in a word or two.
+/// "the same bits", "within the limit", "not judged", "WRONG in prefill": in a word or two.
 std::string closeness_text(const Closeness& closeness);
 /// A line for everything that is wrong or not known about the configuration of that name; "" for nothing.
 std::string closeness_notes(const std::string& name, const std::string& first,

@@ -98,13 +98,7 @@ std::string target_table(const ComparisonReport& report) {
 
 OrderedJson pairs_json(const std::vector<Pair>& pairs) {
   OrderedJson list = OrderedJson::array();
-  for (const Pair& pair : pairs) {
-    OrderedJson json = {{"a", pair.a}, {"b", pair.b}, {"phase", name_of(pair.phase)}};
-    if (!pair.op.empty()) json["op"] = pair.op;
-    json.update(to_json(pair.paired));
-    json["verdict"] = pair.verdict();
-    list.push_back(json);
-  }
+  for (const Pair& pair : pairs) list.push_back(to_json(pair));
   return list;
 }
 
@@ -124,6 +118,14 @@ OrderedJson configurations_json(const ComparisonReport& report) {
 }
 
 }  // namespace
+
+OrderedJson to_json(const Pair& pair) {
+  OrderedJson json = {{"a", pair.a}, {"b", pair.b}, {"phase", name_of(pair.phase)}};
+  if (!pair.op.empty()) json["op"] = pair.op;
+  json.update(to_json(pair.paired));
+  json["verdict"] = pair.verdict();
+  return json;
+}
 
 OrderedJson report_json(const ComparisonReport& report) {
   return {{"schema_version", kComparisonSchemaVersion},

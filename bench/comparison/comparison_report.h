@@ -39,10 +39,10 @@ struct ComparisonReport {
   int64_t rounds = 0;
   bool interrupted = false;
   bool with_targets = false;  // people asked for the judgement of b by those of the guides
-
-  /// True where a configuration computes something else than the first one.
-  bool any_wrong() const;
 };
+
+/// {"a", "b", "phase", "op" (of an op), the members of Paired, "verdict"}.
+OrderedJson to_json(const Pair& pair);
 
 /// Pairs and speeds from the turns, and what compare_outputs() found; the rest is asked of the arms.
 ComparisonReport evaluate(Arms& arms, const Workload& workload,

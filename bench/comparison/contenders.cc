@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "bench/accuracy/divergence.h"
 #include "bench/accuracy/layer_taps.h"
 #include "bench/support/environment.h"
 #include "bench/support/interrupt.h"
@@ -69,40 +70,26 @@ int64_t bytes_of_rows(const ModelConfig& config, const Workload& w) {
   return 2 * values * int64_t(sizeof(float));
 }
 
-/// Errors say which configuration they are about.
-template <class F>
-auto naming(const std::string& name, const F& f) {
-  try {
-    return f();
-  } catch (const Cancelled&) {
-    throw;
-  } catch (const UsageError& error) {
-    fail_usage("{}: {}", name, error.what());
-  } catch (const Error& error) {
-    fail("{}: {}", name, error.what());
-  }
-}
-
 }  // namespace
 
-Contender::Contender(OpenedModel opened, const Workload& workload)
+Contender::Contender(std::unique_ptr<ConfiguredModel> model, const Workload& workload)
     : workload_(workload),
-      model_(std::move(opened)),
-      session_(without_watching(model_).loaded().model, model_.session_options()),
-      prefill_(session_, model_.loaded().model, settings_of(Phase::kPrefill, workload)),
-      decode_(session_, model_.loaded().model, settings_of(Phase::kDecode, workload)) {
+      model_(std::move(model)),
+      session_(without_watching(*model_).loaded().model, model_->session_options()),
+      prefill_(session_, model_->loaded().model, settings_of(Phase::kPrefill, workload)),
+      decode_(session_, model_->loaded().model, settings_of(Phase::kDecode, workload)) {
   session_.add_layer_hook([this](Backend& backend, const LayerOutput& output) {
     if (keep_residual_) keep_residual_(backend, output);
   });
   try {
-    fill_context(session_, model_.loaded().model, workload.depth, workload.seed);
+    fill_context(session_, model_->loaded().model, workload.depth, workload.seed);
   } catch (const NonfiniteError& error) {
     no_context_ = error.what();
   }
 }
 
 PhaseOutput Contender::output_of(Phase phase) {
-  const ModelConfig& config = model_.config();
+  const ModelConfig& config = model_->config();
   PhaseOutput output;
   output.phase = phase, output.nonfinite = no_context_;
   if (!no_context_.empty()) return output;
@@ -134,10 +121,10 @@ PhaseOutput Contender::output_of(Phase phase) {
 }
 
 std::string Contender::wrong_choice(int64_t n) {
-  const int64_t vocab = model_.config().vocab;
+  const int64_t vocab = model_->config().vocab;
   for (int64_t row = 0; row < n; ++row) {
     const float* logits = session_.logits(row);
-    const int64_t best = std::max_element(logits, logits + vocab) - logits;
+    const int64_t best = argmax(logits, vocab);
     const int64_t chosen = session_.argmax(row, vocab);
     if (chosen != best)
       return fmt::format("argmax chooses id {}, the largest logit is that of {}", chosen, best);
@@ -146,24 +133,24 @@ std::string Contender::wrong_choice(int64_t n) {
 }
 
 ArmOutputs Contender::outputs() {
-  const ModelOptions& o = model_.configuration().model;
+  const ModelOptions& o = model_->configuration().model;
   ArmOutputs outputs;
   // Weights of a shape card are random, and others for another seed.
   outputs.numerics.model =
-      model_.checkpoint().is_random() ? fmt::format("{}, seed {}", o.model, o.seed) : o.model;
-  outputs.numerics.dtype = name_of(weight_dtype(o, model_.config()));
+      model_->checkpoint().is_random() ? fmt::format("{}, seed {}", o.model, o.seed) : o.model;
+  outputs.numerics.dtype = name_of(weight_dtype(o, model_->config()));
   outputs.numerics.kv_dtype = o.kv_dtype;
-  outputs.numerics.precision = model_.precision();
-  Profiler* const before = std::exchange(model_.loaded().backend->profiler, &profiler_);
+  outputs.numerics.precision = model_->precision();
+  Profiler* const before = std::exchange(model_->loaded().backend->profiler, &profiler_);
   for (const Phase phase : {Phase::kPrefill, Phase::kDecode})
     if (workload_.tokens(phase) && !interrupted()) outputs.phases.push_back(output_of(phase));
-  model_.loaded().backend->profiler = before;
+  model_->loaded().backend->profiler = before;
   if (interrupted()) outputs.phases.clear();
   return outputs;
 }
 
 std::optional<Turn> Contender::take_turn(Phase phase, int64_t repeats, double delay) {
-  Backend& backend = *model_.loaded().backend;
+  Backend& backend = *model_->loaded().backend;
   Turn turn;
   TimedRun run;
   Profiler* const before = std::exchange(backend.profiler, &profiler_);
@@ -196,18 +183,19 @@ Contenders::Contenders(std::vector<Configuration> configurations, const Workload
   require_memory_together(opened, bytes_of_rows(opened.front().checkpoint->config(), workload),
                           cpu::available_memory_bytes());
   for (OpenedModel& model : opened) {
-    const std::string name = model.configuration.name;
-    loaded_.push_back(
-        naming(name, [&] { return std::make_unique<Contender>(std::move(model), workload); }));
+    auto loaded = std::make_unique<ConfiguredModel>(std::move(model));  // its errors have its name
+    const Configuration of = loaded->configuration();  // `loaded` is gone where the next throws
+    loaded_.push_back(of_configuration(
+        of, [&] { return std::make_unique<Contender>(std::move(loaded), workload); }));
   }
 }
 
 ArmOutputs Contenders::outputs(size_t arm) {
-  return naming(name(arm), [&] { return of(arm).outputs(); });
+  return of_configuration(configurations_[arm], [&] { return of(arm).outputs(); });
 }
 
 std::optional<Turn> Contenders::take_turn(size_t arm, Phase phase, int64_t repeats) {
-  return naming(name(arm), [&] {
+  return of_configuration(configurations_[arm], [&] {
     return of(arm).take_turn(phase, repeats, configurations_[arm].inject.delay);
   });
 }

@@ -11,7 +11,7 @@ namespace qwench::bench {
 /// A loaded model with a session of the workload, for one or more configurations.
 class Contender {
  public:
-  Contender(OpenedModel opened, const Workload& workload);
+  Contender(std::unique_ptr<ConfiguredModel> model, const Workload& workload);
 
   /// Times `repeats` passes of the phase, every op slowed by `delay`, after a short untimed one that
   /// wakes sleeping threads. Nothing when interrupted.
@@ -20,9 +20,9 @@ class Contender {
   /// Runs the phases as they are timed and keeps what they compute.
   ArmOutputs outputs();
 
-  const ConfiguredModel& model() const { return model_; }
+  const ConfiguredModel& model() const { return *model_; }
   /// What the backend holds, and what the session added at most.
-  MemoryCounters memory() const { return model_.loaded().backend->memory(); }
+  MemoryCounters memory() const { return model_->loaded().backend->memory(); }
 
  private:
   PhaseOutput output_of(Phase phase);
@@ -31,7 +31,7 @@ class Contender {
   CaseRunner& runner(Phase phase) { return phase == Phase::kPrefill ? prefill_ : decode_; }
 
   const Workload& workload_;
-  ConfiguredModel model_;
+  std::unique_ptr<ConfiguredModel> model_;
   Session session_;
   Profiler profiler_;
   CaseRunner prefill_, decode_;

@@ -97,11 +97,6 @@ void add_pairs(const Arms& arms, const Measured& measured, size_t phase, size_t 
 
 }  // namespace
 
-bool ComparisonReport::any_wrong() const {
-  return std::any_of(configurations.begin(), configurations.end(),
-                     [](const ComparedConfiguration& c) { return c.closeness.wrong(); });
-}
-
 ComparisonReport evaluate(Arms& arms, const Workload& workload,
                           const std::vector<Closeness>& closeness, const Measured& measured,
                           const PairedRule& rule) {

@@ -204,9 +204,8 @@ PhaseOutput Programs::output_of(size_t arm, Phase phase) const {
     if (has(row, "output_hash")) output.tokens = read_string(row, "output_hash", where);
     for (const Json& op : member(row, "ops", where)) {
       const std::string inputs = has(op, "inputs") ? read_string(op, "inputs", where) : "";
-      for (size_t i = 0; i < kInputPrecisionNames.size(); ++i)
-        if (inputs == kInputPrecisionNames[i])
-          output.inputs = std::max(output.inputs, InputPrecision(i));
+      if (const auto known = input_precision_of(inputs))
+        output.inputs = std::max(output.inputs, *known);
     }
   }
   return output;

@@ -10,11 +10,9 @@ namespace {
 constexpr const char* kDefaultModel = "qwench-tiny";
 }  // namespace
 
-std::string default_model_folder() { return model_in_places(kDefaultModel); }
-
 void use_default_model(ModelOptions& options) {
   if (!options.model.empty()) return;
-  options.model = default_model_folder();
+  options.model = model_in_places(kDefaultModel);
   if (options.model.empty())
     fail_usage(
         "-m: expected a model folder or a shape card such as qwen2.5-0.5b, got nothing, and the "

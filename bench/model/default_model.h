@@ -6,9 +6,6 @@
 
 namespace qwench::bench {
 
-/// Folder of the model `qwench-tiny` in one of model_places(); "" when it is in none.
-std::string default_model_folder();
-
 /// Sets the model where -m was not given, and says so on stderr. UsageError when there is no default
 /// model either.
 void use_default_model(ModelOptions& options);

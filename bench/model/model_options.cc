@@ -27,8 +27,10 @@ std::string megabytes_per_second(int64_t bytes, int64_t ns) {
 }  // namespace
 
 void add_model_options(CLI::App& command, ModelOptions& o) {
-  command.add_option("-m,--model", o.model,
-                     "Model folder, GGUF file, or a shape card such as qwen3-0.6b");
+  command.add_option(
+      "-m,--model", o.model,
+      "Model folder, GGUF file, the name of a model (`qwench models`), an id in Hugging Face's\n"
+      "cache, or a shape card such as qwen3-0.6b");
   command.add_option("--dtype", o.dtype,
                      "Weights in memory as " + weight_dtype_names() + " (default: as stored)");
   command.add_option("--kv-dtype", o.kv_dtype, "Keys and values as f32 or f16")

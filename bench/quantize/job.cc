@@ -60,7 +60,7 @@ QuantizeJob::QuantizeJob(const QuantizeOptions& options) : options_(options) {
   check_types(options_, plan_);
   if (options_.calibrated()) sequences_ = calibration_sequences(options_, *source_);
   require_room();
-  check_tied_head(*source_);
+  check_tied_head(*source_, int(options_.threads), interrupted);
   for (const PlannedPart& part : plan_) weights_total_ += part.weights();
   const bool goes_on = options_.resume || options_.force;  // and knows what is there, or makes room
   if (!goes_on) require_disk();

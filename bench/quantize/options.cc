@@ -8,6 +8,7 @@
 #include "bench/support/number_option.h"
 #include "bench/support/output_file.h"
 #include "bench/support/seed_option.h"
+#include "engine/checkpoint/gguf.h"
 #include "engine/file.h"
 #include "engine/quantize/format.h"
 #include "engine/text/tokenizer.h"
@@ -20,10 +21,6 @@ namespace {
 constexpr int64_t kSequence = 512;
 constexpr int64_t kLeastTokens = 64;
 constexpr int64_t kMaxTextBytes = 256 << 20;  // as much as a tokenizer takes
-
-bool ends_with(const std::string& text, std::string_view end) {
-  return text.size() > end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
 
 std::vector<int32_t> encode_text(const QuantizeOptions& o, const Checkpoint& checkpoint) {
   std::error_code ignored;
@@ -58,7 +55,7 @@ DType read_type(std::string_view text, const char* option) {
 
 }  // namespace
 
-bool QuantizeOptions::to_gguf() const { return ends_with(out, ".gguf"); }
+bool QuantizeOptions::to_gguf() const { return is_gguf_name(out); }
 
 void add_quantize_options(CLI::App& command, QuantizeOptions& o) {
   command

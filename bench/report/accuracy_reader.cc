@@ -12,9 +12,8 @@ namespace {
 
 /// "1 of 19 windows" of a result that ended early, else "".
 std::string part_of(const Field& text, const Field& root) {
-  const std::optional<Field> interrupted = root.find("interrupted");
   const auto run = text.find_number("windows_run"), all = text.find_number("windows");
-  if (!interrupted || !interrupted->flag() || !run || !all || *run >= *all) return {};
+  if (!root.find_flag("interrupted") || !run || !all || *run >= *all) return {};
   return fmt::format("{} of {} windows", display(*run), display(*all));
 }
 
@@ -120,9 +119,7 @@ void add_quality(const Field& c, Accuracy& a) {
   a.to.quality.add(
       {named.mode, cell_of(figure.perplexity, none), cell_of(figure.perplexity_ratio, none),
        cell_of(figure.kl, none), cell_of(top1 ? std::optional<double>(100 * *top1) : top1, none),
-       Missing{"see the tasks"}, Missing{"see the tasks"},
-       pass && !a.part.empty() ? "pass on " + a.part : std::string(pass ? "pass" : "fail"),
-       figure.over});
+       Missing{"see the tasks"}, Missing{"see the tasks"}, a.text_verdict(pass), figure.over});
   a.to.choices.add(named, figure);
   if (!pass) a.fail(named.key, missed(c));
   if (figure.kl) {

@@ -44,13 +44,7 @@ List not_separated(const Candidate& best, const List& list, const Collected& all
   return equal;
 }
 
-/// Of runs that were interrupted only where there are no others.
-List taking_part(const List& list) {
-  List whole;
-  for (const Candidate* c : list)
-    if (!c->interrupted) whole.push_back(c);
-  return whole.empty() ? list : whole;
-}
+bool is_early(const Candidate* c) { return c->interrupted; }
 
 /// What leaves a rank open: separate runs, and those that ended early.
 std::string caveats(const List& all_timed, const List& ranked, const Collected& all) {
@@ -69,7 +63,7 @@ std::string caveats(const List& all_timed, const List& ranked, const Collected& 
 }
 
 std::string fastest_sentence(const List& timed, const Comparison& comparison) {
-  const List list = taking_part(timed);
+  const List list = taking_part(timed, is_early);
   if (timed.size() < 2) return {};
   if (list.size() < 2)
     return fmt::format(
@@ -172,7 +166,7 @@ std::string no_recommendation(const List& list, const std::string& bounds,
 
 std::string recommendation(const List& timed, const Comparison& comparison,
                            const std::vector<Limit>& limits) {
-  const List list = taking_part(timed);
+  const List list = taking_part(timed, is_early);
   std::string bounds;
   for (const Limit& limit : limits) bounds += (bounds.empty() ? "" : ", ") + limit.text;
   List fitting;

@@ -85,16 +85,23 @@ void add_charts(const Collected& all, const Comparison& comparison, Report& repo
     for (Chart& page : chart_pages(std::move(chart))) report.charts.push_back(std::move(page));
 }
 
+/// Of several files there is a column behind the verdict.
+void add_trends(const Section& section, Report& report) {
+  const auto is_verdict = [](const Column& c) { return c.kind == ColumnKind::kVerdict; };
+  const auto verdict = std::find_if(section.columns.begin(), section.columns.end(), is_verdict);
+  const auto at = size_t(verdict - section.columns.begin());
+  for (const std::vector<Cell>& row : section.rows)
+    report.conclusions.push_back(
+        fmt::format("Response time of {}: {}", display(row.front()), display(row.at(at))));
+}
+
 void add_conclusions(const Collected& all, Report& report) {
   report.conclusions = report.advice;
   for (const Section& section : report.sections) {
     for (std::string& failure : failures_of(section)) report.failures.push_back(std::move(failure));
     if (std::string count = count_of(section); !count.empty())
       report.conclusions.push_back(std::move(count));
-    if (section.id == "trend")
-      for (const std::vector<Cell>& row : section.rows)
-        report.conclusions.push_back(
-            fmt::format("Response time of {}: {}", display(row.front()), display(row.back())));
+    if (section.id == "trend") add_trends(section, report);
   }
   if (const Section* variance = report.find("variance"))
     report.conclusions.push_back(fmt::format("{} of {} measurements are unstable: see \"{}\"",

@@ -114,7 +114,10 @@ std::vector<Chart> chart_pages(Chart chart) {
     pages.back().panels.push_back(std::move(panel));
     height += own;
   }
-  for (size_t i = 1; i < pages.size(); ++i) pages[i].id += fmt::format("_{}", i + 1);
+  for (size_t i = 1; i < pages.size(); ++i) {
+    pages[i].page_of = pages[i].id;
+    pages[i].id += fmt::format("_{}", i + 1);
+  }
   if (pages.size() > 1)
     for (size_t i = 0; i < pages.size(); ++i)
       pages[i].title += fmt::format(" ({} of {})", i + 1, pages.size());

@@ -186,8 +186,7 @@ Collected collect(const std::vector<Document>& documents) {
     const Field root(documents[i].json, documents[i].file);
     add_configuration(root, all);
     for (const std::string& note : documents[i].notes) all.notes.push_back(note);
-    const auto interrupted = root.find("interrupted");
-    all.interrupted.push_back(interrupted && interrupted->flag());
+    all.interrupted.push_back(root.find_flag("interrupted"));
     if (all.interrupted.back())
       all.notes.push_back(all.sources[i].file +
                           ": interrupted, holds what was finished until then");
@@ -204,6 +203,12 @@ Collected collect(const std::vector<Document>& documents) {
   if (!all.environments.empty())
     all.sections.insert(all.sections.begin(), environment_section(all.environments));
   return all;
+}
+
+Section missing_section() {
+  return {"not_measured",
+          "Not measured",
+          {text_column("suite"), text_column("figure"), text_column("why")}};
 }
 
 }  // namespace qwench::bench::report

@@ -93,4 +93,7 @@ Cell end_of(const std::optional<Interval>& interval, double Interval::*end, std:
 /// "the file does not say"; for members that older or other files lack.
 Cell cell_at(const Field& object, std::string_view key);
 
+/// Of what suites and histories could not measure, and why.
+Section missing_section();
+
 }  // namespace qwench::bench::report

@@ -168,8 +168,7 @@ Section target_section() {
 
 void add_targets(const Field& root, size_t source, Collected& to) {
   const std::optional<Field> targets = root.find("targets");
-  const std::optional<Field> asked = root.find("targets_asked");
-  if (!targets || (asked && !asked->flag())) return;
+  if (!targets || !root.find_flag("targets_asked", true)) return;
   for (const Field& target : targets->items())
     to.section(target_section())
         .add({to.choices.mode(source, target.at("configuration").text()),

@@ -62,11 +62,11 @@ const TimedCase* case_of(const Collected& all, const Choice& choice, bool decode
 }
 
 std::string other_cases(const Choice& choice, bool decode) {
-  std::string names;
+  std::vector<std::string> names;
   for (const TimedCase& timed : choice.timed)
-    if (timed.decode == decode && names.find(timed.name) == std::string::npos)
-      names += (names.empty() ? "" : "; ") + timed.name;
-  if (!names.empty()) return "timed in another case only: " + names;
+    if (timed.decode == decode && std::find(names.begin(), names.end(), timed.name) == names.end())
+      names.push_back(timed.name);
+  if (!names.empty()) return fmt::format("timed in another case only: {}", fmt::join(names, "; "));
   return choice.timed.empty() ? "no result timed it" : "this phase was not timed";
 }
 

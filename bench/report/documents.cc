@@ -33,10 +33,9 @@ constexpr Kind kKinds[] = {
     {"bench", 1},   {"kernels", 1}, {"compare", 1}, {"accuracy", 1},
     {"regress", 1}, {"suites", 1},  {"monitor", 1}, {"report", kReportSchemaVersion}};
 
-/// "bench, kernels, ...".
-std::string known_commands() {
-  std::string names;
-  for (const Kind& kind : kKinds) names += (names.empty() ? "" : ", ") + std::string(kind.command);
+std::vector<std::string> known_commands() {
+  std::vector<std::string> names;
+  for (const Kind& kind : kKinds) names.emplace_back(kind.command);
   return names;
 }
 
@@ -49,11 +48,9 @@ bool is_headline(const Json& json) {
 
 const Kind& kind_of(const Field& root) {
   const std::string command = root.at("command").text();
-  std::vector<std::string> known;
-  for (const Kind& kind : kKinds) {
+  for (const Kind& kind : kKinds)
     if (command == kind.command) return kind;
-    known.emplace_back(kind.command);
-  }
+  const std::vector<std::string> known = known_commands();
   const std::string near = nearest(command, known);
   fail("{}: command: expected one of {}, got {}{}", root.file(), fmt::join(known, ", "),
        in_quotes(command), near.empty() ? "" : "; did you mean " + near + "?");
@@ -198,7 +195,7 @@ std::vector<Document> load_documents(const std::vector<std::string>& files) {
   documents = without_repeated(std::move(documents));
   if (documents.empty() && !others.empty())
     fail("{}: expected a result of {}, got {}; give what one of these wrote with --output",
-         left_out.front(), known_commands(), others.front());
+         left_out.front(), fmt::join(known_commands(), ", "), others.front());
   if (documents.empty())
     fail("{}: expected at least one result, got a report without any", files.front());
   for (size_t i = 0; i < others.size(); ++i) {

@@ -1,5 +1,5 @@
-// Result files: JSON that a command of this program wrote, or a report (JSON or HTML), which holds the
-// results that it was made from.
+// Result files: JSON that a command of this program wrote, lines of it (histories, samples), the folder of a run
+// of suites, or a report (JSON or HTML), which holds the results that it was made from.
 #pragma once
 #include <string>
 #include <vector>

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "bench/support/table.h"
+#include "engine/format_bytes.h"
 
 namespace qwench::bench::report {
 

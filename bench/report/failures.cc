@@ -65,13 +65,13 @@ std::vector<std::string> verdicts_of(const Section& section, const std::vector<C
   return verdicts;
 }
 
-}  // namespace
-
 bool is_failure(const std::string& verdict) {
   constexpr std::string_view kWords[] = {"fail",     "error",   "wrong result",
                                          "critical", "warning", "became slower"};
   return std::find(std::begin(kWords), std::end(kWords), verdict) != std::end(kWords);
 }
+
+}  // namespace
 
 std::vector<std::string> failures_of(const Section& section) {
   std::vector<std::string> failures;

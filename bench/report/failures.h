@@ -7,10 +7,6 @@
 
 namespace qwench::bench::report {
 
-/// True of the words by which results say that something is wrong: "fail", "wrong result", "critical",
-/// ...
-bool is_failure(const std::string& verdict);
-
 /// Of a section whose rows are judged: "Criteria: latency, first_token: fail (value 12.3 s; < 10 s)".
 std::vector<std::string> failures_of(const Section& section);
 

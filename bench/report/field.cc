@@ -105,4 +105,9 @@ std::string Field::find_text(std::string_view key) const {
   return field ? field->text() : std::string();
 }
 
+bool Field::find_flag(std::string_view key, bool fallback) const {
+  const std::optional<Field> field = find(key);
+  return field ? field->flag() : fallback;
+}
+
 }  // namespace qwench::bench::report

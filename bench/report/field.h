@@ -32,6 +32,8 @@ class Field {
   std::optional<double> find_number(std::string_view key) const;
   /// "" when there is none.
   std::string find_text(std::string_view key) const;
+  /// `fallback` where there is no such key.
+  bool find_flag(std::string_view key, bool fallback = false) const;
 
   const Json& json() const { return *value_; }
   const std::string& file() const { return file_; }

@@ -13,7 +13,7 @@ bool is_history(const std::string& bytes);
 
 /// Its documents: one, or one for each set of options. Lines that are of no use, such as the last one
 /// of a program that was killed, are counted in notes. Of a case or a suite that is there twice the
-/// later counts. Error naming `file` where no line is of use.
+/// later counts. Contract: is_history(bytes).
 std::vector<Document> read_history(const std::string& bytes, const std::string& file);
 
 }  // namespace qwench::bench::report

@@ -9,7 +9,6 @@
 #include "bench/report/html_page.h"
 #include "bench/report/shown_table.h"
 #include "bench/report/writers.h"
-#include "bench/support/output.h"
 #include "bench/support/terminal.h"
 
 namespace qwench::bench::report {
@@ -21,13 +20,6 @@ constexpr std::string_view kClosed[] = {"ops", "configuration", "refused_kernels
                                         "metrics"};
 
 constexpr size_t kLong = 60;  // characters of a cell that wraps anywhere
-
-template <size_t n>
-bool one_of(std::string_view text, const std::string_view (&list)[n]) {
-  for (std::string_view item : list)
-    if (item == text) return true;
-  return false;
-}
 
 const char* verdict_class(const std::string& verdict) {
   switch (tone_of(verdict)) {
@@ -88,9 +80,11 @@ std::string table_html(const Section& section) {
 }
 
 std::string section_html(const Section& section) {
+  const bool closed =
+      std::find(std::begin(kClosed), std::end(kClosed), section.id) != std::end(kClosed);
   std::string html =
       fmt::format("<details id=\"{}\"{}><summary><h2>{}</h2></summary>\n", html_text(section.id),
-                  one_of(section.id, kClosed) ? "" : " open", html_text(section.title));
+                  closed ? "" : " open", html_text(section.title));
   if (!section.rows.empty()) html += table_html(section);
   for (const std::string& note : section.notes)
     html += fmt::format("<p class=\"note\">{}</p>\n", html_text(note));
@@ -151,13 +145,6 @@ std::string figure_html(const Chart& chart, const std::string& image) {
       html_text(chart.title), percent_encoded(image));
 }
 
-/// True where it is not the first page of its chart.
-bool is_further_page(const Report& report, size_t i) {
-  const std::string& id = report.charts[i].id;
-  const size_t number = id.find_last_not_of("0123456789");
-  return number + 1 < id.size() && id[number] == '_' && report.find_chart(id.substr(0, number));
-}
-
 /// Further pages of a chart are shown on request.
 std::string charts_html(const Report& report, const std::vector<std::string>& images,
                         const std::string& why_none) {
@@ -169,7 +156,7 @@ std::string charts_html(const Report& report, const std::vector<std::string>& im
   size_t n = 0;
   for (size_t i = 0; i < report.charts.size(); ++i) {
     const std::string figure = figure_html(report.charts[i], images[i]);
-    const bool is_further = is_further_page(report, i);
+    const bool is_further = !report.charts[i].page_of.empty();
     (is_further ? further : html) += figure;
     n += is_further && !figure.empty();
   }

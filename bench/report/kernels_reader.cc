@@ -47,8 +47,7 @@ Cell scaled_cell(const Field& row, std::string_view key, double factor) {
 
 /// The words of the comparison; "WRONG" before all.
 std::string verdict_of(const Field& row, const std::optional<Field>& paired) {
-  const std::optional<Field> correct = row.find("correct");
-  if (correct && !correct->flag()) return "wrong result";
+  if (!row.find_flag("correct", true)) return "wrong result";
   return paired ? paired->at("verdict").text() : "baseline";
 }
 

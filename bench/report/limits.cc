@@ -82,18 +82,19 @@ double parse_value(const std::string& name, const std::string& text, const std::
   return value;
 }
 
-}  // namespace
-
-std::string limit_names() {
-  std::string names;
-  for (const Bound& bound : kBounds) names += (names.empty() ? "" : ", ") + std::string(bound.name);
+std::vector<std::string> known_names() {
+  std::vector<std::string> names;
+  for (const Bound& bound : kBounds) names.emplace_back(bound.name);
   return names;
 }
 
+}  // namespace
+
+std::string limit_names() { return fmt::format("{}", fmt::join(known_names(), ", ")); }
+
 std::vector<Limit> parse_limits(const std::vector<std::string>& texts) {
   std::vector<Limit> limits;
-  std::vector<std::string> known;
-  for (const Bound& bound : kBounds) known.emplace_back(bound.name);
+  const std::vector<std::string> known = known_names();
   for (const std::string& text : texts) {
     const size_t equals = text.find('=');
     const std::string given = text.substr(0, equals);

@@ -165,9 +165,7 @@ void read_monitor(const Field& root, size_t source, Collected& to) {
   if (samples.empty()) root.at("samples").refuse("at least one sample");
   for (const Field& sample : samples)
     if (const std::string error = sample.find_text("error"); !error.empty())
-      to.section({"not_measured",
-                  "Not measured",
-                  {text_column("suite"), text_column("figure"), text_column("why")}})
+      to.section(missing_section())
           .add({sample.find_text("model_name"), sample.at("timestamp").text(), error});
   for (const History& history : by_model(samples)) {
     for (const Trace& trace : kTraces) add_trace(trace, history, source, to);

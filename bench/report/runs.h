@@ -1,9 +1,21 @@
 // Speeds of separate runs: the machine may have changed between them. A configuration that two runs
 // timed is the control that shows by how much.
 #pragma once
+#include <algorithm>
+#include <iterator>
+
 #include "bench/report/collected.h"
 
 namespace qwench::bench::report {
+
+/// Those that were not interrupted; all of them where every one was.
+template <class T, class Early>
+std::vector<T> taking_part(const std::vector<T>& list, const Early& is_early) {
+  std::vector<T> whole;
+  std::copy_if(list.begin(), list.end(), std::back_inserter(whole),
+               [&](const T& one) { return !is_early(one); });
+  return whole.empty() ? list : whole;
+}
 
 std::vector<Drift> find_drifts(const Collected& all);
 

@@ -27,7 +27,7 @@ Sampled read_sampled(const Field& summary) {
     summary.at("median").refuse("min <= median <= max");
   s.ci95 = find_interval(summary, "ci95");
   s.p95 = summary.find_number("p95"), s.p99 = summary.find_number("p99");
-  if (const auto flag = summary.find("unstable")) s.unstable = flag->flag();
+  s.unstable = summary.find_flag("unstable", s.unstable);
   if (const auto values = summary.find("values"))
     for (const Field& value : values->items()) s.values.push_back(value.number());
   return s;

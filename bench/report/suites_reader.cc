@@ -28,12 +28,6 @@ Unit unit_of(const std::string& name) {
   return {name, name, 1, Quantity::kOther};
 }
 
-Section missing_section() {
-  return {"not_measured",
-          "Not measured",
-          {text_column("suite"), text_column("figure"), text_column("why")}};
-}
-
 Section criteria_section() {
   Section section{
       "criteria",
@@ -99,7 +93,7 @@ void add_suite(const Field& suite, size_t source, Collected& to) {
   for (const Field& figure : suite.at("figures").items()) add_figure(figure, name, source, to);
   for (const Field& c : suite.at("criteria").items()) add_criterion(c, name, to);
   note_failure(suite, source, to);
-  if (const auto cut = suite.find("interrupted"); cut && cut->flag())
+  if (suite.find_flag("interrupted"))
     to.notes.push_back(fmt::format("{}: suite {} was interrupted", to.sources[source].file, name));
 }
 

@@ -73,6 +73,7 @@ struct Panel {
 struct Chart {
   std::string id, title;  // id: also the name of the PNG file
   std::vector<Panel> panels = {};
+  std::string page_of = {};  // of a further image the id of the first; "" in that
 };
 
 struct Source {

@@ -99,17 +99,14 @@ std::vector<std::string> first_of(const std::vector<std::string>& list, size_t m
   return first;
 }
 
-/// A paragraph, wrapped on a terminal.
-std::string paragraph(const std::string& text, const std::string& mark, Tone tone) {
+/// A paragraph behind so many blanks, wrapped on a terminal.
+std::string paragraph(const std::string& text, size_t indent, Tone tone) {
   const size_t columns = terminal().columns;
-  const std::string indent(mark.size(), ' ');
-  std::string out, begin = mark;
   const std::vector<std::string> lines =
-      columns > mark.size() + 20 ? wrapped(text, columns - mark.size()) : std::vector{text};
-  for (const std::string& line : lines) {
-    out += begin + painted(line, tone) + "\n";
-    begin = indent;
-  }
+      columns > indent + 20 ? wrapped(text, columns - indent) : std::vector{text};
+  std::string out;
+  for (const std::string& line : lines)
+    out += std::string(indent, ' ') + painted(line, tone) + "\n";
   return out;
 }
 
@@ -171,15 +168,15 @@ std::string summary_text(const Report& report, const std::vector<std::string>& s
   std::string text = fmt::format("{}\nBENCHMARK SUMMARY\n{}\n", rule, rule);
   if (!report.failures.empty()) text += fmt::format("What failed ({}):\n", report.failures.size());
   for (const std::string& failure : first_of(report.failures, kMostFailures))
-    text += paragraph(failure, "  ", Tone::kBad);
+    text += paragraph(failure, 2, Tone::kBad);
   if (!report.advice.empty()) text += "What to choose:\n";
-  for (const std::string& advice : report.advice) text += paragraph(advice, "  ", Tone::kPlain);
+  for (const std::string& advice : report.advice) text += paragraph(advice, 2, Tone::kPlain);
   if (!report.failures.empty() || !report.advice.empty()) text += "\n";
   text += headline_table(report);
   const size_t said = report.advice.size();
   if (report.conclusions.size() > said) text += "\n";
   for (size_t i = said; i < report.conclusions.size(); ++i)
-    text += paragraph(report.conclusions[i], "", Tone::kPlain);
+    text += paragraph(report.conclusions[i], 0, Tone::kPlain);
   if (!saved.empty()) text += "\nsaved:\n";
   for (const std::string& file : saved) text += "  " + file + "\n";
   return text;
@@ -190,7 +187,7 @@ std::string to_console(const Report& report) {
   for (const Section& section : report.sections) {
     text += fmt::format("\n{}\n{}\n", section.title, std::string(section.title.size(), '='));
     if (!section.rows.empty()) text += console_table(section);
-    for (const std::string& note : section.notes) text += paragraph(note, "", Tone::kPlain);
+    for (const std::string& note : section.notes) text += paragraph(note, 0, Tone::kPlain);
   }
   return text;
 }

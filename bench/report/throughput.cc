@@ -41,14 +41,6 @@ Measured fastest_first(Measured list) {
   return list;
 }
 
-/// Those that take part: of runs that were interrupted only where there are no others.
-Measured taking_part(const Measured& sorted, const Collected& all) {
-  Measured whole;
-  for (const Measurement* m : sorted)
-    if (!all.interrupted[m->source]) whole.push_back(m);
-  return whole.empty() ? sorted : whole;
-}
-
 /// One is the fastest where all other configurations are shown to be slower; else several are not
 /// separated.
 const char* rank_of(const Measurement& m, const Measured& ranked, const Collected& all) {
@@ -71,7 +63,8 @@ std::string contestant(const Measurement& m, const Collected& all) {
 }
 
 void add_contest(const Contest& contest, const Collected& all, Section& section) {
-  const Measured sorted = fastest_first(contest.measured), ranked = taking_part(sorted, all);
+  const auto is_early = [&](const Measurement* m) { return bool(all.interrupted[m->source]); };
+  const Measured sorted = fastest_first(contest.measured), ranked = taking_part(sorted, is_early);
   const double first = contest.measured.front()->samples.median;
   const bool known = contest.environment < all.environments.size();
   const std::string where = known && all.environments.size() > 1

@@ -41,7 +41,7 @@ Criterion judge_speedup(const Pair& pair) {
   return c;
 }
 
-/// The phase whose outputs are furthest from the reference's, as a part of what rounding explains.
+/// Of the phase that is wrong, else of the one whose outputs are furthest from the reference's.
 Criterion judge_outputs(const Closeness& closeness) {
   const PhaseCloseness* worst = &closeness.phases.front();
   for (const PhaseCloseness& p : closeness.phases)
@@ -70,10 +70,7 @@ SuiteResult report(const ComparisonReport& found) {
   OrderedJson pairs = OrderedJson::array();
   for (const Pair& pair : found.pairs) {
     result.criteria.push_back(judge_speedup(pair));
-    OrderedJson row = {{"a", pair.a}, {"b", pair.b}, {"phase", name_of(pair.phase)}};
-    row.update(to_json(pair.paired));
-    row["verdict"] = pair.verdict();
-    pairs.push_back(std::move(row));
+    pairs.push_back(to_json(pair));
   }
   const ComparedConfiguration &before = found.configurations.front(),
                               &after = found.configurations.back();

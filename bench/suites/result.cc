@@ -88,11 +88,6 @@ Criterion judge_same_output(const std::vector<std::string>& hashes) {
                fmt::format("{} of {} runs differ from the first", differ, hashes.size()));
 }
 
-Criterion judge_random_logits(SuiteContext& context, double relative_l2, int64_t tokens) {
-  const DType dtype = weight_dtype(context.options().model, context.checkpoint().config());
-  return judge_random_logits(is_quantized(dtype), relative_l2, tokens);
-}
-
 Criterion judge_random_logits(bool rounds_inputs, double relative_l2, int64_t tokens) {
   constexpr double kOfTheGuides = 0.01;
   const double limit = rounds_inputs ? logits_l2_limit(InputPrecision::kInt8) : kOfTheGuides;

@@ -38,8 +38,6 @@ Criterion judge_same_output(const std::vector<std::string>& hashes);
 
 /// The relative error (L2) of the logits of random tokens against the reference kernels': 1 % as the guides want
 /// it, or logits_l2_limit() where quantised weights make kernels round their inputs to 8 bits.
-Criterion judge_random_logits(SuiteContext& context, double relative_l2, int64_t tokens);
-/// The same, where it is known whether inputs are rounded.
 Criterion judge_random_logits(bool rounds_inputs, double relative_l2, int64_t tokens);
 
 /// Standard deviation as a part of the mean; nothing for fewer than two values, which cannot vary.

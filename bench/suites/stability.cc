@@ -20,8 +20,9 @@ double seconds_of(const SuiteOptions& o) {
 
 struct Endurance {
   EnduranceMeasured judged;
-  int64_t runs = 0;
   double seconds = 0;
+
+  int64_t runs() const { return int64_t(judged.hashes.size()); }
 };
 
 /// At least four runs, so that first and last quarter are something.
@@ -34,13 +35,12 @@ Endurance endure(SuiteContext& context) {
   Endurance e;
   const int64_t start = now_ns();
   const double limit = seconds_of(o);
-  while (!interrupted() && (e.seconds < limit || e.runs < 4)) {
+  while (!interrupted() && (e.seconds < limit || e.runs() < 4)) {
     const Generation g = session.generate(prompt, n_new);
     if (g.interrupted) break;
     e.judged.hashes.push_back(output_hash(g.ids));
     e.judged.tokens_per_second.push_back(g.tokens_per_second());
     if (const int64_t rss = cpu::rss_bytes()) e.judged.rss.push_back(double(rss));
-    ++e.runs;
     e.seconds = double(now_ns() - start) * 1e-9;
     context.progress().show(fmt::format("stability: {:.0f} of {:.0f} s", e.seconds, limit));
   }
@@ -78,7 +78,7 @@ SuiteResult run(SuiteContext& context) {
   OrderedJson hash = nullptr;
   if (!m.hashes.empty()) hash = m.hashes.front();
   result.details = {{"prompts", prompt_source(context)},
-                    {"runs", e.runs},
+                    {"runs", e.runs()},
                     {"seconds", e.seconds},
                     {"speed_drift", moved ? OrderedJson(*moved) : OrderedJson(nullptr)},
                     {"output_hash", hash}};

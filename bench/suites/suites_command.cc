@@ -15,12 +15,12 @@
 #include "bench/suites/result_files.h"
 #include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
+#include "bench/support/file_hash.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/output_file.h"
 #include "bench/support/table.h"
 #include "bench/tasks/prompt_task.h"
 #include "cpu/cpu_info.h"
-#include "engine/quantize/content_hash.h"
 
 namespace qwench::bench {
 
@@ -47,7 +47,7 @@ OrderedJson model_config(const SuitesOptions& o, SuiteContext& context) {
           {"backend", s.model.backend},
           {"kernels", s.model.kernels},
           {"kernel_policy", read_policy(s.model).to_string()},
-          {"isa", cpu::cpu_info().limited ? "avx2" : "native"},
+          {"isa", isa_option()},
           {"threads", context.threads()},
           {"prefill_chunk", s.model.prefill_chunk},
           {"ctx", s.model.capacity},
@@ -64,10 +64,7 @@ OrderedJson model_config(const SuitesOptions& o, SuiteContext& context) {
 }
 
 std::string hash_of(const OrderedJson& config) {
-  const std::string text = config.dump(-1, ' ', true, OrderedJson::error_handler_t::replace);
-  ContentHash hash;
-  hash.add(text.data(), int64_t(text.size()));
-  return fmt::format("{:016x}", hash.value());
+  return text_hash(config.dump(-1, ' ', true, OrderedJson::error_handler_t::replace));
 }
 
 /// One command's suites in progress.

@@ -18,7 +18,6 @@ struct ModelTarget {
   std::array<double, 4> batch_least;  // tokens/s at batch 1, 4, 8, 16; 0: none given
   double first_token_ms[2];
   double memory_gb[2];
-  double power_w[2];
 };
 const std::vector<ModelTarget>& model_targets();
 

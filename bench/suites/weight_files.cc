@@ -22,6 +22,7 @@
 #include "bench/support/environment.h"
 #include "bench/support/output.h"
 #include "bench/support/table.h"
+#include "engine/affix.h"
 #include "engine/check.h"
 #include "engine/checkpoint/checkpoint.h"
 
@@ -58,11 +59,6 @@ std::vector<std::string> files_of_folder(const std::string& folder) {
 std::string shard_ending(const std::string& name) {
   const size_t at = name.rfind("-of-");
   return at == std::string::npos || name.size() != at + 14 ? "" : name.substr(at);
-}
-
-bool ends_with(const std::string& text, const std::string& ending) {
-  return text.size() >= ending.size() &&
-         text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
 }
 
 struct Freed {

@@ -171,6 +171,8 @@ std::string model_name(const std::string& path) {
   return path.substr(slash == std::string::npos ? 0 : slash + 1, end - slash);
 }
 
+const char* isa_option() { return cpu::cpu_info().limited ? "avx2" : "native"; }
+
 std::string isa_text() {
   const cpu::CpuInfo& info = cpu::cpu_info();
   std::string text;

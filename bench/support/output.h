@@ -8,7 +8,7 @@
 namespace qwench::bench {
 
 /// Writes to stdout and flushes; Error when stdout is closed or full. A terminal gets control
-/// characters made visible, see terminal.h.
+/// characters made visible, see visible.h.
 void print(std::string_view text);
 /// One line to stderr, likewise.
 void note(std::string_view text);

@@ -232,7 +232,7 @@ OrderedJson options_json(const BenchOptions& o, const Axes& axes) {
           {"backend", o.model.backend},
           {"kernels", o.model.kernels},
           {"plugins", plugins},
-          {"isa", cpu::cpu_info().limited ? "avx2" : "native"},
+          {"isa", isa_option()},
           {"prefill_tokens", axes.prefill},
           {"decode_tokens", axes.decode},
           {"depth", axes.depth},

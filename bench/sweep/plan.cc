@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "bench/model/identity.h"
 #include "bench/support/output.h"
 #include "bench/support/table.h"
 #include "cpu/cpu_info.h"
@@ -67,7 +68,9 @@ BenchPlan plan_bench(const BenchOptions& o) {
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
   const Sizes sizes = sizes_of_model(o, *checkpoint);
   std::optional<BenchSamples> samples;
-  if (o.resume) samples.emplace(o.samples, sample_conditions(o, axes, *checkpoint), true);
+  if (o.resume)
+    samples.emplace(o.samples, sample_conditions(o, axes, identity_json(o.model, *checkpoint)),
+                    true);
   BenchPlan plan;
   plan.available_bytes = cpu::available_memory_bytes();
   plan.load_seconds = double(sizes.weights) / kLoadBytesPerSecond;

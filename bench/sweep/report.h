@@ -33,7 +33,7 @@ struct BenchOptions;
 /// Runs what is asked for; cases that were finished when interrupted. UsageError, Error.
 BenchReport measure_bench(const BenchOptions& options);
 
-/// The `config` block that measure_bench() will write, without measuring. UsageError, Error.
+/// The `config` block that measure_bench() will write, but for the hashes of files, without measuring. UsageError, Error.
 OrderedJson bench_config(const BenchOptions& options);
 
 /// 0-100: decode against the read bandwidth measured between its runs, prefill op by op against the

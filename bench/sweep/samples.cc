@@ -5,7 +5,6 @@
 #include <limits>
 #include <set>
 
-#include "bench/model/identity.h"
 #include "bench/roofline.h"
 #include "bench/support/environment.h"
 #include "bench/support/output.h"
@@ -73,8 +72,7 @@ cpu::Roofline roofline_of(const Reader& json) {
 
 InputPrecision precision_of(const Reader& json) {
   const std::string name = json.text("inputs");
-  for (size_t i = 0; i < kInputPrecisionNames.size(); ++i)
-    if (name == kInputPrecisionNames[i]) return InputPrecision(i);
+  if (const auto known = input_precision_of(name)) return *known;
   fail("{}: inputs: expected {}, got {}", json.where, fmt::join(kInputPrecisionNames, ", "),
        in_quotes(name));
 }
@@ -182,7 +180,7 @@ void BenchSamples::append(const BenchReport& report, const BenchRow& row) {
 }
 
 OrderedJson sample_conditions(const BenchOptions& options, const Axes& axes,
-                              const Checkpoint& checkpoint) {
+                              const OrderedJson& identity) {
   OrderedJson with = {{"version", version_text()},
                       {"program_hash", text_or_null(program_hash())},
                       {"cpu", cpu::cpu_info().model},
@@ -190,7 +188,7 @@ OrderedJson sample_conditions(const BenchOptions& options, const Axes& axes,
   with.update(options_json(options, axes));
   for (const char* axis : {"prefill_tokens", "decode_tokens", "depth", "batch", "threads"})
     with.erase(axis);
-  with.update(identity_json(options.model, checkpoint));
+  with.update(identity);
   if (options.energy.asked()) with["energy"] = true;
   return with;
 }

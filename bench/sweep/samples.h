@@ -45,8 +45,9 @@ class BenchSamples {
   AppendLog file_;
 };
 
-/// What samples depend on: program, processor, weights, and the options that are no axis of the sweep.
+/// What samples depend on: program, processor, weights (identity_json()), and the options that are no axis of
+/// the sweep.
 OrderedJson sample_conditions(const BenchOptions& options, const Axes& axes,
-                              const Checkpoint& checkpoint);
+                              const OrderedJson& identity);
 
 }  // namespace qwench::bench

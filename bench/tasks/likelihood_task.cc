@@ -118,12 +118,9 @@ Marks LikelihoodTask::marks_of_group(const Marks& marks, const std::string& grou
   return some;
 }
 
-std::vector<TaskVerdict> LikelihoodTask::verdicts() const {
-  std::vector<TaskVerdict> list;
-  for (size_t i = 1; i < results_.size(); ++i)
-    list.push_back(judge_answers(
-        paired_test(results_.front().columns[0].marks, results_[i].columns[0].marks), drop()));
-  return list;
+TaskVerdict LikelihoodTask::verdict(size_t run) const {
+  return judge_answers(
+      paired_test(results_.front().columns[0].marks, results_[run].columns[0].marks), drop());
 }
 
 OrderedJson LikelihoodTask::results() const {

@@ -44,7 +44,8 @@ class LikelihoodTask : public Task {
   int64_t size() const override { return int64_t(items_.size()); }
   std::string note() const override { return note_; }
   void run(const TaskRun& run) override;
-  std::vector<TaskVerdict> verdicts() const override;
+  size_t runs() const override { return results_.size(); }
+  TaskVerdict verdict(size_t run) const override;
   OrderedJson results() const override;
   void add_rows(TaskTables& to) const override;
 

@@ -140,17 +140,13 @@ void PromptTask::score(PromptResult& result) const {
     result.metrics.push_back(mean(run_metric(metric, lines)));
 }
 
-std::vector<TaskVerdict> PromptTask::verdicts() const {
-  std::vector<TaskVerdict> list;
-  for (size_t i = 1; i < results_.size(); ++i) {
-    const std::vector<Rouge>&reference = results_.front().scores.rouge,
-          &candidate = results_[i].scores.rouge;
-    std::vector<double> differences;
-    for (size_t k = 0; k < std::min(reference.size(), candidate.size()); ++k)
-      differences.push_back(candidate[k].rougeL.f1 - reference[k].rougeL.f1);
-    list.push_back(judge_scores(differences, drop()));
-  }
-  return list;
+TaskVerdict PromptTask::verdict(size_t run) const {
+  const std::vector<Rouge>&reference = results_.front().scores.rouge,
+        &candidate = results_[run].scores.rouge;
+  std::vector<double> differences;
+  for (size_t k = 0; k < std::min(reference.size(), candidate.size()); ++k)
+    differences.push_back(candidate[k].rougeL.f1 - reference[k].rougeL.f1);
+  return judge_scores(differences, drop());
 }
 
 OrderedJson PromptTask::results() const {

@@ -44,7 +44,8 @@ class PromptTask : public Task {
   int64_t size() const override { return int64_t(items_.size()); }
   void run(const TaskRun& run) override;
   /// By ROUGE-L. Of the custom metrics it is not known which way is better.
-  std::vector<TaskVerdict> verdicts() const override;
+  size_t runs() const override { return results_.size(); }
+  TaskVerdict verdict(size_t run) const override;
   OrderedJson results() const override;
   void add_rows(TaskTables& to) const override;
 

@@ -20,7 +20,7 @@ TaskTables::TaskTables()
 
 std::string verdict_cell(const Task& task, const std::string& run, size_t index, TaskTables& to) {
   if (index == 0) return "-";
-  const TaskVerdict verdict = task.verdicts()[index - 1];
+  const TaskVerdict verdict = task.verdict(index);
   const std::string name = name_of(verdict.outcome);
   if (verdict.outcome != TaskVerdict::Outcome::kPass)
     to.verdicts += fmt::format("{} ({}), {}: {}, {}\n", task.task(), short_name(task.file()), run,
@@ -29,7 +29,7 @@ std::string verdict_cell(const Task& task, const std::string& run, size_t index,
 }
 
 OrderedJson verdict_json(const Task& task, size_t index) {
-  return index == 0 ? OrderedJson(nullptr) : to_json(task.verdicts()[index - 1]);
+  return index == 0 ? OrderedJson(nullptr) : to_json(task.verdict(index));
 }
 
 const Tokenizer& require_tokenizer(const TaskRun& run, const Task& task) {

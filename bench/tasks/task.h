@@ -44,8 +44,9 @@ class Task {
   /// Runs all items; Ctrl-C stops after one, and those before it count. The first run is the
   /// reference of later ones. Error when the model cannot run it (no tokenizer, memory).
   virtual void run(const TaskRun& run) = 0;
-  /// Of the runs after the first, in order.
-  virtual std::vector<TaskVerdict> verdicts() const = 0;
+  virtual size_t runs() const = 0;
+  /// Of a run after the first, beside that.
+  virtual TaskVerdict verdict(size_t run) const = 0;
   /// One object per run, in order.
   virtual OrderedJson results() const = 0;
   virtual void add_rows(TaskTables& to) const = 0;

@@ -69,6 +69,9 @@ std::unique_ptr<Checkpoint> open_checkpoint(const std::string& name, const OpenO
 /// that cache. What is found nowhere is returned as it is. Error when a folder holds several models.
 std::string model_source(const std::string& name);
 
+/// The same for a shape card, whatever else lies under its name. Contract: it is one of shape_card_names().
+std::unique_ptr<Checkpoint> open_shape_card(const std::string& name, const OpenOptions& options);
+
 /// Names of all shape cards, sorted.
 std::vector<std::string> shape_card_names();
 

@@ -92,6 +92,7 @@ void FolderCheckpoint::open_files(const OpenOptions& options) {
 }
 
 void FolderCheckpoint::check_index(const FolderFiles& files) {
+  if (files.index_file.empty()) return;
   const UnusedTensors unused(config_, path_);
   std::vector<std::string> absent, elsewhere;
   std::map<std::string_view, const SafetensorsFile*> holder;

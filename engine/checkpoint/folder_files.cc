@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <set>
 
+#include "engine/affix.h"
 #include "engine/check.h"
 #include "engine/checkpoint/gguf.h"
 #include "engine/checkpoint/unused_tensors.h"
@@ -22,20 +23,6 @@ constexpr size_t kMaxShards = 4096;  // bounded by open descriptors long before
 bool exists(const std::string& path) {
   std::error_code ignored;
   return fs::exists(path, ignored);
-}
-
-/// Names of what is in a folder, sorted.
-std::vector<std::string> names_in(const std::string& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
-    names.push_back(it->path().filename().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-bool ends_with(const std::string& name, std::string_view end) {
-  return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
 }
 
 /// Only a plain name directly in the folder: no separator, nothing absolute, no parent.
@@ -171,6 +158,15 @@ std::string describe_file(const std::string& folder, const std::string& name) {
 }
 
 }  // namespace
+
+std::vector<std::string> names_in(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+    names.push_back(it->path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
 
 FolderFiles find_folder_files(const std::string& folder, std::vector<std::string>& notes) {
   FolderFiles files;

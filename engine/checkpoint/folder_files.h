@@ -6,9 +6,12 @@
 
 namespace qwench {
 
+/// Names of what is in a folder, sorted; none where it cannot be read.
+std::vector<std::string> names_in(const std::string& folder);
+
 struct FolderFiles {
   std::vector<std::string> names;            // of safetensors files, without folder
-  std::map<std::string, std::string> index;  // tensor -> file, as the index says; "" without one
+  std::map<std::string, std::string> index;  // tensor -> file, as the index says; empty without one
   std::string index_file;                    // its path
   double total_size = -1;                    // of all data, as the index says; -1 where it does not
 };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/check.h"
+#include "engine/checkpoint/folder_files.h"
 #include "engine/file.h"
 #include "engine/json.h"
 
@@ -86,10 +87,7 @@ std::string snapshot_in(const std::string& entry) {
   if (!is_folder(snapshots)) return "";
   const std::string revision = main_revision(entry);
   if (!revision.empty() && is_folder(snapshots + "/" + revision)) return snapshots + "/" + revision;
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator it(snapshots, error), end; !error && it != end; it.increment(error))
-    names.push_back(it->path().filename().string());
+  const std::vector<std::string> names = names_in(snapshots);
   if (names.empty()) return "";
   if (names.size() > 1)
     fail("{}: expected one revision or refs/main to name one, got {}; give one of them: -m {}/{}",

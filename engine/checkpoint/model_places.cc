@@ -8,7 +8,9 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 
+#include "engine/check.h"
 #include "engine/checkpoint/folder_files.h"
 #include "engine/checkpoint/gguf.h"
 
@@ -53,6 +55,23 @@ std::string model_in_places(const std::string& name) {
     if (is_gguf_file(path)) return path;
   }
   return "";
+}
+
+std::vector<std::pair<std::string, std::string>> models_in_places() {
+  std::vector<std::pair<std::string, std::string>> models;
+  std::set<std::string> seen;
+  for (const std::string& place : model_places())
+    for (const std::string& name : names_in(place)) {
+      if (seen.count(name)) continue;
+      try {
+        if (std::string path = model_in_places(name); !path.empty()) {
+          seen.insert(name);
+          models.emplace_back(name, std::move(path));
+        }
+      } catch (const Error&) {  // several models in one folder
+      }
+    }
+  return models;
 }
 
 }  // namespace qwench

@@ -1,6 +1,7 @@
 // Folders in which models lie by name, so that `-m qwench-tiny` works from anywhere.
 #pragma once
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace qwench {
@@ -11,5 +12,9 @@ std::vector<std::string> model_places();
 
 /// The model that one of the places has under this name, a folder or a GGUF file; "" when none has.
 std::string model_in_places(const std::string& name);
+
+/// Name and path of every model in the places; of equal names the first. A folder that holds several models is
+/// left out: it is refused when it is asked for by name.
+std::vector<std::pair<std::string, std::string>> models_in_places();
 
 }  // namespace qwench

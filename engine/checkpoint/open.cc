@@ -1,5 +1,6 @@
 // One name from the command line -> a checkpoint: what exists under it first, then a model of that name
 // in the places for models, a shape card, and an id in Hugging Face's cache.
+#include <algorithm>
 #include <filesystem>
 
 #include "engine/check.h"
@@ -51,16 +52,9 @@ std::string near_cards(const std::string& name, const char* before) {
 /// The names of models in the places for them that are nearly this one.
 std::string near_models(const std::string& name) {
   std::string near;
-  for (const std::string& place : model_places()) {
-    std::error_code ignored;
-    for (fs::directory_iterator entry(place, ignored), end; entry != end;
-         entry.increment(ignored)) {
-      const std::string there = entry->path().filename().string();
-      if (edit_distance(name.substr(0, 64), there) <= std::max<size_t>(1, name.size() / 4) &&
-          !model_in_places(there).empty() && near.find(there) == near.npos)
-        near += fmt::format("{}{}", near.empty() ? "; did you mean " : " or ", there);
-    }
-  }
+  for (const auto& [there, path] : models_in_places())
+    if (edit_distance(name.substr(0, 64), there) <= std::max<size_t>(1, name.size() / 4))
+      near += fmt::format("{}{}", near.empty() ? "; did you mean " : " or ", there);
   return near;
 }
 
@@ -99,6 +93,12 @@ std::string model_source(const std::string& name) {
   return gguf.empty() ? folder : gguf;
 }
 
+std::unique_ptr<Checkpoint> open_shape_card(const std::string& name, const OpenOptions& options) {
+  const ShapeCard* card = find_shape_card(name);
+  QWENCH_CHECK(card);
+  return std::make_unique<RandomCheckpoint>(card->name, read_shape_card(*card), options);
+}
+
 std::unique_ptr<Checkpoint> open_checkpoint(const std::string& name, const OpenOptions& options) {
   const std::string path = model_source(name);
   std::error_code error;
@@ -106,8 +106,7 @@ std::unique_ptr<Checkpoint> open_checkpoint(const std::string& name, const OpenO
   if (error == std::errc::permission_denied) fail("{}: {}", path, error.message());
   if (fs::is_directory(status)) return std::make_unique<FolderCheckpoint>(path, options);
   if (is_gguf_file(path)) return std::make_unique<GgufCheckpoint>(path, options);
-  if (const ShapeCard* card = find_shape_card(path))
-    return std::make_unique<RandomCheckpoint>(card->name, read_shape_card(*card), options);
+  if (find_shape_card(path)) return open_shape_card(path, options);
   if (fs::exists(status)) refuse_file(path);
   if (is_hub_id(path)) refuse_hub_id(path);
   refuse_unknown(path);

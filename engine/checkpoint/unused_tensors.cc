@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "engine/affix.h"
 #include "engine/check.h"
 #include "engine/checkpoint/random.h"
 #include "engine/json.h"
@@ -11,13 +12,6 @@ namespace qwench {
 namespace {
 
 constexpr std::string_view kLayers = "model.layers.";
-
-bool ends_with(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
-bool starts_with(std::string_view text, std::string_view begin) {
-  return text.substr(0, begin.size()) == begin;
-}
 
 struct Harmless {
   std::string_view end, what;

@@ -20,18 +20,6 @@ bool is_tied_head(const TensorInfo& tensor, const ModelConfig& config) {
   return config.tied_embeddings && tensor.name == kHead;
 }
 
-/// Rows [first, first + n) of a tensor, as stored or converted.
-std::vector<char> read_rows(const Checkpoint& checkpoint, const TensorInfo& info, int64_t first,
-                            int64_t n, DType dtype) {
-  const int64_t cols = info.cols();
-  std::vector<char> stored(size_t(n * row_bytes(info.dtype, cols)));
-  checkpoint.read(info, first * cols, n * cols, stored.data());
-  if (info.dtype == dtype) return stored;
-  std::vector<char> converted(size_t(n * row_bytes(dtype, cols)));
-  convert_rows(stored.data(), info.dtype, converted.data(), dtype, n, cols);
-  return converted;
-}
-
 /// Reads rows [first_row, first_row + rows) of a tensor with several threads; the first thread's error
 /// is the caller's.
 void read_parallel(const Checkpoint& checkpoint, const TensorInfo& info, int64_t first_row,
@@ -56,6 +44,18 @@ void read_parallel(const Checkpoint& checkpoint, const TensorInfo& info, int64_t
   others.join();
   for (const std::exception_ptr& error : errors)
     if (error) std::rethrow_exception(error);
+}
+
+/// Rows [first, first + n) of a tensor, as stored or converted.
+std::vector<char> read_rows(const Checkpoint& checkpoint, const TensorInfo& info, int64_t first,
+                            int64_t n, DType dtype, int threads) {
+  const int64_t cols = info.cols();
+  std::vector<char> stored(size_t(n * row_bytes(info.dtype, cols)));
+  read_parallel(checkpoint, info, first, n, threads, stored.data());
+  if (info.dtype == dtype) return stored;
+  std::vector<char> converted(size_t(n * row_bytes(dtype, cols)));
+  convert_rows(stored.data(), info.dtype, converted.data(), dtype, n, cols);
+  return converted;
 }
 
 /// Reads tensors one after the other, a few rows at a time, and hands them to the backend: beside the
@@ -169,7 +169,7 @@ int64_t weight_bytes(const Checkpoint& checkpoint, const LoadOptions& options) {
   return bytes;
 }
 
-void check_tied_head(const Checkpoint& checkpoint) {
+void check_tied_head(const Checkpoint& checkpoint, int threads, CancelCheck cancelled) {
   const TensorInfo *head = nullptr, *embedding = checkpoint.find(kEmbedding);
   if (checkpoint.config().tied_embeddings && embedding) head = checkpoint.find(kHead);
   if (!head) return;
@@ -184,16 +184,17 @@ void check_tied_head(const Checkpoint& checkpoint) {
   const DType dtype = head->dtype == embedding->dtype ? head->dtype : DType::kF32;
   const int64_t step = std::max<int64_t>(1, kStagingBytes / row_bytes(DType::kF32, head->cols()));
   for (int64_t row = 0; row < head->rows(); row += step) {
+    throw_if(cancelled);
     const int64_t n = std::min(step, head->rows() - row);
-    if (read_rows(checkpoint, *head, row, n, dtype) !=
-        read_rows(checkpoint, *embedding, row, n, dtype))
+    if (read_rows(checkpoint, *head, row, n, dtype, threads) !=
+        read_rows(checkpoint, *embedding, row, n, dtype, threads))
       refuse(fmt::format("others in rows {} to {}", row, row + n - 1));
   }
 }
 
 Weights load_weights(const Checkpoint& checkpoint, Backend& backend, const LoadOptions& options) {
   const ModelConfig& c = checkpoint.config();
-  check_tied_head(checkpoint);
+  check_tied_head(checkpoint, backend.threads(), options.cancelled);
   Loader load(checkpoint, backend, options);
   Weights weights;
   const WeightUse use = c.tied_embeddings ? WeightUse::kTiedEmbedding : WeightUse::kEmbedding;

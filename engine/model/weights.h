@@ -56,7 +56,8 @@ int64_t weight_bytes(const Checkpoint& checkpoint, const LoadOptions& options);
 
 /// Error when embeddings are tied and a head of other values is stored beside them: programs differ in
 /// which of the two they use. Reads both where there are both.
-void check_tied_head(const Checkpoint& checkpoint);
+void check_tied_head(const Checkpoint& checkpoint, int threads = 1,
+                     CancelCheck cancelled = nullptr);
 
 /// Reads, checks (names, shapes, types, parameter count) and imports every tensor.
 Weights load_weights(const Checkpoint& checkpoint, Backend& backend, const LoadOptions& options);

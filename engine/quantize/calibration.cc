@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "engine/affix.h"
 #include "engine/checked.h"
 #include "engine/quantize/error_feedback.h"
 #include "engine/quantize/format.h"
@@ -29,10 +30,6 @@ int64_t longest(const std::vector<std::vector<int32_t>>& sequences) {
 int64_t held_out_step(int64_t n_sequences, int64_t length) {
   const int64_t held_out = std::max<int64_t>(n_sequences / kHoldOutEvery, 1) * length;
   return std::max<int64_t>(held_out / kMaxHeldOut, 1);
-}
-
-bool ends_with(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
 }  // namespace

@@ -56,15 +56,12 @@ const MergeTable::Merge* MergeTable::find(int32_t left, int32_t right) const {
   return slot.pair == UINT64_MAX ? nullptr : &slot.merge;
 }
 
-std::vector<MergeTable::Entry> MergeTable::by_rank() const {
+std::vector<MergeTable::Entry> MergeTable::entries() const {
   std::vector<Entry> entries;
   entries.reserve(used_);
   for (const Slot& slot : slots_)
     if (slot.pair != UINT64_MAX)
       entries.push_back({int32_t(slot.pair >> 32), int32_t(slot.pair & UINT32_MAX), slot.merge});
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-    return a.merge.rank != b.merge.rank ? a.merge.rank < b.merge.rank : a.left < b.left;
-  });
   return entries;
 }
 

@@ -31,8 +31,8 @@ class MergeTable {
     int32_t left, right;
     Merge merge;
   };
-  /// All of them, lowest rank first.
-  std::vector<Entry> by_rank() const;
+  /// All of them, in no order.
+  std::vector<Entry> entries() const;
 
  private:
   struct Slot {

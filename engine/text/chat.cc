@@ -1,6 +1,7 @@
 // The forms, statement by statement as in the published Jinja text, without its tool branches.
 #include "engine/text/chat.h"
 
+#include "engine/affix.h"
 #include "engine/check.h"
 
 namespace qwench {
@@ -10,13 +11,6 @@ constexpr size_t kMaxMessages = 100000;
 constexpr const char* kQwen2System = "You are a helpful assistant.";
 constexpr const char* kQwen25System =
     "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.";
-
-bool starts_with(std::string_view text, std::string_view with) {
-  return text.substr(0, with.size()) == with;
-}
-bool ends_with(std::string_view text, std::string_view with) {
-  return text.size() >= with.size() && text.substr(text.size() - with.size()) == with;
-}
 
 // Python's lstrip('\n') and rstrip('\n').
 std::string_view strip_left(std::string_view text) {

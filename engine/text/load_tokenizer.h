@@ -64,6 +64,9 @@ void add_merge(const TokenIds& ids, std::string_view line, uint32_t rank, std::s
 /// False when a character is outside it. Precondition: valid UTF-8.
 bool from_byte_alphabet(std::string_view spelled, std::string& bytes);
 
+/// The other way.
+std::string to_byte_alphabet(std::string_view bytes);
+
 /// The letter of that alphabet that stands for a byte, as UTF-8.
 std::string byte_as_letter(uint8_t byte);
 

@@ -124,10 +124,6 @@ void Sampler::process(const TokenHistory& history) {
   if (length < options_.min_length || produced < options_.min_new_tokens)
     for (const int32_t id : options_.ends) change(id, -kInf);
   for (const int32_t id : options_.suppressed) change(id, -kInf);
-  if (scores_[size_t(argmax())] == -kInf)
-    fail(
-        "logits: the processors ban every token that could be emitted; relax the model's "
-        "suppress_tokens, bad_words_ids or sequence_bias");
 }
 
 void Sampler::penalize(const TokenHistory& history) {
@@ -150,7 +146,12 @@ void Sampler::penalize(const TokenHistory& history) {
 }
 
 int32_t Sampler::argmax() const {
-  return int32_t(std::max_element(scores_.begin(), scores_.end()) - scores_.begin());
+  const auto best = std::max_element(scores_.begin(), scores_.end());
+  if (*best == -kInf)
+    fail(
+        "logits: the processors ban every token that could be emitted; relax the model's "
+        "suppress_tokens, bad_words_ids or sequence_bias");
+  return int32_t(best - scores_.begin());
 }
 
 /// scores_ becomes weights (probabilities up to their sum, which is returned; the largest is 1).

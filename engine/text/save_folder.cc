@@ -14,13 +14,6 @@ namespace {
 
 bool is_added(int64_t type) { return type != kGgufNormal && type != kGgufUnused; }
 
-/// Bytes as the vocabulary of a tokenizer.json spells them.
-std::string spelled(std::string_view bytes) {
-  std::string out;
-  for (const char c : bytes) out += byte_as_letter(uint8_t(c));
-  return out;
-}
-
 OrderedJson byte_level() {
   return {{"type", "ByteLevel"},
           {"add_prefix_space", false},
@@ -57,7 +50,8 @@ OrderedJson bpe_model(const GgufVocabulary& v) {
   for (size_t id = 0; id < v.tokens.size(); ++id)
     if (!is_added(v.types[id]))
       vocab.emplace_back(
-          v.types[id] == kGgufUnused ? spelled(v.tokens[id]) : std::string(v.tokens[id]), id);
+          v.types[id] == kGgufUnused ? to_byte_alphabet(v.tokens[id]) : std::string(v.tokens[id]),
+          id);
   return {{"type", "BPE"},
           {"dropout", nullptr},
           {"unk_token", nullptr},

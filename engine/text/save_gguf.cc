@@ -2,6 +2,7 @@
 // known to be whole.
 #include "engine/text/save_gguf.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 
@@ -82,23 +83,25 @@ void add_placeholder(const ModelConfig& config, GgufKeys& keys) {
   add_vocabulary(vocabulary, "qwen2", {uint32_t(id - 1), {}, {}, {}}, keys);
 }
 
+std::vector<MergeTable::Entry> merges_by_rank(const MergeTable& merges) {
+  std::vector<MergeTable::Entry> entries = merges.entries();
+  std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
+    return a.merge.rank != b.merge.rank ? a.merge.rank < b.merge.rank : a.left < b.left;
+  });
+  return entries;
+}
+
 /// The tokenizer as keys hold it. Error where GGUF has no key for what it does: no NFC, merges that
 /// are no list.
 Vocabulary read_vocabulary(const BpeParts& parts, int64_t vocab, const std::string& where) {
   if (!parts.nfc) fail("normalizer: expected NFC, got none ({}); GGUF has no key for it", where);
   Vocabulary out(vocab);
-  std::vector<std::string> letters;
-  for (int byte = 0; byte < 256; ++byte) letters.push_back(byte_as_letter(uint8_t(byte)));
-  const auto spelled = [&](int32_t id) {
-    std::string text;
-    for (const char c : parts.tokens[size_t(id)]) text += letters[uint8_t(c)];
-    return text;
-  };
+  const auto spelled = [&](int32_t id) { return to_byte_alphabet(parts.tokens[size_t(id)]); };
   for (int32_t id = 0; id < int32_t(parts.tokens.size()); ++id)
     out.set(id, spelled(id), kGgufNormal, where);
   for (const AddedToken& token : parts.added)
     out.set(token.id, token.content, token.special ? kGgufControl : kGgufUserDefined, where);
-  for (const MergeTable::Entry& entry : parts.merges.by_rank()) {
+  for (const MergeTable::Entry& entry : merges_by_rank(parts.merges)) {
     if (entry.merge.rank != out.merges.size())
       fail(
           "{}: expected tokenizer.json, or vocab.json and merges.txt, beside the weights, got "

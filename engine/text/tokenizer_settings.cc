@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "engine/affix.h"
 #include "engine/check.h"
 #include "engine/text/load_tokenizer.h"
 
@@ -23,11 +24,6 @@ Json read_object(const fs::path& path) {
   Json object = parse_json_file(path.string());
   if (!object.is_object()) fail("{}: expected an object, got {}", path.string(), describe(object));
   return object;
-}
-
-bool ends_with(const std::string& text, std::string_view with) {
-  return text.size() >= with.size() &&
-         text.compare(text.size() - with.size(), with.size(), with) == 0;
 }
 
 /// "<s>", or {"content": "<s>", ...} as older files have it. "" for null.

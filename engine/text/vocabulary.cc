@@ -45,6 +45,17 @@ bool from_byte_alphabet(std::string_view spelled, std::string& bytes) {
   return true;
 }
 
+std::string to_byte_alphabet(std::string_view bytes) {
+  static const std::vector<std::string> kLetters = [] {
+    std::vector<std::string> letters;
+    for (int byte = 0; byte < 256; ++byte) letters.push_back(byte_as_letter(uint8_t(byte)));
+    return letters;
+  }();
+  std::string out;
+  for (const char c : bytes) out += kLetters[uint8_t(c)];
+  return out;
+}
+
 std::string byte_as_letter(uint8_t byte) {
   const auto letters = byte_alphabet();
   std::string out;
@@ -135,7 +146,7 @@ void check_every_token_is_made(const BpeParts& parts, const std::vector<bool>& u
                                std::string_view where) {
   std::vector<bool> made = unused;
   made.resize(parts.tokens.size());
-  for (const MergeTable::Entry& entry : parts.merges.by_rank()) made[size_t(entry.merge.id)] = true;
+  for (const MergeTable::Entry& entry : parts.merges.entries()) made[size_t(entry.merge.id)] = true;
   size_t missing = 0, first = 0;
   for (size_t id = parts.tokens.size(); id-- > 0;)
     if (parts.tokens[id].size() > 1 && !made[id]) ++missing, first = id;
