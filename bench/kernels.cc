@@ -122,7 +122,7 @@ OpSizes read_sizes(const KernelsOptions& o, OpId op) {
   if (o.kv_heads) s.n_kv_heads = o.kv_heads;
   if (o.head_dim) s.head_dim = o.head_dim;
   constexpr int64_t kAttentionDepth = 512;  // attention to nothing measures nothing
-  s.depth = o.depth >= 0 ? o.depth : op == OpId::kAttention ? kAttentionDepth : 0;
+  s.depth = o.depth >= 0 ? o.depth : op == id_of<AttentionArgs>() ? kAttentionDepth : 0;
   if (s.n_heads % s.n_kv_heads)
     fail_usage("--heads: expected a multiple of --kv-heads, got {} and {}", s.n_heads,
                s.n_kv_heads);
@@ -135,7 +135,8 @@ std::string baseline_of(const KernelsOptions& o, OpId op) {
   const auto known = [&](const std::string& n) {
     return std::find(names.begin(), names.end(), n) != names.end();
   };
-  if (o.baseline.empty()) return op == OpId::kLinear && known("eigen") ? "eigen" : "reference";
+  if (o.baseline.empty())
+    return op == id_of<LinearArgs>() && known("eigen") ? "eigen" : "reference";
   if (known(o.baseline)) return o.baseline;
   std::string list;
   for (const std::string& n : names) list += (list.empty() ? "" : ", ") + n;

@@ -2,7 +2,7 @@
 #pragma once
 #include "cpu/probes.h"
 #include "engine/json.h"
-#include "engine/op.h"
+#include "engine/ops/ops.h"
 
 namespace qwench::bench {
 

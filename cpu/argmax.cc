@@ -1,6 +1,7 @@
 // argmax: the first index of the largest logit below `limit`.
 #include "cpu/argmax_avx2.h"
 #include "cpu/ops.h"
+#include "cpu/plugin_args.h"
 
 namespace qwench::cpu {
 
@@ -24,8 +25,15 @@ constexpr Kernel<ArgmaxArgs> kArgmax[] = {
     {"reference", always_supported<ArgmaxArgs>, argmax_reference},
 };
 
+void to_c(const ArgmaxArgs& a, QwenchArgs& to) {
+  to.argmax = {matrix(a.logits), tensor(a.ids), a.limit};
+}
+
 }  // namespace
 
-KernelList<ArgmaxArgs> argmax_kernels() { return kArgmax; }
+template <>
+CpuOp<ArgmaxArgs> cpu_op() {
+  return {kArgmax, to_c};
+}
 
 }  // namespace qwench::cpu

@@ -1,6 +1,6 @@
 // The AVX2 argmax; its own header because argmax_avx2.cc is built for AVX2.
 #pragma once
-#include "engine/op.h"
+#include "engine/ops/ops.h"
 
 namespace qwench::cpu {
 

@@ -4,6 +4,7 @@
 
 #include "cpu/attention_kernels.h"
 #include "cpu/ops.h"
+#include "cpu/plugin_args.h"
 
 namespace qwench::cpu {
 
@@ -61,8 +62,16 @@ constexpr Kernel<AttentionArgs> kAttention[] = {
     {"reference", always_supported<AttentionArgs>, attention_reference},
 };
 
+void to_c(const AttentionArgs& a, QwenchArgs& to) {
+  to.attention = {tensor(a.q), tensor(a.positions), tensor(a.sequences),
+                  kv(a.cache), tensor(a.out),       a.scale};
+}
+
 }  // namespace
 
-KernelList<AttentionArgs> attention_kernels() { return kAttention; }
+template <>
+CpuOp<AttentionArgs> cpu_op() {
+  return {kAttention, to_c};
+}
 
 }  // namespace qwench::cpu

@@ -15,7 +15,7 @@
 #include "cpu/team.h"
 #include "cpu/tile_avx2.h"
 #include "engine/checked.h"
-#include "engine/op.h"
+#include "engine/ops/ops.h"
 
 namespace qwench::cpu {
 namespace {  // one copy per file: never merged with code built for another ISA

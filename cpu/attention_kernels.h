@@ -1,7 +1,7 @@
 // The attention kernels by blocks of keys, one file per instruction set.
 #pragma once
 #include "cpu/team.h"
-#include "engine/op.h"
+#include "engine/ops/ops.h"
 
 namespace qwench::cpu {
 

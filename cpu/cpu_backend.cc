@@ -17,6 +17,12 @@ namespace qwench::cpu {
 
 namespace {
 
+KernelTable built_in_kernels() {
+  KernelTable table;
+  for_each_op([&](auto tag) { table.set(cpu_op<typename decltype(tag)::type>().kernels); });
+  return table;
+}
+
 /// Which layouts of a weight the chosen kernels of `Args` read, asked as if all were held.
 template <class Args>
 void add_layout(const Backend& backend, const Args& args, bool& plain, bool& packed) {
@@ -30,7 +36,9 @@ class CpuBackend final : public Backend {
   CpuBackend(const CpuOptions& options, std::shared_ptr<Team> team)
       : Backend(options.policy), team_(std::move(team)) {
     count_memory(MemoryKind::kScratch, team_->scratch_bytes());
-    for (const std::string& path : options.plugins) plugins_.add(load_plugin(path), *this);
+    KernelTable kernels = built_in_kernels();
+    for (const std::string& path : options.plugins) plugins_.add(load_plugin(path), kernels);
+    set_kernels(kernels);
     check_policy();
   }
 
@@ -46,25 +54,6 @@ class CpuBackend final : public Backend {
   Weight allocate_weight(DType dtype, int64_t out, int64_t in, WeightUse use) override;
   void import_rows(Weight& weight, int64_t first, const TensorView& rows) override;
   int64_t count_nonfinite(const TensorView& t) override;
-
-#define QWENCH_LIST(Args, function) \
-  KernelList<Args> kernels(Tag<Args>) const override { return plugins_.list(function()); }
-  QWENCH_LIST(EmbedArgs, embed_kernels)
-  QWENCH_LIST(LinearArgs, linear_kernels)
-  QWENCH_LIST(AddArgs, add_kernels)
-  QWENCH_LIST(RmsNormArgs, rms_norm_kernels)
-  QWENCH_LIST(HeadNormArgs, head_norm_kernels)
-  QWENCH_LIST(RopeArgs, rope_kernels)
-  QWENCH_LIST(KvStoreArgs, kv_store_kernels)
-  QWENCH_LIST(AttentionArgs, attention_kernels)
-  QWENCH_LIST(SwiGluArgs, swiglu_kernels)
-  QWENCH_LIST(ArgmaxArgs, argmax_kernels)
-  QWENCH_LIST(AddRmsNormArgs, add_rms_norm_kernels)
-  QWENCH_LIST(QkvLinearArgs, qkv_linear_kernels)
-  QWENCH_LIST(QkNormRopeArgs, qk_norm_rope_kernels)
-  QWENCH_LIST(GateUpSwiGluArgs, gate_up_swiglu_kernels)
-  QWENCH_LIST(LogitsArgs, logits_kernels)
-#undef QWENCH_LIST
 
  protected:
   void* allocate_bytes(int64_t bytes) override { return memory_arena_.allocate(bytes); }

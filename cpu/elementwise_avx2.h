@@ -1,7 +1,7 @@
 // The AVX2 kernels between the matrix products, each built in the <op>_avx2.cc of its op.
 #pragma once
 #include "cpu/team.h"
-#include "engine/op.h"
+#include "engine/ops/ops.h"
 
 namespace qwench::cpu {
 

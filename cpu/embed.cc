@@ -4,6 +4,7 @@
 #include "cpu/ops.h"
 #include "cpu/panels.h"
 #include "cpu/plain_weight.h"
+#include "cpu/plugin_args.h"
 #include "cpu/quant_panels.h"
 
 namespace qwench::cpu {
@@ -45,8 +46,15 @@ constexpr Kernel<EmbedArgs> kEmbed[] = {
     {"panel_gather", panel_unsupported, embed_panel, Layout::kPacked},
 };
 
+void to_c(const EmbedArgs& a, QwenchArgs& to) {
+  to.embed = {tensor(a.tokens), weight(a.w), matrix(a.x)};
+}
+
 }  // namespace
 
-KernelList<EmbedArgs> embed_kernels() { return kEmbed; }
+template <>
+CpuOp<EmbedArgs> cpu_op() {
+  return {kEmbed, to_c};
+}
 
 }  // namespace qwench::cpu

@@ -1,6 +1,7 @@
 // gate_up_swiglu: h = silu(x @ Wg^T) * (x @ Wu^T), fused over the same rows of both matrices.
 #include "cpu/ops.h"
 #include "cpu/panel_kernels.h"
+#include "cpu/plugin_args.h"
 
 namespace qwench::cpu {
 
@@ -16,8 +17,16 @@ struct GateUpSwiGlu {
 
 constexpr auto kGateUpSwiGlu = panel_kernels<GateUpSwiGlu>();
 
+void to_c(const GateUpSwiGluArgs& a, QwenchArgs& to) {
+  to.gate_up_swiglu = {matrix(a.x), weight(a.w_gate), weight(a.w_up), matrix(a.scratch),
+                       matrix(a.h)};
+}
+
 }  // namespace
 
-KernelList<GateUpSwiGluArgs> gate_up_swiglu_kernels() { return kGateUpSwiGlu; }
+template <>
+CpuOp<GateUpSwiGluArgs> cpu_op() {
+  return {kGateUpSwiGlu, to_c};
+}
 
 }  // namespace qwench::cpu

@@ -5,6 +5,7 @@
 #include "cpu/ops.h"
 #include "cpu/panel_kernels.h"
 #include "cpu/plain_weight.h"
+#include "cpu/plugin_args.h"
 
 namespace qwench::cpu {
 
@@ -40,8 +41,15 @@ constexpr auto kLinear = panel_kernels<Linear>(
                        /*invariant=*/false},
     Kernel<LinearArgs>{"reference", reference_unsupported, linear_reference});
 
+void to_c(const LinearArgs& a, QwenchArgs& to) {
+  to.linear = {matrix(a.x), weight(a.w), tensor(a.bias), matrix(a.y)};
+}
+
 }  // namespace
 
-KernelList<LinearArgs> linear_kernels() { return kLinear; }
+template <>
+CpuOp<LinearArgs> cpu_op() {
+  return {kLinear, to_c};
+}
 
 }  // namespace qwench::cpu

@@ -1,7 +1,7 @@
 // The Eigen baseline of linear; its own header because linear_eigen_avx2.cc is built for AVX2.
 #pragma once
 #include "cpu/team.h"
-#include "engine/op.h"
+#include "engine/ops/ops.h"
 
 namespace qwench::cpu {
 

@@ -2,6 +2,7 @@
 // layers.
 #include "cpu/ops.h"
 #include "cpu/panel_kernels.h"
+#include "cpu/plugin_args.h"
 
 namespace qwench::cpu {
 
@@ -18,8 +19,15 @@ struct Logits {
 
 constexpr auto kLogits = panel_kernels<Logits>();
 
+void to_c(const LogitsArgs& a, QwenchArgs& to) {
+  to.logits = {matrix(a.x), weight(a.w), matrix(a.y)};
+}
+
 }  // namespace
 
-KernelList<LogitsArgs> logits_kernels() { return kLogits; }
+template <>
+CpuOp<LogitsArgs> cpu_op() {
+  return {kLogits, to_c};
+}
 
 }  // namespace qwench::cpu

@@ -1,27 +1,52 @@
-// The kernel lists of the CPU backend, one per op, each defined at the end of its op's file; and
-// the AVX2 kernels that those lists name, defined in the <op>_avx2.cc beside it.
+// The ops of the CPU backend: a line each, defined at the end of cpu/<op>.cc, which holds the reference
+// kernel and the list; the kernels of an instruction set are in <op>_<isa>.cc beside it.
 #pragma once
 #include "cpu/team.h"
 #include "engine/kernel.h"
-#include "engine/op.h"
+#include "engine/ops/ops.h"
+#include "engine/plugin.h"
 
 namespace qwench::cpu {
 
-KernelList<EmbedArgs> embed_kernels();
-KernelList<LinearArgs> linear_kernels();
-KernelList<AddArgs> add_kernels();
-KernelList<RmsNormArgs> rms_norm_kernels();
-KernelList<HeadNormArgs> head_norm_kernels();
-KernelList<RopeArgs> rope_kernels();
-KernelList<KvStoreArgs> kv_store_kernels();
-KernelList<AttentionArgs> attention_kernels();
-KernelList<SwiGluArgs> swiglu_kernels();
-KernelList<ArgmaxArgs> argmax_kernels();
-KernelList<AddRmsNormArgs> add_rms_norm_kernels();
-KernelList<QkvLinearArgs> qkv_linear_kernels();
-KernelList<QkNormRopeArgs> qk_norm_rope_kernels();
-KernelList<GateUpSwiGluArgs> gate_up_swiglu_kernels();
-KernelList<LogitsArgs> logits_kernels();
+template <class Args>
+struct CpuOp {
+  KernelList<Args> kernels;
+  /// The args as plug-ins get them (engine/plugin.h, cpu/plugin_args.h); null: plug-ins cannot have it.
+  void (*to_c)(const Args& args, QwenchArgs& to) = nullptr;
+};
+template <class Args>
+CpuOp<Args> cpu_op();
+
+template <>
+CpuOp<EmbedArgs> cpu_op();
+template <>
+CpuOp<AddRmsNormArgs> cpu_op();
+template <>
+CpuOp<QkvLinearArgs> cpu_op();
+template <>
+CpuOp<QkNormRopeArgs> cpu_op();
+template <>
+CpuOp<AttentionArgs> cpu_op();
+template <>
+CpuOp<LinearArgs> cpu_op();
+template <>
+CpuOp<GateUpSwiGluArgs> cpu_op();
+template <>
+CpuOp<LogitsArgs> cpu_op();
+template <>
+CpuOp<ArgmaxArgs> cpu_op();
+template <>
+CpuOp<AddArgs> cpu_op();
+template <>
+CpuOp<RmsNormArgs> cpu_op();
+template <>
+CpuOp<HeadNormArgs> cpu_op();
+template <>
+CpuOp<RopeArgs> cpu_op();
+template <>
+CpuOp<KvStoreArgs> cpu_op();
+template <>
+CpuOp<SwiGluArgs> cpu_op();
 
 /// Why an AVX2 kernel cannot run here, or null.
 const char* avx2_missing();

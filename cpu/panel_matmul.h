@@ -5,7 +5,7 @@
 #pragma once
 #include "cpu/panels.h"
 #include "cpu/quant_rows.h"
-#include "engine/op.h"
+#include "engine/ops/ops.h"
 
 namespace qwench::cpu {
 

@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 
+#include "cpu/ops.h"
 #include "cpu/plugin_guard.h"
 #include "engine/check.h"
 #include "engine/json.h"
@@ -63,10 +64,13 @@ std::string_view checked_name(const char* text, const std::string& what) {
 
 OpId checked_op(const char* text, const std::string& what) {
   const std::string_view name = checked_name(text, what + ".op");
-  const auto at = std::find(kOpNames.begin(), kOpNames.end(), name);
-  if (at == kOpNames.end())
-    fail("{}.op: expected one of {}, got '{}'", what, fmt::join(kOpNames, ", "), name);
-  return OpId(at - kOpNames.begin());
+  std::vector<std::string_view> known;  // those that a plug-in can have
+  for_each_op([&](auto tag) {
+    if (cpu_op<typename decltype(tag)::type>().to_c) known.push_back(decltype(tag)::type::kName);
+  });
+  if (std::find(known.begin(), known.end(), name) == known.end())
+    fail("{}.op: expected one of {}, got '{}'", what, fmt::join(known, ", "), name);
+  return OpId(std::find(kOpNames.begin(), kOpNames.end(), name) - kOpNames.begin());
 }
 
 PluginKernel checked_kernel(const QwenchKernel& k, const std::string& what) {

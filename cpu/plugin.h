@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/op.h"
+#include "engine/ops/ops.h"
 #include "engine/plugin.h"
 
 namespace qwench::cpu {

@@ -1,25 +1,17 @@
-// Args of an op as the C interface has them (engine/plugin.h): matrices have rank 2, weights are their
-// plain layout.
+// Fields of args as the C interface has them (engine/plugin.h): what the to_c() of every op is made of.
 #pragma once
-#include "engine/op.h"
+#include "engine/ops/kv_view.h"
 #include "engine/plugin.h"
+#include "engine/tensor.h"
 
 namespace qwench::cpu {
 
-void to_c(const EmbedArgs& a, QwenchArgs& to);
-void to_c(const LinearArgs& a, QwenchArgs& to);
-void to_c(const AddArgs& a, QwenchArgs& to);
-void to_c(const RmsNormArgs& a, QwenchArgs& to);
-void to_c(const HeadNormArgs& a, QwenchArgs& to);
-void to_c(const RopeArgs& a, QwenchArgs& to);
-void to_c(const KvStoreArgs& a, QwenchArgs& to);
-void to_c(const AttentionArgs& a, QwenchArgs& to);
-void to_c(const SwiGluArgs& a, QwenchArgs& to);
-void to_c(const ArgmaxArgs& a, QwenchArgs& to);
-void to_c(const AddRmsNormArgs& a, QwenchArgs& to);
-void to_c(const QkvLinearArgs& a, QwenchArgs& to);
-void to_c(const QkNormRopeArgs& a, QwenchArgs& to);
-void to_c(const GateUpSwiGluArgs& a, QwenchArgs& to);
-void to_c(const LogitsArgs& a, QwenchArgs& to);
+/// As it is: vectors, indices and heads.
+QwenchTensor tensor(const TensorView& t);
+/// As rows, whatever its rank is here.
+QwenchTensor matrix(const TensorView& t);
+/// In its plain layout.
+QwenchTensor weight(const WeightView& w);
+QwenchKv kv(const KvView& c);
 
 }  // namespace qwench::cpu

@@ -6,10 +6,12 @@
 #include <exception>
 #include <mutex>
 
+#include "cpu/ops.h"
 #include "cpu/plain_weight.h"
-#include "cpu/plugin_args.h"
 #include "cpu/plugin_guard.h"
 #include "cpu/team.h"
+#include "engine/ops/fields.h"
+#include "engine/profiler.h"
 
 namespace qwench::cpu {
 
@@ -63,20 +65,12 @@ void* scratch(const QwenchCall* call, int32_t thread) {
 
 /// Why a plug-in, which reads plain weights, cannot read those of the args.
 template <class Args>
-const char* weights_missing(const Args&) {
-  return nullptr;
-}
-const char* weights_missing(const EmbedArgs& a) { return needs_plain(a.w); }
-const char* weights_missing(const LinearArgs& a) { return needs_plain(a.w); }
-const char* weights_missing(const LogitsArgs& a) { return needs_plain(a.w); }
-const char* weights_missing(const QkvLinearArgs& a) {
-  for (const WeightView* w : {&a.wq, &a.wk, &a.wv})
-    if (const char* missing = needs_plain(*w)) return missing;
-  return nullptr;
-}
-const char* weights_missing(const GateUpSwiGluArgs& a) {
-  const char* missing = needs_plain(a.w_gate);
-  return missing ? missing : needs_plain(a.w_up);
+const char* weights_missing(const Args& args) {
+  const char* missing = nullptr;
+  for_each_field<WeightView>(args, [&](Use, const WeightView& w) {
+    if (!missing) missing = needs_plain(w);
+  });
+  return missing;
 }
 
 template <class Args>
@@ -85,7 +79,7 @@ const char* unsupported(const void* context, const Args& args) {
   const PluginKernel& kernel = *static_cast<const PluginKernel*>(context);
   QwenchCall call{};
   call.scratch_bytes = Team::kScratchBytes;
-  to_c(args, call.args);
+  cpu_op<Args>().to_c(args, call.args);
   Host nobody{nullptr, {}, {}};
   const char* reason = nullptr;
   {
@@ -107,7 +101,7 @@ void run(const void* context, const Args& args, Stream& stream) {
   call.parallel_for = parallel_for, call.scratch = scratch;
   call.scratch_bytes = Team::kScratchBytes;
   call.n_threads = host.team->size(), call.host = &host;
-  to_c(args, call.args);
+  cpu_op<Args>().to_c(args, call.args);
   int code = 0;
   {
     const PluginCall guard(kernel.who.c_str(), cost(args).flops);
@@ -120,8 +114,9 @@ void run(const void* context, const Args& args, Stream& stream) {
 }  // namespace
 
 template <class Args>
-void PluginKernels::append(const PluginKernel& kernel, KernelList<Args> present) {
+void PluginKernels::append(const PluginKernel& kernel, KernelTable& table) {
   const Plugin& plugin = *kernel.plugin;
+  const KernelList<Args> present = table.list<Args>();
   Rows<Args> grown(present.begin(), present.end());
   for (const Kernel<Args>& row : grown)
     if (row.name == kernel.name)
@@ -138,15 +133,14 @@ void PluginKernels::append(const PluginKernel& kernel, KernelList<Args> present)
                    k.invariant != 0,
                    InputPrecision(k.inputs),
                    plugin.label});
-  std::get<Rows<Args>>(rows_) = std::move(grown);
+  auto& rows = std::get<Rows<Args>>(rows_);
+  rows = std::move(grown);
+  table.set(KernelList<Args>(rows));
 }
 
-void PluginKernels::add(const Plugin& plugin, const Backend& backend) {
+void PluginKernels::add(const Plugin& plugin, KernelTable& table) {
   for (const PluginKernel& kernel : plugin.kernels)
-    for_each_op([&](auto tag) {
-      using Args = typename decltype(tag)::type;
-      if (Args::kId == kernel.op) append(kernel, backend.kernels(tag));
-    });
+    with_op(kernel.op, [&](auto tag) { append<typename decltype(tag)::type>(kernel, table); });
 }
 
 }  // namespace qwench::cpu

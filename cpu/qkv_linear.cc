@@ -1,6 +1,7 @@
 // qkv_linear: q, k, v = x @ W^T (+ bias), three matrices as one pool of panels.
 #include "cpu/ops.h"
 #include "cpu/panel_kernels.h"
+#include "cpu/plugin_args.h"
 
 namespace qwench::cpu {
 
@@ -18,8 +19,16 @@ struct QkvLinear {
 
 constexpr auto kQkvLinear = panel_kernels<QkvLinear>();
 
+void to_c(const QkvLinearArgs& a, QwenchArgs& to) {
+  to.qkv_linear = {matrix(a.x),      weight(a.wq),     weight(a.wk), weight(a.wv), tensor(a.bias_q),
+                   tensor(a.bias_k), tensor(a.bias_v), matrix(a.q),  matrix(a.k),  matrix(a.v)};
+}
+
 }  // namespace
 
-KernelList<QkvLinearArgs> qkv_linear_kernels() { return kQkvLinear; }
+template <>
+CpuOp<QkvLinearArgs> cpu_op() {
+  return {kQkvLinear, to_c};
+}
 
 }  // namespace qwench::cpu

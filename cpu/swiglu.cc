@@ -3,6 +3,7 @@
 
 #include "cpu/elementwise_avx2.h"
 #include "cpu/ops.h"
+#include "cpu/plugin_args.h"
 
 namespace qwench::cpu {
 
@@ -24,8 +25,15 @@ constexpr Kernel<SwiGluArgs> kSwiGlu[] = {
     {"reference", always_supported<SwiGluArgs>, swiglu_reference},
 };
 
+void to_c(const SwiGluArgs& a, QwenchArgs& to) {
+  to.swiglu = {matrix(a.gate), matrix(a.up), matrix(a.h)};
+}
+
 }  // namespace
 
-KernelList<SwiGluArgs> swiglu_kernels() { return kSwiGlu; }
+template <>
+CpuOp<SwiGluArgs> cpu_op() {
+  return {kSwiGlu, to_c};
+}
 
 }  // namespace qwench::cpu

@@ -8,8 +8,10 @@
 
 #include "engine/kernel.h"
 #include "engine/kernel_policy.h"
+#include "engine/kernel_table.h"
 #include "engine/memory.h"
-#include "engine/op.h"
+#include "engine/ops/fields.h"
+#include "engine/ops/ops.h"
 #include "engine/profiler.h"
 #include "engine/trace.h"
 
@@ -23,9 +25,6 @@ struct Weight {
 
 /// Layouts hold rows in groups of at most so many.
 constexpr int64_t kImportRows = 32;
-
-/// Which ops read a weight; decides the layouts that import() holds.
-enum class WeightUse : uint8_t { kLinear, kHead, kEmbedding, kTiedEmbedding };
 
 /// What select() decided: a kernel and its place in the list, or the composition (kernel null).
 template <class Args>
@@ -82,22 +81,10 @@ class Backend {
   virtual int64_t count_nonfinite(const TensorView& t) = 0;
 
   // ---- kernels
-  virtual KernelList<EmbedArgs> kernels(Tag<EmbedArgs>) const = 0;
-  virtual KernelList<LinearArgs> kernels(Tag<LinearArgs>) const = 0;
-  virtual KernelList<AddArgs> kernels(Tag<AddArgs>) const = 0;
-  virtual KernelList<RmsNormArgs> kernels(Tag<RmsNormArgs>) const = 0;
-  virtual KernelList<HeadNormArgs> kernels(Tag<HeadNormArgs>) const = 0;
-  virtual KernelList<RopeArgs> kernels(Tag<RopeArgs>) const = 0;
-  virtual KernelList<KvStoreArgs> kernels(Tag<KvStoreArgs>) const = 0;
-  virtual KernelList<AttentionArgs> kernels(Tag<AttentionArgs>) const = 0;
-  virtual KernelList<SwiGluArgs> kernels(Tag<SwiGluArgs>) const = 0;
-  virtual KernelList<ArgmaxArgs> kernels(Tag<ArgmaxArgs>) const = 0;
-  virtual KernelList<AddRmsNormArgs> kernels(Tag<AddRmsNormArgs>) const { return {}; }
-  virtual KernelList<QkvLinearArgs> kernels(Tag<QkvLinearArgs>) const { return {}; }
-  virtual KernelList<QkNormRopeArgs> kernels(Tag<QkNormRopeArgs>) const { return {}; }
-  virtual KernelList<GateUpSwiGluArgs> kernels(Tag<GateUpSwiGluArgs>) const { return {}; }
-  virtual KernelList<LogitsArgs> kernels(Tag<LogitsArgs>) const { return {}; }
-
+  template <class Args>
+  KernelList<Args> kernels(Tag<Args> = {}) const {
+    return kernels_.list<Args>();
+  }
   const KernelPolicy& policy() const { return policy_; }
   /// UsageError when the policy names a kernel that this backend does not have.
   void check_policy() const;
@@ -130,6 +117,8 @@ class Backend {
   friend class Buffer;
   /// Counts memory that the backend holds for itself, such as its threads' scratch.
   void count_memory(MemoryKind kind, int64_t bytes) { memory_.add(kind, bytes); }
+  /// To be called before anything is imported or run.
+  void set_kernels(const KernelTable& kernels) { kernels_ = kernels; }
   virtual void* allocate_bytes(int64_t bytes) = 0;  // null when there is no room
   virtual void release_bytes(void* data, int64_t bytes) = 0;
   virtual Stream& stream() = 0;
@@ -140,34 +129,60 @@ class Backend {
   void wait_until(int64_t ns);
 
   KernelPolicy policy_;
+  KernelTable kernels_;
   MemoryCounters memory_;
   Phase phase_ = Phase::kPrefill;
   int layer_ = -1;
 };
 
-/// Aborts unless the shapes and types of the args agree with each other: whoever built the args
-/// checked everything that comes from outside.
-void validate(const EmbedArgs& args);
-void validate(const LinearArgs& args);
-void validate(const AddArgs& args);
-void validate(const RmsNormArgs& args);
-void validate(const HeadNormArgs& args);
-void validate(const RopeArgs& args);
-void validate(const KvStoreArgs& args);
-void validate(const AttentionArgs& args);
-void validate(const SwiGluArgs& args);
-void validate(const ArgmaxArgs& args);
-void validate(const AddRmsNormArgs& args);
-void validate(const QkvLinearArgs& args);
-void validate(const QkNormRopeArgs& args);
-void validate(const GateUpSwiGluArgs& args);
-void validate(const LogitsArgs& args);
+template <class Args>
+Selection<Args> Backend::select(const Args& args) const {
+  const std::string_view forced = policy_.forced<Args>();
+  if (forced == "composed") return {};
+  const char* reason = nullptr;
+  int place = 0;
+  for (const Kernel<Args>& k : kernels(Tag<Args>{})) {
+    if (forced.empty() ? k.plugin.empty() : forced == k.name) {
+      reason = k.unsupported(args);
+      if (!reason) return {&k, place};
+      if (!forced.empty()) fail_usage("--kernel {}={}: {}", Args::kName, k.name, reason);
+    }
+    ++place;
+  }
+  if (!kHasParts<Args> || !forced.empty())
+    fail("{}: no kernel of {} can run it ({})", Args::kName, name(),
+         reason ? reason : "none is listed");
+  return {};
+}
 
-/// A level-2 op as its parts: the definition that its fused kernels must equal.
-void compose(Backend& backend, const AddRmsNormArgs& args);
-void compose(Backend& backend, const QkvLinearArgs& args);
-void compose(Backend& backend, const QkNormRopeArgs& args);
-void compose(Backend& backend, const GateUpSwiGluArgs& args);
-void compose(Backend& backend, const LogitsArgs& args);
+template <class Args>
+void Backend::run(const Args& args) {
+  validate(args);
+  const Selection<Args> chosen = select(args);
+  const std::string_view kernel = chosen.kernel ? chosen.kernel->name : "composed";
+  const int64_t start = profiler || trace || delay > 0 ? now_ns() : 0;
+  const int64_t parts_before = profiler ? profiler->total_ns() : 0;
+  if (chosen.kernel) {
+    chosen.kernel->run(args, stream());
+    if (delay > 0) wait_until(start + int64_t(double(now_ns() - start) * (1 + delay)));
+  } else if constexpr (kHasParts<Args>) {
+    compose(args, [this](const auto& part) { run(part); });
+  }
+  const int64_t end = profiler || trace ? now_ns() : 0;
+  if (trace) trace->add({phase_, Args::kName, kernel, layer_, start, end});
+  if (profiler) {
+    int64_t own_ns = end - start;
+    if (!chosen.kernel) own_ns -= profiler->total_ns() - parts_before;
+    profiler->record(phase_, id_of<Args>(), chosen.place, kernel,
+                     chosen.kernel ? chosen.kernel->inputs : InputPrecision::kF32, own_ns,
+                     chosen.kernel ? cost(args) : OpCost{});
+  }
+  if (observers.empty() || !chosen.kernel) return;
+  for_each_field<TensorView>(args, [&](Use use, const TensorView& output) {
+    if (!writes(use) || !output || output.dtype != DType::kF32) return;
+    for (const OpObserver& observe : observers)
+      observe(*this, {id_of<Args>(), kernel, layer_, output, chosen.kernel->inputs});
+  });
+}
 
 }  // namespace qwench

@@ -17,7 +17,7 @@ void KernelPolicy::add(std::string_view choice) {
   if (choice == "reference") {
     for_each_op([this](auto tag) {
       using Args = typename decltype(tag)::type;
-      choice_[size_t(Args::kId)] = Args::kParts.empty() ? "reference" : "composed";
+      choice_[size_t(id_of<Args>())] = kHasParts<Args> ? "composed" : "reference";
     });
     return;
   }

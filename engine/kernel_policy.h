@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/op.h"
+#include "engine/ops/ops.h"
 
 namespace qwench {
 
@@ -19,11 +19,13 @@ class KernelPolicy {
   /// "composed" on that op, so that `linear=eigen` reaches every matmul.
   template <class Args>
   std::string_view forced() const {
-    const std::string& own = choice_[size_t(Args::kId)];
+    const std::string& own = choice_[size_t(id_of<Args>())];
     if (!own.empty()) return own;
-    for (OpId part : Args::kParts)
-      if (!choice_[size_t(part)].empty()) return "composed";
-    return {};
+    bool part_forced = false;
+    Args::Parts::for_each([&](auto part) {
+      part_forced |= !choice_[size_t(id_of<typename decltype(part)::type>())].empty();
+    });
+    return part_forced ? "composed" : "";
   }
 
   /// "linear=eigen,attention=reference", or "default".

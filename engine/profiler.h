@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/kernel.h"
-#include "engine/op.h"
+#include "engine/ops/ops.h"
 
 namespace qwench {
 

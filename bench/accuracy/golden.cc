@@ -106,8 +106,9 @@ class HiddenWatch {
     backend.observers.push_back([this](Backend& from, const OpOutput& out) {
       rounds_inputs_ = rounds_inputs_ || out.inputs != InputPrecision::kF32;
       if (out.layer >= 0) return;
-      if (out.op == OpId::kEmbed) rows_.front() = to_host(from, out.tensor);
-      if (out.op == OpId::kAddRmsNorm || out.op == OpId::kRmsNorm)  // the norm is its last output
+      if (out.op == id_of<EmbedArgs>()) rows_.front() = to_host(from, out.tensor);
+      if (out.op == id_of<AddRmsNormArgs>() ||
+          out.op == id_of<RmsNormArgs>())  // the norm is its last output
         rows_.back() = to_host(from, out.tensor);
     });
     session.add_layer_hook([this](Backend& from, const LayerOutput& out) {

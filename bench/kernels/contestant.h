@@ -24,8 +24,8 @@ class Contestant {
       : settings_(settings) {
     row.kernel = kernel;
     // The oracle of a composed op is every op at its reference, which the policy calls "reference".
-    const bool everything = kernel == "reference" && !Args::kParts.empty();
-    choice_ = everything ? "reference" : std::string(name_of(Args::kId)) + "=" + kernel;
+    const bool everything = kernel == "reference" && kHasParts<Args>;
+    choice_ = everything ? "reference" : std::string(Args::kName) + "=" + kernel;
     backend_ = forced_backend(choice_, settings.threads, settings.plugins, threads_of);
     for (const Kernel<Args>& k : backend_->kernels(Tag<Args>{}))
       if (k.name == kernel) kernel_ = &k, row.plugin = k.plugin;
@@ -66,7 +66,7 @@ class Contestant {
     const Deviation d = deviation_of(output(), expected);
     row.max_abs_error = std::max(row.max_abs_error, d.max_abs);
     row.max_ulp = std::max(row.max_ulp, d.max_ulp), row.nmse = std::max(row.nmse, d.nmse);
-    row.nmse_limit = nmse_limit(Args::kId, row.inputs, settings_.sizes.kv_dtype);
+    row.nmse_limit = nmse_limit(id_of<Args>(), row.inputs, settings_.sizes.kv_dtype);
     if (row.wrong.empty()) row.wrong = beyond(d, row.nmse_limit);
     for (const auto& memory : memories_)
       if (row.wrong.empty() && !memory->guards_intact()) row.wrong = kWritesOutside;
@@ -77,7 +77,7 @@ class Contestant {
   void try_out(const std::vector<Outputs>* expected) {
     if (row.kernel == "reference") return;
     if (row.wrong.empty()) row.wrong = broken_promise_of_example();
-    const std::vector<TrialSizes> trials = trial_sizes(Args::kId, settings_.sizes);
+    const std::vector<TrialSizes> trials = trial_sizes(id_of<Args>(), settings_.sizes);
     for (size_t i = 0; i < trials.size() && row.wrong.empty(); ++i) {
       NoMemory question;
       if (!takes(*backend_, example<Args>(trials[i].sizes, question))) continue;
@@ -118,7 +118,7 @@ class Contestant {
 
   std::string fault_in(const Example<Args>& e, const TrialSizes& trial, const Outputs& expected,
                        InputPrecision inputs) const {
-    const double limit = nmse_limit(Args::kId, inputs, trial.sizes.kv_dtype);
+    const double limit = nmse_limit(id_of<Args>(), inputs, trial.sizes.kv_dtype);
     const std::string wrong = beyond(deviation_of(e.outputs(), expected), limit);
     if (!wrong.empty()) return fmt::format("{} ({})", wrong, trial.what);
     return e.guards_intact() ? "" : kWritesOutside;
@@ -129,12 +129,12 @@ class Contestant {
     constexpr int64_t kTokens = 8;
     const int64_t n = settings_.sizes.n_tokens;
     const Args& args = copies_.front();
-    if (!promises_bits() || in_place(Args::kId) || n <= kTokens) return {};
+    if (!promises_bits() || in_place<Args>() || n <= kTokens) return {};
     if (!takes(*backend_, part_of(args, 0, 1))) return {};
     const Outputs together = output();
     for (int64_t i = 0; i < kTokens; ++i)
       backend_->run(part_of(args, i * (n - 1) / (kTokens - 1), 1));
-    const std::string where = first_difference(Args::kId, together, output(), n);
+    const std::string where = first_difference(id_of<Args>(), together, output(), n);
     return where.empty() ? "" : promise_broken(where, "where it is alone");
   }
 

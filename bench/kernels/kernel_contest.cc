@@ -22,7 +22,7 @@ template <class Args>
 std::vector<std::string> names_of(const Backend& backend) {
   std::vector<std::string> names;
   for (const Kernel<Args>& k : backend.kernels(Tag<Args>{})) names.emplace_back(k.name);
-  if (!Args::kParts.empty()) names.emplace_back("composed"), names.emplace_back("reference");
+  if (kHasParts<Args>) names.emplace_back("composed"), names.emplace_back("reference");
   return names;
 }
 
@@ -50,7 +50,7 @@ Outputs oracle_output(const ContestSettings& settings, const Backend& threads_of
 template <class Args>
 std::vector<Outputs> trial_outputs(const ContestSettings& settings, const Backend& threads_of) {
   std::vector<Outputs> all;
-  for (const TrialSizes& trial : trial_sizes(Args::kId, settings.sizes)) {
+  for (const TrialSizes& trial : trial_sizes(id_of<Args>(), settings.sizes)) {
     ContestSettings of_trial = settings;
     of_trial.sizes = trial.sizes;
     all.push_back(oracle_output<Args>(of_trial, threads_of));
@@ -74,9 +74,9 @@ std::map<std::string, std::string> plugin_failures(const ContestSettings& settin
     });
     if (fault.empty()) continue;
     const bool named = fault.rfind("plug-in ", 0) == 0;
-    failures[name] = named ? fault
-                           : fmt::format("plug-in {}: kernel {} of {}: {}", k.plugin, name,
-                                         name_of(Args::kId), fault);
+    failures[name] =
+        named ? fault
+              : fmt::format("plug-in {}: kernel {} of {}: {}", k.plugin, name, Args::kName, fault);
   }
   return failures;
 }
@@ -124,7 +124,7 @@ std::vector<ContestRow> rows_of(const Contestants<Args>& all, const ContestSetti
   std::vector<ContestRow> rows;
   for (const auto& c : all) {
     if (!c->times().empty()) {
-      if (!in_place(Args::kId)) c->check(oracle);
+      if (!in_place<Args>()) c->check(oracle);
       c->row.ns = summarize(c->times());
       if (baseline)
         c->row.against_baseline = against(baseline->times(), baseline->control(), c->times());
@@ -167,7 +167,7 @@ std::vector<std::string> kernel_names(OpId op, const std::vector<std::string>& p
   std::vector<std::string> names;
   for_each_op([&](auto tag) {
     using Args = typename decltype(tag)::type;
-    if (Args::kId == op) names = names_of<Args>(*backend);
+    if (id_of<Args>() == op) names = names_of<Args>(*backend);
   });
   return names;
 }
@@ -176,7 +176,7 @@ std::vector<ContestRow> run_contest(OpId op, const ContestSettings& settings) {
   std::vector<ContestRow> rows;
   for_each_op([&](auto tag) {
     using Args = typename decltype(tag)::type;
-    if (Args::kId == op) rows = contest<Args>(settings);
+    if (id_of<Args>() == op) rows = contest<Args>(settings);
   });
   return rows;
 }

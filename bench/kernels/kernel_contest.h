@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bench/comparison/paired.h"
-#include "bench/kernels/op_example.h"
+#include "bench/kernels/op_sizes.h"
 #include "bench/support/statistics.h"
 
 namespace qwench::bench {

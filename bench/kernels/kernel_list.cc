@@ -23,11 +23,11 @@ void append(std::vector<KernelRow>& rows, Backend& backend, const OpSizes& sizes
   }
   for (const Kernel<Args>& k : backend.kernels(Tag<Args>{})) {
     const char* reason = k.unsupported(args);
-    rows.push_back({name_of(Args::kId), k.name, selected && selection.kernel == &k,
-                    reason ? reason : "", k.invariant, k.plugin});
+    rows.push_back({Args::kName, k.name, selected && selection.kernel == &k, reason ? reason : "",
+                    k.invariant, k.plugin});
   }
-  if (!Args::kParts.empty())
-    rows.push_back({name_of(Args::kId), "composed", selected && !selection.kernel, "", true});
+  if (kHasParts<Args>)
+    rows.push_back({Args::kName, "composed", selected && !selection.kernel, "", true});
 }
 
 }  // namespace

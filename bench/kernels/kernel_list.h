@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/kernels/op_example.h"
+#include "bench/kernels/op_sizes.h"
 
 namespace qwench::bench {
 

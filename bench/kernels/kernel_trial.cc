@@ -34,15 +34,28 @@ bool add(const std::vector<float>& a, const std::vector<float>& b, Deviation& to
   return true;
 }
 
+int tensors_of(OpId op, const OpSizes& sizes) {
+  int n = 0;
+  with_op(op, [&](auto tag) {
+    NoMemory none;
+    const auto args = example<typename decltype(tag)::type>(sizes, none);
+    for_each_field<TensorView>(args, [&](Use, const TensorView& t) { n += t ? 1 : 0; });
+  });
+  return n;
+}
+
 /// "with bias": the inputs of the op that a model may have or not, as far as they are there.
 std::string_view optional_inputs(OpId op) {
-  switch (op) {
-    case OpId::kLinear:
-    case OpId::kQkvLinear: return "bias";
-    case OpId::kQkNormRope: return "norms of the heads";
-    case OpId::kAddRmsNorm: return "delta";
-    default: return "";
+  constexpr std::pair<bool OpSizes::*, std::string_view> kOptions[] = {
+      {&OpSizes::bias, "bias"},
+      {&OpSizes::qk_norm, "norms of the heads"},
+      {&OpSizes::delta, "delta"}};
+  for (const auto& [option, words] : kOptions) {
+    OpSizes with, without;
+    with.*option = true, without.*option = false;
+    if (tensors_of(op, with) > tensors_of(op, without)) return words;
   }
+  return "";
 }
 
 }  // namespace
@@ -56,8 +69,8 @@ Deviation deviation_of(const Outputs& got, const Outputs& expected) {
 
 /// fp16 storage may round to the neighbour. Token ids are exact.
 double nmse_limit(OpId op, InputPrecision inputs, DType kv_dtype) {
-  if (op == OpId::kArgmax || op == OpId::kEmbed) return 0;
-  const bool stores_kv = op == OpId::kKvStore || op == OpId::kQkNormRope;
+  if (op == id_of<ArgmaxArgs>() || op == id_of<EmbedArgs>()) return 0;
+  const bool stores_kv = op == id_of<KvStoreArgs>() || op == id_of<QkNormRopeArgs>();
   const bool rounds = inputs == InputPrecision::kF32 && stores_kv && kv_dtype == DType::kF16;
   return rounds ? 1e-7 : op_nmse_limit(inputs);
 }
@@ -95,7 +108,7 @@ std::string first_difference(OpId op, const Outputs& a, const Outputs& b, int64_
   for (size_t i = 0; i < a.size(); ++i)
     for (size_t k = 0; k < a[i].size(); ++k) {
       if (std::memcmp(&a[i][k], &b[i][k], sizeof(float)) == 0) continue;
-      const bool cache = op == OpId::kKvStore || (op == OpId::kQkNormRope && i > 0);
+      const bool cache = op == id_of<KvStoreArgs>() || (op == id_of<QkNormRopeArgs>() && i > 0);
       if (cache) return "the keys and values";
       return fmt::format("token {}", k / std::max<size_t>(1, a[i].size() / size_t(n_tokens)));
     }

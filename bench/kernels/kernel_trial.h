@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/kernels/op_example.h"
+#include "bench/kernels/op_sizes.h"
 #include "bench/model/backend_memory.h"
 #include "bench/support/output.h"
 
@@ -72,7 +72,7 @@ class Example {
       : backend_(backend), memory_(backend, seed), args_(example<Args>(sizes, memory_)) {
     for (TensorView* t : token_rows(args_)) save(*t);
     n_rows_ = saved_.size();
-    for (const TensorView& t : bench::outputs(args_)) save(t);
+    for (const TensorView& t : qwench::outputs(args_)) save(t);
     order_ = as_made();
   }
 
@@ -99,7 +99,7 @@ class Example {
   /// The outputs with the tokens in their first order.
   Outputs outputs() const {
     Outputs all;
-    for (const TensorView& t : bench::outputs(args_)) {
+    for (const TensorView& t : qwench::outputs(args_)) {
       const std::vector<float> values = to_host(backend_, t);
       all.push_back(values);
       const auto row = int64_t(values.size() / order_.size());
@@ -155,7 +155,7 @@ std::string broken_promise(Backend& backend, Backend* single, Example<Args>& e) 
   e.restart();
   backend.run(e.args());
   const Outputs together = e.outputs();
-  const auto difference = [&] { return first_difference(Args::kId, together, e.outputs(), n); };
+  const auto difference = [&] { return first_difference(id_of<Args>(), together, e.outputs(), n); };
   if (takes(backend, part_of(e.args(), 0, 1))) {
     e.restart();
     for (int64_t t = 0; t < n; ++t) backend.run(part_of(e.args(), t, 1));

@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <vector>
 
-#include "bench/kernels/op_example.h"
+#include "engine/backend.h"
+#include "engine/ops/example.h"
 
 namespace qwench::bench {
 
 class BackendMemory : public ExampleAllocator {
  public:
+  using ExampleAllocator::cache;
   /// The backend must outlive it.
   BackendMemory(Backend& backend, uint64_t seed) : backend_(backend), state_(seed) {}
 

@@ -1,4 +1,4 @@
-// Keys and values of all layers of a session, in one buffer. Layout: KvView in op.h.
+// Keys and values of all layers of a session, in one buffer. Layout: ops/kv_view.h.
 #pragma once
 #include <vector>
 

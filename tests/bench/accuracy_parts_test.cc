@@ -125,9 +125,9 @@ TEST_CASE("op counters hold NaN, Inf, the largest finite value and where it was"
   StabilityWatch watch;
   const OpObserver observe = watch.observer();
   float a[4] = {1, -500, kNan, 2}, b[4] = {-kInf, kNan, 3, kInf};
-  observe(*m.backend, {OpId::kLinear, "k", 0, {a, DType::kF32, {4}}});
-  observe(*m.backend, {OpId::kLinear, "k", 1, {b, DType::kF32, {4}}});
-  observe(*m.backend, {OpId::kLinear, "other", 1, {a, DType::kF32, {2}}});
+  observe(*m.backend, {id_of<LinearArgs>(), "k", 0, {a, DType::kF32, {4}}});
+  observe(*m.backend, {id_of<LinearArgs>(), "k", 1, {b, DType::kF32, {4}}});
+  observe(*m.backend, {id_of<LinearArgs>(), "other", 1, {a, DType::kF32, {2}}});
   REQUIRE(watch.seen().ranges.size() == 2);
   const OpRange& k = watch.seen().ranges[0];
   CHECK(k.nan == 2);

@@ -17,13 +17,13 @@ const std::string kTiny = QWENCH_SOURCE_DIR "/tests/data/text/qwen3-tied-bf16";
 /// One kernel of one op, timed: 1e6 bytes and 4e6 operations in 1 ms, on a machine of 1 GB/s and 10 Gop/s.
 KernelReport report_of(bool cold, double read_per_second) {
   KernelReport report;
-  report.op = OpId::kLinear, report.config = OrderedJson::object();
+  report.op = id_of<LinearArgs>(), report.config = OrderedJson::object();
   report.settings.cold = cold, report.settings.baseline = "reference", report.settings.threads = 1;
   report.roofline.dram_read.per_second = read_per_second;
   report.roofline.fp32_fma.per_second = 1e10;
   bench::ContestRow row;
   row.kernel = "own", row.ns = bench::summarize({1e6}), row.cost = {4'000'000, 1'000'000};
-  report.results.push_back({bench::OpSizes(), row});
+  report.results.push_back({OpSizes(), row});
   return report;
 }
 

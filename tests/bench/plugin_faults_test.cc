@@ -17,9 +17,9 @@ namespace {
 const std::string kFolder = QWENCH_BUILD_DIR "/tests/plugins/";
 
 /// The plug-in's row of a contest between it and the reference.
-ContestRow contest(const std::string& plugin, OpId op = OpId::kLinear, int64_t n_tokens = 3) {
+ContestRow contest(const std::string& plugin, OpId op = id_of<LinearArgs>(), int64_t n_tokens = 3) {
   bench::ContestSettings settings;
-  bench::OpSizes& s = settings.sizes;
+  OpSizes& s = settings.sizes;
   s.n_tokens = n_tokens, s.out = 37, s.in = 48, s.dim = s.ffn_dim = s.vocab = 48;
   s.n_heads = 2, s.n_kv_heads = 1, s.head_dim = 16, s.dtype = s.table = DType::kF32;
   settings.baseline = "reference", settings.threads = 2, settings.seconds = 1e-4;
@@ -41,7 +41,7 @@ bool has(const std::string& text, const std::string& part) {
 }  // namespace
 
 TEST_CASE("a right kernel of a plug-in goes through every trial") {
-  for (const OpId op : {OpId::kLinear, OpId::kRope, OpId::kArgmax}) {
+  for (const OpId op : {id_of<LinearArgs>(), id_of<RopeArgs>(), id_of<ArgmaxArgs>()}) {
     const ContestRow row = contest("sound", op);
     CHECK(row.runs());
     CHECK(row.wrong == "");
@@ -71,15 +71,15 @@ TEST_CASE("a kernel that is wrong, or breaks its promise, is not timed and says 
     CHECK(row.failure == "");
     CHECK(row.ns.values.empty());
   }
-  CHECK(has(contest("second_chunk", OpId::kRope).wrong, "8 tokens"));
-  CHECK(has(contest("ignores_limit", OpId::kArgmax).wrong, "8 tokens"));
-  CHECK(has(contest("last_of_equals", OpId::kArgmax).wrong, "8 tokens"));
+  CHECK(has(contest("second_chunk", id_of<RopeArgs>()).wrong, "8 tokens"));
+  CHECK(has(contest("ignores_limit", id_of<ArgmaxArgs>()).wrong, "8 tokens"));
+  CHECK(has(contest("last_of_equals", id_of<ArgmaxArgs>()).wrong, "8 tokens"));
 }
 
 TEST_CASE("rows of a large example are compared with themselves alone") {
-  CHECK(contest("sound", OpId::kLinear, 20).wrong == "");
+  CHECK(contest("sound", id_of<LinearArgs>(), 20).wrong == "");
   // 20 tokens change the last bit by more than one does, and less than the tolerance sees.
-  CHECK(has(contest("depends_on_rows", OpId::kLinear, 20).wrong, "where it is alone"));
+  CHECK(has(contest("depends_on_rows", id_of<LinearArgs>(), 20).wrong, "where it is alone"));
 }
 
 TEST_CASE("a kernel that crashes, hangs, throws or ends the program is one row, and says how") {
@@ -103,8 +103,8 @@ TEST_CASE("a kernel that crashes, hangs, throws or ends the program is one row, 
     CHECK(row.ns.values.empty());
   }
   cpu::set_plugin_time_limit(60);
-  CHECK(has(contest("throws", OpId::kAdd).failure, "C++ exception (no such table)"));
-  CHECK(has(contest("throws", OpId::kSwiGlu).failure, "C++ exception; none may leave"));
+  CHECK(has(contest("throws", id_of<AddArgs>()).failure, "C++ exception (no such table)"));
+  CHECK(has(contest("throws", id_of<SwiGluArgs>()).failure, "C++ exception; none may leave"));
 }
 
 TEST_CASE("work in a process of its own says how it ended") {

@@ -47,7 +47,7 @@ std::string refusal_of(const std::string& name) {
 
 ContestSettings small_contest(const std::string& plugin) {
   ContestSettings settings;
-  bench::OpSizes& s = settings.sizes;
+  OpSizes& s = settings.sizes;
   s.n_tokens = 3, s.depth = 70, s.out = 37, s.in = 96, s.dim = 64, s.ffn_dim = 96, s.vocab = 200;
   s.n_heads = 4, s.n_kv_heads = 2, s.head_dim = 32, s.dtype = DType::kBF16;
   s.bias = s.qk_norm = true;
@@ -91,21 +91,21 @@ TEST_CASE("a plug-in reads every type of weights and of keys as they are stored"
     CAPTURE(name_of(dtype));
     ContestSettings settings = small_contest(kFolder + "every_op.so");
     settings.sizes.dtype = dtype;
-    const auto rows = bench::run_contest(OpId::kLinear, settings);
+    const auto rows = bench::run_contest(id_of<LinearArgs>(), settings);
     const ContestRow& row = row_named(rows, "naive");
     CHECK(row.refusal == (dtype == DType::kQ4G ? "reads weights of other types" : ""));
     CHECK((row.wrong.empty() && row.nmse < 1e-12));
   }
   ContestSettings settings = small_contest(kFolder + "every_op.so");
   settings.sizes.kv_dtype = DType::kF16;
-  CHECK(row_named(bench::run_contest(OpId::kAttention, settings), "naive").nmse < 1e-12);
-  CHECK(row_named(bench::run_contest(OpId::kKvStore, settings), "naive").refusal ==
+  CHECK(row_named(bench::run_contest(id_of<AttentionArgs>(), settings), "naive").nmse < 1e-12);
+  CHECK(row_named(bench::run_contest(id_of<KvStoreArgs>(), settings), "naive").refusal ==
         "stores f32 only");
 }
 
 TEST_CASE("a plug-in's kernel is listed last and runs only where it is forced") {
   const auto backend = backend_of({kFolder + "every_op.so"});
-  bench::OpSizes sizes;
+  OpSizes sizes;
   sizes.head_dim = 6;  // no fused kernel of qk_norm_rope takes it
   int listed = 0;
   for (const bench::KernelRow& row : bench::list_kernels(*backend, sizes)) {

@@ -53,7 +53,7 @@ std::vector<float> seen_by(const std::string& choice, Poisoned& x) {
   std::vector<float> seen(x.view().as<float>(), x.view().as<float>() + n);
   const auto backend = backend_with("", 1);
   for (const Kernel<Args>& k : backend->kernels(Tag<Args>{}))
-    if (choice == std::string(name_of(Args::kId)) + "=" + std::string(k.name) &&
+    if (choice == std::string(Args::kName) + "=" + std::string(k.name) &&
         k.inputs == InputPrecision::kBF16) {
       std::vector<uint16_t> rounded(seen.size());
       convert(seen.data(), DType::kF32, rounded.data(), DType::kBF16, n);

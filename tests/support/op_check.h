@@ -21,11 +21,11 @@ inline std::unique_ptr<Backend> backend_with(const std::string& choice, int thre
 /// "op=kernel" for every kernel of an op on the CPU backend, and "op=composed" for a level-2 op.
 template <class Args>
 std::vector<std::string> choices_of() {
-  const std::string op(name_of(Args::kId));
+  const std::string op(Args::kName);
   std::vector<std::string> choices;
   for (const Kernel<Args>& k : backend_with("", 1)->kernels(Tag<Args>{}))
     choices.push_back(op + "=" + std::string(k.name));
-  if (!Args::kParts.empty()) choices.push_back(op + "=composed");
+  if (kHasParts<Args>) choices.push_back(op + "=composed");
   return choices;
 }
 

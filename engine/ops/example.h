@@ -1,15 +1,11 @@
-// Args of any op at given sizes: what the kernel lists are asked about and what `kernels` runs.
-// Where the tensors live is the Allocator's business, so that questions cost no memory.
+// Args of any op at given sizes: what kernels are asked about, what is timed and what is tested. Where the
+// tensors live is the ExampleAllocator's business, so that questions cost no memory.
 #pragma once
-#include <optional>
-#include <string>
-#include <vector>
-
-#include "bench/model/model_options.h"
-#include "engine/backend.h"
 #include "engine/checked.h"
+#include "engine/ops/kv_view.h"
+#include "engine/ops/op.h"
 
-namespace qwench::bench {
+namespace qwench {
 
 struct OpSizes {
   int64_t n_tokens = 1, depth = 0;  // the tokens stand at positions depth, depth + 1, ...
@@ -30,23 +26,6 @@ struct OpSizes {
   int64_t capacity() const { return round_up(depth + n_tokens, kKvBlock); }
 };
 
-/// Of the model as the options hold it. dtype: that of most of its matrices.
-OpSizes sizes_of(const ModelOptions& options, const Checkpoint& checkpoint);
-
-/// Rows and columns of all matrices of the op together, [out, in]; nothing for an op without weights.
-struct MatrixSize {
-  int64_t out = 0, in = 0;
-};
-std::optional<MatrixSize> matrix_of(OpId op, const OpSizes& sizes);
-/// True for ops on heads of queries, keys or values.
-bool has_heads(OpId op);
-/// "4864x896", "14 heads of 64 on 2, 512 before", "896": what the figures of the op depend on besides the
-/// tokens.
-std::string shape_text(OpId op, const OpSizes& sizes);
-/// The type of what the op reads or writes besides activations: its weights, or keys and values. Nothing for
-/// the others.
-std::optional<DType> type_of(OpId op, const OpSizes& sizes);
-
 class ExampleAllocator {
  public:
   virtual ~ExampleAllocator() = default;
@@ -62,11 +41,31 @@ class ExampleAllocator {
   /// The keys and values of n_seq sequences.
   virtual KvView cache(int64_t n_seq, int64_t n_kv_heads, int64_t capacity, int64_t head_dim,
                        DType dtype) = 0;
+
+  // What several ops have.
+  TensorView row_values(const OpSizes& s, int64_t width) { return values({s.n_tokens, width}); }
+  TensorView row_room(const OpSizes& s, int64_t width) {
+    return room({s.n_tokens, width}, DType::kF32);
+  }
+  TensorView head_values(const OpSizes& s, int64_t heads) {
+    return values({s.n_tokens, heads, s.head_dim});
+  }
+  TensorView bias(const OpSizes& s, int64_t width) {
+    return s.bias ? values({width}) : TensorView{};
+  }
+  TensorView positions(const OpSizes& s) {
+    return sequence(s.n_tokens, s.depth, 1, s.depth + s.n_tokens);
+  }
+  TensorView sequences(const OpSizes& s) { return sequence(s.n_tokens, 0, 1, s.n_seq); }
+  KvView cache(const OpSizes& s) {
+    return cache(s.n_seq, s.n_kv_heads, s.capacity(), s.head_dim, s.kv_dtype);
+  }
 };
 
 /// No memory at all: every address is the same, enough for questions about shapes and types.
 class NoMemory : public ExampleAllocator {
  public:
+  using ExampleAllocator::cache;
   TensorView values(Shape shape) override { return room(shape, DType::kF32); }
   TensorView ties(Shape shape) override { return room(shape, DType::kF32); }
   TensorView room(Shape shape, DType dtype) override { return {&byte_, dtype, shape}; }
@@ -85,44 +84,9 @@ class NoMemory : public ExampleAllocator {
   alignas(64) char byte_ = 0;
 };
 
-/// The same, with the weight layouts that the backend's policy makes import() hold: room for a few rows
-/// is made to see.
-class HeldLayouts : public NoMemory {
- public:
-  explicit HeldLayouts(Backend& backend) : backend_(backend) {}
-  WeightView weight(int64_t out, int64_t in, DType dtype, WeightUse use) override;
-
- private:
-  Backend& backend_;
-};
-
 template <class Args>
-Args example(const OpSizes& sizes, ExampleAllocator& memory);
-
-/// The tensors that the op writes; the caches as flat rows.
-template <class Args>
-std::vector<TensorView> outputs(const Args& args);
-
-/// The tensors of args that have a row for every token, inputs first; some may be missing.
-template <class Args>
-std::vector<TensorView*> token_rows(Args& args);
-
-/// The args of tokens [first, first + n) alone.
-template <class Args>
-Args part_of(Args args, int64_t first, int64_t n) {
-  for (TensorView* t : token_rows(args)) {
-    if (!*t) continue;
-    t->data = static_cast<char*>(t->data) + first * (t->bytes() / t->shape[0]);
-    t->shape.dim[0] = n;
-  }
-  return args;
+Args example(const OpSizes& sizes, ExampleAllocator& memory) {
+  return example(Tag<Args>{}, sizes, memory);
 }
 
-/// True when a second run of the same args starts from what the first one left.
-bool in_place(OpId op);
-
-/// True for ops whose weights or keys come from memory at every token; the others work on rows that
-/// the op before left in the cache.
-bool streams_from_memory(OpId op);
-
-}  // namespace qwench::bench
+}  // namespace qwench

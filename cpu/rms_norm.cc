@@ -1,0 +1,36 @@
+// rms_norm: y = x / rms(x) * w.
+#include <cmath>
+
+#include "cpu/ops.h"
+#include "cpu/plugin_args.h"
+
+namespace qwench::cpu {
+
+namespace {
+
+void rms_norm_reference(const RmsNormArgs& a, Stream&) {
+  const float* w = a.w.as<const float>();
+  for (int64_t t = 0; t < a.x.rows(); ++t) {
+    const float* x = a.x.row<const float>(t);
+    double squares = 0;
+    for (int64_t i = 0; i < a.x.cols(); ++i) squares += double(x[i]) * double(x[i]);
+    const double scale = 1 / std::sqrt(squares / double(a.x.cols()) + double(a.eps));
+    for (int64_t i = 0; i < a.x.cols(); ++i) a.y.row<float>(t)[i] = float(x[i] * scale * w[i]);
+  }
+}
+
+constexpr Kernel<RmsNormArgs> kRmsNorm[] = {
+    {"reference", always_supported<RmsNormArgs>, rms_norm_reference}};
+
+void to_c(const RmsNormArgs& a, QwenchArgs& to) {
+  to.rms_norm = {matrix(a.x), tensor(a.w), matrix(a.y), a.eps};
+}
+
+}  // namespace
+
+template <>
+CpuOp<RmsNormArgs> cpu_op() {
+  return {kRmsNorm, to_c};
+}
+
+}  // namespace qwench::cpu

@@ -1,0 +1,23 @@
+// Cost, contract and example of linear.
+#include "engine/ops/linear.h"
+
+#include "engine/ops/example.h"
+#include "engine/ops/shape_checks.h"
+
+namespace qwench {
+
+OpCost cost(const LinearArgs& a) {
+  return {2 * a.x.rows() * a.w.out * a.w.in, a.x.bytes() + a.w.bytes() + a.y.bytes()};
+}
+
+void validate(const LinearArgs& a) {
+  QWENCH_CHECK(is_matrix(a.x, a.x.rows(), a.w.in) && is_weight(a.w, a.x.cols()));
+  QWENCH_CHECK(is_matrix(a.y, a.x.rows(), a.w.out) && is_vector_or_null(a.bias, a.w.out));
+}
+
+LinearArgs example(Tag<LinearArgs>, const OpSizes& s, ExampleAllocator& m) {
+  return {m.row_values(s, s.in), m.weight(s.out, s.in, s.dtype, WeightUse::kLinear),
+          m.bias(s, s.out), m.row_room(s, s.out)};
+}
+
+}  // namespace qwench
