@@ -87,11 +87,16 @@ void Session::forward(Phase phase, int64_t n_tokens, int64_t first_logit) {
   backend.upload(act_.tokens.data, host_tokens_.data(), bytes);
   backend.upload(act_.positions.data, host_positions_.data(), bytes);
   backend.upload(act_.sequences.data, host_sequences_.data(), bytes);
-  int64_t n_keys = 0;
-  for (int64_t i = 0; i < n_tokens; ++i) n_keys += host_positions_[size_t(i)] + 1;
+  int64_t n_scores = 0, n_keys = 0;
+  for (int64_t i = 0; i < n_tokens; ++i) {
+    n_scores += host_positions_[size_t(i)] + 1;
+    const bool last =
+        i + 1 == n_tokens || host_sequences_[size_t(i + 1)] != host_sequences_[size_t(i)];
+    if (last) n_keys += host_positions_[size_t(i)] + 1;  // the tokens of a sequence stand together
+  }
   backend.begin(phase);
-  qwench::forward(backend, {model_.config, model_.weights, cache_, rope_, act_, n_tokens, n_keys,
-                            first_logit, layer_hooks_.empty() ? nullptr : &layer_hooks_});
+  qwench::forward(backend, {model_.config, model_.weights, cache_, rope_, act_, n_tokens, n_scores,
+                            n_keys, first_logit, layer_hooks_.empty() ? nullptr : &layer_hooks_});
   backend.end();
   const int64_t n_logits = n_tokens - first_logit;
   if (n_logits == 0) return;

@@ -48,7 +48,8 @@ void attention_block(Backend& backend, const ForwardArgs& a, const LayerWeights&
   backend.run(QkNormRopeArgs{q, k, v, w.q_norm.view, w.k_norm.view, eps, s.positions, s.sequences,
                              a.rope.cos, a.rope.sin, cache});
   const float scale = 1.0f / std::sqrt(float(c.head_dim));
-  backend.run(AttentionArgs{q, s.positions, s.sequences, cache, scale, a.n_keys, context});
+  backend.run(
+      AttentionArgs{q, s.positions, s.sequences, cache, scale, context, a.n_scores, a.n_keys});
   backend.run(LinearArgs{s.context, w.wo.view, {}, s.delta});
 }
 

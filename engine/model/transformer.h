@@ -28,7 +28,7 @@ struct ForwardArgs {
   const RopeTable& rope;
   Activations& act;
   int64_t n_tokens = 0;
-  int64_t n_keys = 0;                                   // sum over tokens of position + 1
+  int64_t n_scores = 0, n_keys = 0;                     // of AttentionArgs
   int64_t first_logit = 0;                              // in [0, n_tokens]; n_tokens: no logits
   const std::vector<LayerHook>* layer_hooks = nullptr;  // called in this order after each layer
 };

@@ -14,8 +14,10 @@ struct AttentionArgs {
   TensorView positions, sequences;  // [n_tokens] i32
   KvView cache;                     // holds positions 0..pos of each token's sequence
   float scale = 0;
-  int64_t n_keys = 0;  // sum over tokens of pos + 1: the cost of causal attention
-  TensorView out;      // [n_tokens, n_heads, head_dim]
+  TensorView out;  // [n_tokens, n_heads, head_dim]
+  // For the cost alone, as the host knows them:
+  int64_t n_scores = 0;  // sum over tokens of pos + 1: products of a query with a key, per head
+  int64_t n_keys = 0;    // sum over sequences of the last pos + 1: keys that are read, per KV head
 
   template <class Self, class Visit>
   static void fields(Self& a, Visit&& visit) {

@@ -181,7 +181,7 @@ void Calibration::run_sequence(const Weights& weights, size_t sequence) {
   std::fill(rows.begin(), rows.end(), 0);
   backend_.upload(act_.sequences.data, rows.data(), n * 4);
   backend_.begin(Phase::kPrefill);
-  forward(backend_, {single_, weights, cache_, rope_, act_, n, n * (n + 1) / 2, n});
+  forward(backend_, {single_, weights, cache_, rope_, act_, n, n * (n + 1) / 2, n, n});
   backend_.end();
   if (const int64_t bad = backend_.count_nonfinite(act_.delta.slice(0, n)))
     fail(

@@ -57,7 +57,7 @@ struct Inputs {
 
 AttentionArgs args_of(const Case& c, Cache& cache, Inputs& in, Poisoned& q, Poisoned& out) {
   const float scale = 1 / std::sqrt(float(c.head_dim));
-  return {q.view(), in.pos(), in.seq(), cache.view, scale, 1, out.view()};
+  return {q.view(), in.pos(), in.seq(), cache.view, scale, out.view()};
 }
 
 /// Prefill of one sequence up to past a block border, then single tokens of several sequences.
