@@ -83,7 +83,7 @@ void check_own_kernels(DType t, const QuantMatrix& w, Poisoned& x, int64_t n,
 }  // namespace
 
 TEST_CASE("every int8 kernel of linear gives the bits of the scalar model") {
-  if (!cpu::cpu_info().avx2) return;
+  if (!has_avx2()) return;
   for (DType t : kDTypes)
     for (const Size& size : kSizes) {
       const QuantMatrix w(t, size.out, size.in, 7);
@@ -107,7 +107,7 @@ TEST_CASE("every int8 kernel of linear gives the bits of the scalar model") {
 }
 
 TEST_CASE("more tokens than one block of scratch holds give the bits of the scalar model") {
-  if (!cpu::cpu_info().avx2) return;
+  if (!has_avx2()) return;
   for (DType t : kDTypes)
     for (const Size& size : {Size{33, 896}, Size{5, 4864}}) {
       const QuantMatrix w(t, size.out, size.in, 7);
@@ -151,7 +151,7 @@ TEST_CASE("every kernel of linear is within the rounding of the activations of t
 }
 
 TEST_CASE("no pair of products saturates, whatever extreme all weights and activations are at") {
-  if (!cpu::cpu_info().avx2) return;
+  if (!has_avx2()) return;
   const int64_t in = 256, out = 35;
   for (DType t : kDTypes)
     for (int low : {0, 128})       // q8_0: -128 (no encoder writes it, a file may); nibble 0
@@ -185,7 +185,7 @@ TEST_CASE("no pair of products saturates, whatever extreme all weights and activ
 
 TEST_CASE(
     "7-bit activations: one row and many agree where all weights and activations are extreme") {
-  if (!cpu::cpu_info().avx2) return;
+  if (!has_avx2()) return;
   for (int low : {128, 129})  // -128, -127
     for (int pattern = 0; pattern < 3; ++pattern) {
       const auto integer = [&](int64_t row, int64_t k) {
@@ -228,7 +228,7 @@ TEST_CASE("int8 kernels give the same bits for any batch, thread count and block
 }
 
 TEST_CASE("a NaN or Inf among the activations reaches every output of its token and no other") {
-  if (!cpu::cpu_info().avx2) return;
+  if (!has_avx2()) return;
   const float inf = std::numeric_limits<float>::infinity();
   for (DType t : kDTypes)
     for (float bad : {std::nanf(""), -std::nanf(""), inf, -inf})
@@ -250,7 +250,7 @@ TEST_CASE("a NaN or Inf among the activations reaches every output of its token 
 }
 
 TEST_CASE("blocks of zeros, of subnormal numbers and of the largest numbers follow the model") {
-  if (!cpu::cpu_info().avx2) return;
+  if (!has_avx2()) return;
   for (DType t : kDTypes)
     for (float size : {0.0f, 1e-40f, 1e-36f, 1e-35f, 1e-20f, 1e20f})
       for (int64_t n : {1, 6, 17}) {
@@ -264,7 +264,7 @@ TEST_CASE("blocks of zeros, of subnormal numbers and of the largest numbers foll
 
 TEST_CASE(
     "qkv_linear of quantised weights gives the bits of its parts, also when types are mixed") {
-  if (!cpu::cpu_info().avx2) return;
+  if (!has_avx2()) return;
   for (DType t : kDTypes)
     for (DType v_type : kDTypes)
       for (const std::string& choice : choices_of<QkvLinearArgs>())
@@ -290,7 +290,7 @@ TEST_CASE(
 }
 
 TEST_CASE("gate_up_swiglu and logits of quantised weights are made of the model's products") {
-  if (!cpu::cpu_info().avx2) return;
+  if (!has_avx2()) return;
   for (DType t : kDTypes)
     for (int64_t n : {1, 2, 5, 17}) {
       const QuantMatrix gate(t, 75, 96, 1), up(t, 75, 96, 2);
@@ -343,7 +343,7 @@ TEST_CASE("every embed kernel of a quantised table returns the decoded row") {
 }
 
 TEST_CASE("one changed bit of a quantised weight is seen") {
-  if (!cpu::cpu_info().avx2) return;
+  if (!has_avx2()) return;
   for (DType t : kDTypes)
     for (int64_t n : {1, 6}) {
       const QuantMatrix w(t, 33, 160, 7);
@@ -359,7 +359,7 @@ TEST_CASE("one changed bit of a quantised weight is seen") {
 }
 
 TEST_CASE("packed quantised weights take the bytes of their rows, a multiple of 32 of them") {
-  if (!cpu::cpu_info().avx2) return;
+  if (!has_avx2()) return;
   for (DType t : kDTypes) {
     const auto backend = backend_with("");
     const QuantMatrix w(t, 33, 160, 7);

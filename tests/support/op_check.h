@@ -1,11 +1,14 @@
 // Running an op with one kernel after the other, beside the oracle (every op at its reference), and
 // the one table of tolerances.
 #pragma once
+#include <doctest/doctest.h>
+
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cpu/cpu_backend.h"
+#include "cpu/cpu_info.h"
 #include "tests/support/poisoned.h"
 
 namespace qwench::test {
@@ -38,6 +41,13 @@ bool runs(Backend& backend, const Args& args) {
   } catch (const UsageError&) {
     return false;
   }
+}
+
+/// False, said aloud, where there are no kernels of AVX2.
+inline bool has_avx2() {
+  if (cpu::cpu_info().avx2) return true;
+  MESSAGE("skipped: this processor has no AVX2");
+  return false;
 }
 
 constexpr double kEps = 5.97e-8;  // half an ulp of f32 at 1
