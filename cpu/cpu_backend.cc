@@ -93,15 +93,18 @@ void CpuBackend::choose_layouts(const WeightView& both, WeightUse use, bool& pla
                                 bool& packed) const {
   float unused = 0;  // kernels look at shapes and types here, never at values
   const TensorView x{&unused, DType::kF32, {1, both.in}}, y{&unused, DType::kF32, {1, both.out}};
+  const TensorView norm{&unused, DType::kF32, {both.in}};
+  constexpr float kEps = 1;
   const LinearArgs linear{x, both, {}, y};
   if (use == WeightUse::kLinear) {
     add_layout(*this, linear, plain, packed);
-    add_layout(*this, QkvLinearArgs{x, both, both, both, {}, {}, {}, y, y, y}, plain, packed);
-    add_layout(*this, GateUpSwiGluArgs{x, both, both, y, y}, plain, packed);
+    add_layout(*this, NormQkvArgs{x, norm, kEps, both, both, both, {}, {}, {}, x, y, y, y}, plain,
+               packed);
+    add_layout(*this, NormGateUpArgs{x, norm, kEps, both, both, x, y, y}, plain, packed);
     return;
   }
   if (use != WeightUse::kEmbedding) {
-    const LogitsArgs logits{x, both, y};
+    const NormLogitsArgs logits{x, norm, kEps, both, x, y};
     add_layout(*this, logits, plain, packed);
     if (!select(logits).kernel) add_layout(*this, linear, plain, packed);  // its part
   }

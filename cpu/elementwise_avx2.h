@@ -5,9 +5,7 @@
 
 namespace qwench::cpu {
 
-/// One pass over the residual for the sum of squares, one for the output; a token never shares a
-/// sum.
-void add_rms_norm_avx2(Team& team, const AddRmsNormArgs& args);
+void rms_norm_avx2(Team& team, const RmsNormArgs& args);
 
 /// head_dim must be a multiple of 16.
 void qk_norm_rope_avx2(Team& team, const QkNormRopeArgs& args);

@@ -1,4 +1,4 @@
-// linear: y = x @ W^T (+ bias).
+// linear: y = x @ W^T (+ bias), or y += that.
 #include <vector>
 
 #include "cpu/linear_eigen.h"
@@ -21,7 +21,8 @@ void linear_reference(const LinearArgs& a, Stream& stream) {
         double sum = 0;
         for (int64_t k = 0; k < a.w.in; ++k) sum += double(x[k]) * double(w[k]);
         if (a.bias) sum += double(a.bias.as<const float>()[o]);
-        a.y.row<float>(t)[o] = float(sum);
+        float& y = a.y.row<float>(t)[o];
+        y = a.add ? y + float(sum) : float(sum);
       }
     }
   });
@@ -32,7 +33,7 @@ struct Linear {
   using Args = LinearArgs;
   static std::array<const WeightView*, 1> weights(const Args& a) { return {&a.w}; }
   static void run(const Args& a, Stream& stream, const PanelProducts& products) {
-    panel_matmul(team_of(stream), &a, 1, products);
+    panel_matmul(team_of(stream), {a.x, {}, 0, {}}, &a, 1, products);
   }
 };
 
@@ -42,7 +43,7 @@ constexpr auto kLinear = panel_kernels<Linear>(
     Kernel<LinearArgs>{"reference", reference_unsupported, linear_reference});
 
 void to_c(const LinearArgs& a, QwenchArgs& to) {
-  to.linear = {matrix(a.x), weight(a.w), tensor(a.bias), matrix(a.y)};
+  to.linear = {matrix(a.x), weight(a.w), tensor(a.bias), matrix(a.y), a.add};
 }
 
 }  // namespace

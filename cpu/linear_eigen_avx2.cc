@@ -60,7 +60,10 @@ void linear_eigen(const LinearArgs& a, Stream& stream) {
       else
         widen_rows(a.w, first, rows, widened);
       StridedMap y(a.y.as<float>() + first, a.x.rows(), rows, Eigen::OuterStride<>(a.w.out));
-      y.noalias() = x * ConstMap(w, rows, a.w.in).transpose();
+      if (a.add)
+        y.noalias() += x * ConstMap(w, rows, a.w.in).transpose();
+      else
+        y.noalias() = x * ConstMap(w, rows, a.w.in).transpose();
       if (a.bias)
         y.rowwise() += Eigen::Map<const Eigen::RowVectorXf>(a.bias.as<const float>() + first, rows);
     }

@@ -17,36 +17,21 @@ struct CpuOp {
 template <class Args>
 CpuOp<Args> cpu_op();
 
-template <>
-CpuOp<EmbedArgs> cpu_op();
-template <>
-CpuOp<AddRmsNormArgs> cpu_op();
-template <>
-CpuOp<QkvLinearArgs> cpu_op();
-template <>
-CpuOp<QkNormRopeArgs> cpu_op();
-template <>
-CpuOp<AttentionArgs> cpu_op();
-template <>
-CpuOp<LinearArgs> cpu_op();
-template <>
-CpuOp<GateUpSwiGluArgs> cpu_op();
-template <>
-CpuOp<LogitsArgs> cpu_op();
-template <>
-CpuOp<ArgmaxArgs> cpu_op();
-template <>
-CpuOp<AddArgs> cpu_op();
-template <>
-CpuOp<RmsNormArgs> cpu_op();
-template <>
-CpuOp<HeadNormArgs> cpu_op();
-template <>
-CpuOp<RopeArgs> cpu_op();
-template <>
-CpuOp<KvStoreArgs> cpu_op();
-template <>
-CpuOp<SwiGluArgs> cpu_op();
+// clang-format off
+template <> CpuOp<EmbedArgs> cpu_op();
+template <> CpuOp<NormQkvArgs> cpu_op();
+template <> CpuOp<QkNormRopeArgs> cpu_op();
+template <> CpuOp<AttentionArgs> cpu_op();
+template <> CpuOp<LinearArgs> cpu_op();
+template <> CpuOp<NormGateUpArgs> cpu_op();
+template <> CpuOp<NormLogitsArgs> cpu_op();
+template <> CpuOp<ArgmaxArgs> cpu_op();
+template <> CpuOp<RmsNormArgs> cpu_op();
+template <> CpuOp<HeadNormArgs> cpu_op();
+template <> CpuOp<RopeArgs> cpu_op();
+template <> CpuOp<KvStoreArgs> cpu_op();
+template <> CpuOp<SwiGluArgs> cpu_op();
+// clang-format on
 
 /// Why an AVX2 kernel cannot run here, or null.
 const char* avx2_missing();

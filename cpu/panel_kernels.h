@@ -1,4 +1,4 @@
-// The rows that the kernel lists of linear, qkv_linear, gate_up_swiglu and logits share: every type
+// The rows that the kernel lists of linear, norm_qkv, norm_gate_up and norm_logits share: every type
 // of weights by every instruction set, widest first. Activations of 7 bits and of bf16 come last: less
 // exact and faster, they run only where they are asked for.
 #pragma once

@@ -1,5 +1,5 @@
-// Matrix products over packed panels: the engine room of linear, qkv_linear, gate_up_swiglu and
-// logits. One driver hands panels to the team; what multiplies a panel is a table of functions per
+// Matrix products over packed panels: the engine room of linear, norm_qkv, norm_gate_up and
+// norm_logits. One driver hands panels to the team; what multiplies a panel is a table of functions per
 // instruction set. One summation order everywhere: per output a chain of fused multiply-adds, k
 // ascending (of quantised weights: blocks of 32 k).
 #pragma once
@@ -27,13 +27,22 @@ extern const PanelProducts kPanelAvx2, kPanelAvx512;
 extern const PanelProducts kPanelAvx2Int7;    // activations of quantised weights in 7 bits
 extern const PanelProducts kPanelAvx512Bf16;  // activations of bf16 weights in bf16
 
-/// y = x @ W^T (+ bias) for each of n matrices of one type that share x, handed out to the team as
-/// one pool of panels.
-void panel_matmul(Team& team, const LinearArgs* matmuls, int n, const PanelProducts& products);
+/// The rows that matrices are multiplied with: x, or its RMS norm where `norm` is given. The norm and the
+/// rounding of a row are one preparation.
+struct PanelInput {
+  TensorView x;     // [n_tokens, in]
+  TensorView norm;  // [in] or null
+  float eps = 0;
+  TensorView normed;  // [n_tokens, in], where the norm goes
+};
 
-/// h = silu(x @ Wg^T) * (x @ Wu^T): both panels of the same rows, joined before they leave the
-/// cache.
-void panel_gate_up_swiglu(Team& team, const GateUpSwiGluArgs& args, const PanelProducts& products);
+/// y = input @ W^T (+ bias), or y += that, for each of n matrices of one type that share the input, handed
+/// out to the team as one pool of panels.
+void panel_matmul(Team& team, const PanelInput& input, const LinearArgs* matmuls, int n,
+                  const PanelProducts& products);
+
+/// norm_gate_up: both panels of the same rows, joined before they leave the cache.
+void panel_gate_up(Team& team, const NormGateUpArgs& args, const PanelProducts& products);
 
 /// Why the kernel for `dtype` cannot multiply with w, or null.
 const char* panel_unsupported(const WeightView& w, DType dtype, const PanelProducts& products);

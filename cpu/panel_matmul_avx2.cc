@@ -10,6 +10,7 @@
 #include "cpu/ops.h"
 #include "cpu/panel_matmul.h"
 #include "cpu/quant_product.h"
+#include "cpu/rms_avx2.h"
 #include "cpu/simd_avx2.h"
 
 namespace qwench::cpu {
@@ -60,21 +61,42 @@ inline void prefetch_start(const WeightView& w, int64_t panel, const Block& bloc
              rows.blocks_of(0) * unit_bytes(w.dtype));
 }
 
-/// Tokens [first, ...) of x, at most n; quantises them when the weights are quantised.
-Block make_block(Team& team, const TensorView& x, DType weights, const PanelProducts& products,
+/// The block's rows normed, and quantised while they are in the cache where block.rows asks for it. A row
+/// is one thread's; fewer tokens than take about a microsecond are not worth waking the team.
+void norm_block(Team& team, const PanelInput& input, const Block& block) {
+  constexpr int64_t kColumnsAtLeast = 2048;
+  const int64_t dim = input.x.cols();
+  team.parallel_for(block.n_tokens, ceil_div(kColumnsAtLeast, dim),
+                    [&](int64_t begin, int64_t end, int) {
+                      for (int64_t t = begin; t < end; ++t) {
+                        float* normed = input.normed.row<float>(block.first + t);
+                        rms_norm_row(input.x.row<const float>(block.first + t), dim, input.eps,
+                                     input.norm.as<const float>(), normed);
+                        if (block.rows.data) quantize_row_avx2(normed, block.rows, t);
+                      }
+                    });
+}
+
+/// Tokens [first, ...) of the input, at most n, in the form that the weights read.
+Block make_block(Team& team, const PanelInput& input, DType weights, const PanelProducts& products,
                  int64_t first, int64_t n) {
+  const TensorView& x = input.norm ? input.normed : input.x;
   Block block;
   block.first = first, block.n_tokens = std::min(n, x.rows() - first);
   block.x = x.row<const float>(first);
+  if (is_quantized(weights)) {
+    block.rows = products.quant_rows(weights, block.n_tokens, x.cols() / kQuantBlock);
+    block.rows.data = static_cast<char*>(team.shared_scratch());
+  }
+  if (input.norm)
+    norm_block(team, input, block);
+  else if (block.rows.data)
+    quantize_rows_avx2(team, block.x, block.rows);
   if (!is_quantized(weights) && products.bf16_rows) {
     auto* to = static_cast<uint16_t*>(team.shared_scratch());
     products.bf16_rows(team, block.x, block.n_tokens, x.cols(), to);
     block.bf16 = to;
   }
-  if (!is_quantized(weights)) return block;
-  block.rows = products.quant_rows(weights, block.n_tokens, x.cols() / kQuantBlock);
-  block.rows.data = static_cast<char*>(team.shared_scratch());
-  quantize_rows_avx2(team, block.x, block.rows);
   return block;
 }
 
@@ -100,16 +122,18 @@ void multiply(const PanelProducts& products, const WeightView& w, int64_t panel,
     products.float_gemm(w.dtype, at, block.x, w.in, block.n_tokens, scratch.widened, sums);
 }
 
-/// y[t][first row of the panel ...] = sums[t] (+ bias), the rows that exist.
+/// y[t][first row of the panel ...] = sums[t] (+ bias), or += that; the rows that exist.
 void store_rows(const LinearArgs& a, int64_t panel, const Block& block, const float* sums) {
   const int64_t first = panel * kPanelRows, rows = std::min(kPanelRows, a.w.out - first);
   const float* bias = a.bias ? a.bias.as<const float>() + first : nullptr;
   for (int64_t t = 0; t < block.n_tokens; ++t, sums += kPanelRows) {
     float* y = a.y.row<float>(block.first + t) + first;
-    if (!bias) {
-      std::memcpy(y, sums, size_t(rows) * sizeof(float));
-    } else {
+    if (a.add) {
+      for (int64_t r = 0; r < rows; ++r) y[r] += bias ? sums[r] + bias[r] : sums[r];
+    } else if (bias) {
       for (int64_t r = 0; r < rows; ++r) y[r] = sums[r] + bias[r];
+    } else {
+      std::memcpy(y, sums, size_t(rows) * sizeof(float));
     }
   }
 }
@@ -132,7 +156,7 @@ void multiply_block(Team& team, const LinearArgs* matmuls, int n, const PanelPro
   });
 }
 
-void gate_up_block(Team& team, const GateUpSwiGluArgs& a, const PanelProducts& products,
+void gate_up_block(Team& team, const NormGateUpArgs& a, const PanelProducts& products,
                    const Block& block) {
   const int64_t panels = ceil_div(a.w_gate.out, kPanelRows);
   team.parallel_for(panels, 1, [&](int64_t begin, int64_t end, int thread) {
@@ -145,26 +169,29 @@ void gate_up_block(Team& team, const GateUpSwiGluArgs& a, const PanelProducts& p
       multiply(products, a.w_up, panel, block, scratch, up);
       for (int64_t i = 0; i < block.n_tokens * kPanelRows; i += 8)
         _mm256_store_ps(gate + i, swiglu_ps(_mm256_load_ps(gate + i), _mm256_load_ps(up + i)));
-      store_rows(LinearArgs{a.x, a.w_gate, {}, a.h}, panel, block, gate);
+      store_rows(LinearArgs{a.normed, a.w_gate, {}, a.h}, panel, block, gate);
     }
   });
 }
 
 }  // namespace
 
-void panel_matmul(Team& team, const LinearArgs* matmuls, int n, const PanelProducts& products) {
-  const TensorView& x = matmuls->x;
+void panel_matmul(Team& team, const PanelInput& input, const LinearArgs* matmuls, int n,
+                  const PanelProducts& products) {
+  const TensorView& x = input.x;
   const DType dtype = matmuls->w.dtype;
   const int64_t tokens = tokens_per_block(dtype, products, x.cols(), x.rows());
   for (int64_t t0 = 0; t0 < x.rows(); t0 += tokens)
-    multiply_block(team, matmuls, n, products, make_block(team, x, dtype, products, t0, tokens));
+    multiply_block(team, matmuls, n, products,
+                   make_block(team, input, dtype, products, t0, tokens));
 }
 
-void panel_gate_up_swiglu(Team& team, const GateUpSwiGluArgs& a, const PanelProducts& products) {
+void panel_gate_up(Team& team, const NormGateUpArgs& a, const PanelProducts& products) {
+  const PanelInput input{a.x, a.norm, a.eps, a.normed};
   const DType dtype = a.w_gate.dtype;
   const int64_t tokens = tokens_per_block(dtype, products, a.x.cols(), a.x.rows());
   for (int64_t t0 = 0; t0 < a.x.rows(); t0 += tokens)
-    gate_up_block(team, a, products, make_block(team, a.x, dtype, products, t0, tokens));
+    gate_up_block(team, a, products, make_block(team, input, dtype, products, t0, tokens));
 }
 
 /// Why a kernel for `dtype` does not take other weights.

@@ -47,5 +47,7 @@ struct QuantRows {
 /// x * (limit / max|x|) rounded to nearest even. A block with NaN or Inf gets the scale NaN, so that
 /// every product with it is NaN; one whose max|x| is below 2^-119 counts as zero.
 void quantize_rows_avx2(Team& team, const float* x, const QuantRows& to);
+/// The same of one row, on this thread.
+void quantize_row_avx2(const float* x, const QuantRows& to, int64_t row);
 
 }  // namespace qwench::cpu

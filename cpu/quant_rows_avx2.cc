@@ -81,20 +81,28 @@ void put_block(const Integers& a, float scale, const QuantRows& rows, char* part
   }
 }
 
+/// Block `block` of row `row`, of 32 floats.
+inline void quantize_block_into(const QuantRows& to, int64_t row, int64_t block, const float* x) {
+  const int64_t chunk = block / to.chunk_blocks;
+  float scale;
+  const Integers a = quantize_block(x, float(to.limit), scale);
+  put_block(a, scale, to, to.at(chunk, row), to.room_of(chunk), block % to.chunk_blocks);
+}
+
 }  // namespace
 
 void quantize_rows_avx2(Team& team, const float* x, const QuantRows& to) {
   constexpr int64_t kBlocksAtLeast =
       64;  // about a microsecond: fewer are not worth waking the team
   team.parallel_for(to.n_rows * to.n_blocks, kBlocksAtLeast, [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t row = i / to.n_blocks, block = i % to.n_blocks;
-      const int64_t chunk = block / to.chunk_blocks;
-      float scale;
-      const Integers a = quantize_block(x + i * kQuantBlock, float(to.limit), scale);
-      put_block(a, scale, to, to.at(chunk, row), to.room_of(chunk), block % to.chunk_blocks);
-    }
+    for (int64_t i = begin; i < end; ++i)
+      quantize_block_into(to, i / to.n_blocks, i % to.n_blocks, x + i * kQuantBlock);
   });
+}
+
+void quantize_row_avx2(const float* x, const QuantRows& to, int64_t row) {
+  for (int64_t block = 0; block < to.n_blocks; ++block)
+    quantize_block_into(to, row, block, x + block * kQuantBlock);
 }
 
 }  // namespace qwench::cpu

@@ -1,4 +1,4 @@
-// The RMS norm of a row, shared by add_rms_norm and qk_norm_rope. A sum has one order: 8 lanes over the
+// The RMS norm of a row, shared by rms_norm, the products that begin with it, and qk_norm_rope. A sum has one order: 8 lanes over the
 // columns, folded once, then the tail. Only *_avx2.cc files include this.
 #pragma once
 #include <cmath>

@@ -1,6 +1,7 @@
 // rms_norm: y = x / rms(x) * w.
 #include <cmath>
 
+#include "cpu/elementwise_avx2.h"
 #include "cpu/ops.h"
 #include "cpu/plugin_args.h"
 
@@ -19,8 +20,13 @@ void rms_norm_reference(const RmsNormArgs& a, Stream&) {
   }
 }
 
+const char* avx2_unsupported(const RmsNormArgs&) { return avx2_missing(); }
+void avx2(const RmsNormArgs& a, Stream& stream) { rms_norm_avx2(team_of(stream), a); }
+
 constexpr Kernel<RmsNormArgs> kRmsNorm[] = {
-    {"reference", always_supported<RmsNormArgs>, rms_norm_reference}};
+    {"f32_twopass_avx2", avx2_unsupported, avx2},
+    {"reference", always_supported<RmsNormArgs>, rms_norm_reference},
+};
 
 void to_c(const RmsNormArgs& a, QwenchArgs& to) {
   to.rms_norm = {matrix(a.x), tensor(a.w), matrix(a.y), a.eps};

@@ -135,6 +135,20 @@ class Backend {
   int layer_ = -1;
 };
 
+/// Adds an observer for as long as it lives. Those added later end earlier.
+class ObserverScope {
+ public:
+  ObserverScope(Backend& backend, OpObserver observer) : backend_(backend) {
+    backend_.observers.push_back(std::move(observer));
+  }
+  ObserverScope(const ObserverScope&) = delete;
+  ObserverScope& operator=(const ObserverScope&) = delete;
+  ~ObserverScope() { backend_.observers.pop_back(); }
+
+ private:
+  Backend& backend_;
+};
+
 template <class Args>
 Selection<Args> Backend::select(const Args& args) const {
   const std::string_view forced = policy_.forced<Args>();

@@ -18,7 +18,7 @@ extern "C" {
 #endif
 
 /// Changes whenever something below does. A plug-in of another version is refused.
-#define QWENCH_PLUGIN_ABI 1
+#define QWENCH_PLUGIN_ABI 2
 
 /// Types of elements. Quantised rows are blocks of 32 weights; engine/quantize says what they mean:
 ///   q8_0  { uint16_t d; int8_t q[32]; }    d is f16; w = d * q
@@ -80,13 +80,9 @@ typedef struct QwenchLinear {  // y = x w^T (+ bias)
   QwenchTensor x;              // [n_tokens, in]
   QwenchTensor w;              // [out, in]
   QwenchTensor bias;           // [out], optional
-  QwenchTensor y;              // out: [n_tokens, out]
+  QwenchTensor y;              // out: [n_tokens, out]; in and out where `add` is set
+  int32_t add;                 // 1: y += x w^T (+ bias), a residual
 } QwenchLinear;
-
-typedef struct QwenchAdd {  // x += delta
-  QwenchTensor delta;       // [n_tokens, dim]
-  QwenchTensor x;           // in and out: [n_tokens, dim]
-} QwenchAdd;
 
 typedef struct QwenchRmsNorm {  // y = x / sqrt(mean(x^2) + eps) * w
   QwenchTensor x;               // [n_tokens, dim]
@@ -133,20 +129,33 @@ typedef struct QwenchArgmax {  // ids[t] = first index of the largest logit
   int64_t limit;               // only indices below this one
 } QwenchArgmax;
 
-typedef struct QwenchAddRmsNorm {  // x += delta; y = rms_norm(x) * w
-  QwenchTensor delta;              // [n_tokens, dim], optional
-  QwenchTensor x;                  // in and out: [n_tokens, dim]
-  QwenchTensor w;                  // [dim] f32
-  QwenchTensor y;                  // out: [n_tokens, dim]
-  float eps;
-} QwenchAddRmsNorm;
-
-typedef struct QwenchQkvLinear {        // q, k, v = x w^T (+ bias)
+typedef struct QwenchNormQkv {          // q, k, v = rms_norm(x) w^T (+ bias)
   QwenchTensor x;                       // [n_tokens, dim]
+  QwenchTensor norm;                    // [dim] f32
   QwenchTensor wq, wk, wv;              // [q_dim | kv_dim, dim]
   QwenchTensor bias_q, bias_k, bias_v;  // [q_dim | kv_dim], optional
+  QwenchTensor normed;                  // [n_tokens, dim], of no meaning before and after
   QwenchTensor q, k, v;                 // out: [n_tokens, q_dim | kv_dim]
-} QwenchQkvLinear;
+  float eps;
+} QwenchNormQkv;
+
+typedef struct QwenchNormGateUp {  // h = swiglu(rms_norm(x) w_gate^T, rms_norm(x) w_up^T)
+  QwenchTensor x;                  // [n_tokens, dim]
+  QwenchTensor norm;               // [dim] f32
+  QwenchTensor w_gate, w_up;       // [ffn_dim, dim]
+  QwenchTensor normed, gate;       // [n_tokens, dim | ffn_dim], of no meaning before and after
+  QwenchTensor h;                  // out: [n_tokens, ffn_dim]
+  float eps;
+} QwenchNormGateUp;
+
+typedef struct QwenchNormLogits {  // y = rms_norm(x) w^T
+  QwenchTensor x;                  // [n_tokens, dim]
+  QwenchTensor norm;               // [dim] f32
+  QwenchTensor w;                  // [vocab, dim]
+  QwenchTensor normed;             // [n_tokens, dim], of no meaning before and after
+  QwenchTensor y;                  // out: [n_tokens, vocab]
+  float eps;
+} QwenchNormLogits;
 
 typedef struct QwenchQkNormRope {     // head_norm of q and k (if weights are given), rope, kv_store
   QwenchTensor q;                     // in and out: [n_tokens, n_heads, head_dim]
@@ -158,26 +167,12 @@ typedef struct QwenchQkNormRope {     // head_norm of q and k (if weights are gi
   float eps;
 } QwenchQkNormRope;
 
-typedef struct QwenchGateUpSwiGlu {  // h = swiglu(x w_gate^T, x w_up^T)
-  QwenchTensor x;                    // [n_tokens, dim]
-  QwenchTensor w_gate, w_up;         // [ffn_dim, dim]
-  QwenchTensor scratch;              // [n_tokens, ffn_dim], of no meaning before and after
-  QwenchTensor h;                    // out: [n_tokens, ffn_dim]
-} QwenchGateUpSwiGlu;
-
-typedef struct QwenchLogits {  // y = x w^T
-  QwenchTensor x;              // [n_tokens, dim]
-  QwenchTensor w;              // [vocab, dim]
-  QwenchTensor y;              // out: [n_tokens, vocab]
-} QwenchLogits;
-
 // ---- one call -----------------------------------------------------------------------------------
 
 /// The one that is named like the kernel's op.
 typedef union QwenchArgs {
   QwenchEmbed embed;
   QwenchLinear linear;
-  QwenchAdd add;
   QwenchRmsNorm rms_norm;
   QwenchHeadNorm head_norm;
   QwenchRope rope;
@@ -185,11 +180,10 @@ typedef union QwenchArgs {
   QwenchAttention attention;
   QwenchSwiGlu swiglu;
   QwenchArgmax argmax;
-  QwenchAddRmsNorm add_rms_norm;
-  QwenchQkvLinear qkv_linear;
+  QwenchNormQkv norm_qkv;
   QwenchQkNormRope qk_norm_rope;
-  QwenchGateUpSwiGlu gate_up_swiglu;
-  QwenchLogits logits;
+  QwenchNormGateUp norm_gate_up;
+  QwenchNormLogits norm_logits;
 } QwenchArgs;
 
 typedef struct QwenchCall QwenchCall;

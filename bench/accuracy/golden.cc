@@ -8,7 +8,6 @@
 #include <filesystem>
 
 #include "bench/accuracy/divergence.h"
-#include "bench/accuracy/layer_taps.h"
 #include "bench/greedy.h"
 #include "bench/model/backend_memory.h"
 #include "engine/check.h"
@@ -97,36 +96,47 @@ void compare(const std::vector<float>& expected, const float* ours, int64_t firs
   }
 }
 
+/// Rows of x through an RMS norm.
+void norm_rows(std::vector<float>& x, const std::vector<float>& w, double eps) {
+  for (auto row = x.begin(); row != x.end(); row += int64_t(w.size())) {
+    double squares = 0;
+    for (size_t i = 0; i < w.size(); ++i)
+      squares += double(row[int64_t(i)]) * double(row[int64_t(i)]);
+    const double scale = 1 / std::sqrt(squares / double(w.size()) + eps);
+    for (size_t i = 0; i < w.size(); ++i)
+      row[int64_t(i)] = float(row[int64_t(i)] * scale * double(w[i]));
+  }
+}
+
 /// The residual stream of one pass as transformers reports it: [0] the embedding, [i] after layer
-/// i, except that the last has been through the final norm.
+/// i, except that the last has been through the final norm, which is part of the head's op here and
+/// computed once more.
 class HiddenWatch {
  public:
-  HiddenWatch(Backend& backend, Session& session, int64_t n_layers)
-      : backend_(backend), rows_(size_t(n_layers) + 1) {
-    backend.observers.push_back([this](Backend& from, const OpOutput& out) {
-      rounds_inputs_ = rounds_inputs_ || out.inputs != InputPrecision::kF32;
-      if (out.layer >= 0) return;
-      if (out.op == id_of<EmbedArgs>()) rows_.front() = to_host(from, out.tensor);
-      if (out.op == id_of<AddRmsNormArgs>() ||
-          out.op == id_of<RmsNormArgs>())  // the norm is its last output
-        rows_.back() = to_host(from, out.tensor);
-    });
-    session.add_layer_hook([this](Backend& from, const LayerOutput& out) {
-      std::vector<float>& to = rows_[size_t(out.layer) + 1];
-      to.resize(size_t(out.x.shape.count()));
-      read_output(from, out, to.data());
-    });
+  HiddenWatch(const Model& model, Session& session)
+      : rows_(size_t(model.config.n_layers) + 1),
+        observe_(*model.backend, [this](Backend& from, const OpOutput& out) {
+          rounds_inputs_ = rounds_inputs_ || out.inputs != InputPrecision::kF32;
+          if (out.op == id_of<EmbedArgs>()) rows_.front() = to_host(from, out.tensor);
+        }) {
+    const std::vector<float> norm = to_host(*model.backend, model.weights.final_norm.view);
+    session.add_layer_hook(
+        [this, norm, eps = model.config.norm_eps](Backend& from, const LayerOutput& out) {
+          std::vector<float>& to = rows_[size_t(out.layer) + 1];
+          to = to_host(from, out.x);
+          if (size_t(out.layer) + 2 == rows_.size()) norm_rows(to, norm, eps);
+        });
   }
   HiddenWatch(const HiddenWatch&) = delete;
-  ~HiddenWatch() { backend_.observers.pop_back(); }
+  HiddenWatch& operator=(const HiddenWatch&) = delete;
 
   const std::vector<std::vector<float>>& rows() const { return rows_; }  // each [n of pass, dim]
   bool rounds_inputs() const { return rounds_inputs_; }
 
  private:
-  Backend& backend_;
   std::vector<std::vector<float>> rows_;
   bool rounds_inputs_ = false;
+  ObserverScope observe_;
 };
 
 void check_shapes(const Expected& expected, const ModelConfig& config, GoldenResult& result) {
@@ -235,7 +245,7 @@ GoldenResult check_golden(const std::string& folder, const Model& model,
   session_options.kv_dtype = options.kv_dtype;
   session_options.prefill_chunk = session_options.logit_rows = options.prefill_chunk;
   Session session(model, session_options);
-  const HiddenWatch watch(*model.backend, session, config.n_layers);
+  const HiddenWatch watch(model, session);
   const Session::OnLogits on_logits = [&](int64_t first, int64_t n, const float* logits) {
     compare_pass(expected, {first, n, logits, watch.rows()}, config, result);
   };

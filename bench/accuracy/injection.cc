@@ -17,9 +17,9 @@ double normal(uint64_t key, int64_t i) {
   return std::sqrt(-2 * std::log(uniform(at))) * std::cos(2 * M_PI * uniform(splitmix64(at)));
 }
 
-double rms_of_sum(const float* x, const float* delta, int64_t n) {
+double rms(const float* x, int64_t n) {
   double sum = 0;
-  for (int64_t i = 0; i < n; ++i) sum += (double(x[i]) + delta[i]) * (double(x[i]) + delta[i]);
+  for (int64_t i = 0; i < n; ++i) sum += double(x[i]) * double(x[i]);
   return std::sqrt(sum / double(n));
 }
 
@@ -29,19 +29,18 @@ LayerHook noise_hook(const Injection& injection, uint64_t seed) {
   return [injection, seed](Backend& backend, const LayerOutput& output) {
     if (output.layer != injection.layer) return;
     const int64_t rows = output.x.rows(), dim = output.x.cols();
-    std::vector<float> x(size_t(rows * dim)), delta(x.size());
+    std::vector<float> x(size_t(rows * dim));
     std::vector<int32_t> positions(static_cast<size_t>(rows));
     backend.download(x.data(), output.x.data, output.x.bytes());
-    backend.download(delta.data(), output.delta.data, output.delta.bytes());
     backend.download(positions.data(), output.positions.data, output.positions.bytes());
     for (int64_t t = 0; t < rows; ++t) {
-      float* d = delta.data() + t * dim;
-      const double scale = injection.noise * rms_of_sum(x.data() + t * dim, d, dim);
+      float* row = x.data() + t * dim;
+      const double scale = injection.noise * rms(row, dim);
       const uint64_t key = splitmix64(splitmix64(seed ^ splitmix64(uint64_t(output.layer))) +
                                       uint64_t(positions[size_t(t)]));
-      for (int64_t i = 0; i < dim; ++i) d[i] = float(d[i] + scale * normal(key, i));
+      for (int64_t i = 0; i < dim; ++i) row[i] = float(row[i] + scale * normal(key, i));
     }
-    backend.upload(output.delta.data, delta.data(), output.delta.bytes());
+    backend.upload(output.x.data, x.data(), output.x.bytes());
   };
 }
 

@@ -5,14 +5,6 @@
 
 namespace qwench::bench {
 
-void read_output(Backend& backend, const LayerOutput& output, float* to) {
-  const size_t n = size_t(output.x.shape.count());
-  std::vector<float> delta(n);
-  backend.download(to, output.x.data, output.x.bytes());
-  backend.download(delta.data(), output.delta.data, output.delta.bytes());
-  for (size_t i = 0; i < n; ++i) to[i] += delta[i];
-}
-
 LayerTaps::LayerTaps(int64_t n_layers, int64_t dim, int64_t rows)
     : dim_(dim),
       capacity_(rows),
@@ -36,7 +28,7 @@ LayerHook LayerTaps::keeper() {
   return [this](Backend& backend, const LayerOutput& output) {
     int64_t& filled = filled_[size_t(output.layer)];
     QWENCH_CHECK(filled + output.x.rows() <= capacity_);
-    read_output(backend, output, rows(output.layer, filled));
+    backend.download(rows(output.layer, filled), output.x.data, output.x.bytes());
     filled += output.x.rows();
   };
 }
@@ -53,7 +45,7 @@ LayerHook LayerComparison::comparer() {
     QWENCH_CHECK(output.x.cols() == reference_.dim());
     const int64_t n = output.x.shape.count();
     output_.resize(std::max(output_.size(), size_t(n)));
-    read_output(backend, output, output_.data());
+    backend.download(output_.data(), output.x.data, output.x.bytes());
     int64_t& seen = seen_[size_t(output.layer)];
     layers_[size_t(output.layer)].add(reference_.rows(output.layer, seen), output_.data(), n);
     seen += output.x.rows();

@@ -8,9 +8,6 @@
 
 namespace qwench::bench {
 
-/// The residual stream after a layer, x + delta [n_tokens, dim], to host memory.
-void read_output(Backend& backend, const LayerOutput& output, float* to);
-
 /// The outputs of all layers for one step of the reference. Not moved once its hook is in use.
 class LayerTaps {
  public:

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "bench/accuracy/divergence.h"
-#include "bench/accuracy/layer_taps.h"
 #include "bench/support/environment.h"
 #include "bench/support/interrupt.h"
 #include "cpu/cpu_info.h"
@@ -100,7 +99,7 @@ PhaseOutput Contender::output_of(Phase phase) {
   keep_residual_ = [&](Backend& backend, const LayerOutput& layer) {
     if (layer.layer + 1 != config.n_layers) return;
     host.resize(size_t(layer.x.shape.count()));
-    read_output(backend, layer, host.data());
+    backend.download(host.data(), layer.x.data, layer.x.bytes());
     residual.add(host.data(), layer.x.rows());
   };
   runner(phase).on_logits = [&](int64_t n) {

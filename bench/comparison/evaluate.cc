@@ -17,10 +17,10 @@ double ns_of(const Turn& turn, std::string_view op) {
 /// An op and those that it is made of or is a part of, for arms of which only one composes.
 std::string_view family_of(std::string_view op) {
   constexpr std::pair<std::string_view, std::string_view> kFamilies[] = {
-      {"linear", "matmul"}, {"qkv_linear", "matmul"}, {"gate_up_swiglu", "matmul"},
-      {"swiglu", "matmul"}, {"logits", "matmul"},     {"add", "norm"},
-      {"rms_norm", "norm"}, {"add_rms_norm", "norm"}, {"head_norm", "rope"},
-      {"rope", "rope"},     {"kv_store", "rope"},     {"qk_norm_rope", "rope"},
+      {"linear", "matmul"},      {"norm_qkv", "matmul"}, {"norm_gate_up", "matmul"},
+      {"norm_logits", "matmul"}, {"swiglu", "matmul"},   {"rms_norm", "matmul"},
+      {"head_norm", "rope"},     {"rope", "rope"},       {"kv_store", "rope"},
+      {"qk_norm_rope", "rope"},
   };
   for (const auto& [name, family] : kFamilies)
     if (name == op) return family;

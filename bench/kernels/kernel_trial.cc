@@ -47,9 +47,7 @@ int tensors_of(OpId op, const OpSizes& sizes) {
 /// "with bias": the inputs of the op that a model may have or not, as far as they are there.
 std::string_view optional_inputs(OpId op) {
   constexpr std::pair<bool OpSizes::*, std::string_view> kOptions[] = {
-      {&OpSizes::bias, "bias"},
-      {&OpSizes::qk_norm, "norms of the heads"},
-      {&OpSizes::delta, "delta"}};
+      {&OpSizes::bias, "bias"}, {&OpSizes::qk_norm, "norms of the heads"}};
   for (const auto& [option, words] : kOptions) {
     OpSizes with, without;
     with.*option = true, without.*option = false;
@@ -87,8 +85,9 @@ std::vector<TrialSizes> trial_sizes(OpId op, const OpSizes& timed) {
   all.n_tokens = none.n_tokens = kTrialTokens;
   all.n_seq = 1, none.n_seq = kTrialTokens;
   all.depth = std::max<int64_t>(timed.depth, 3);
-  all.bias = all.qk_norm = all.delta = true;
-  none.bias = none.qk_norm = none.delta = false;
+  all.bias = all.qk_norm = true;
+  none.bias = none.qk_norm = false;
+  none.residual = true;
   all.eps = 0.25f, all.scale = 0.75f, all.limit = 0.5;
   none.into_up = none.ties = true;
   OpSizes one = all, many = all;
@@ -101,7 +100,9 @@ std::vector<TrialSizes> trial_sizes(OpId op, const OpSizes& timed) {
   return {{words(kTrialTokens, "with"), all},
           {words(1, "with"), one},
           {words(kManyTokens, "with"), many},
-          {words(kTrialTokens, "without") + ", each of a sequence of its own", none}};
+          {words(kTrialTokens, "without") + (op == id_of<LinearArgs>() ? ", added to y" : "") +
+               ", each of a sequence of its own",
+           none}};
 }
 
 std::string first_difference(OpId op, const Outputs& a, const Outputs& b, int64_t n_tokens) {

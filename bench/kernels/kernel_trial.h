@@ -40,15 +40,10 @@ std::vector<TrialSizes> trial_sizes(OpId op, const OpSizes& timed);
 template <class Args>
 InputPrecision run_watched(Backend& backend, const Args& args) {
   InputPrecision inputs = InputPrecision::kF32;
-  backend.observers.push_back(
-      [&inputs](Backend&, const OpOutput& output) { inputs = std::max(inputs, output.inputs); });
-  try {
-    backend.run(args);
-  } catch (...) {
-    backend.observers.pop_back();
-    throw;
-  }
-  backend.observers.pop_back();
+  const ObserverScope observe(backend, [&inputs](Backend&, const OpOutput& output) {
+    inputs = std::max(inputs, output.inputs);
+  });
+  backend.run(args);
   return inputs;
 }
 

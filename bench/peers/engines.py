@@ -123,7 +123,7 @@ def _isa(case):
 def _rounded(case):
     """The kernels that round activations further than the default ones."""
     kernel = {"q8_0-7bit": "q8_0_int7dot_avx2", "bf16-dot": "bf16_dot_avx512bf16"}.get(case.type)
-    ops = ("linear", "qkv_linear", "gate_up_swiglu", "logits") if kernel else ()
+    ops = ("linear", "norm_qkv", "norm_gate_up", "norm_logits") if kernel else ()
     return [word for op in ops for word in ("--kernel", f"{op}={kernel}")]
 
 

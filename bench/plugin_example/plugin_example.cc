@@ -8,7 +8,7 @@
 
 namespace {
 
-// ---- linear: y = x w^T (+ bias) -----------------------------------------------------------------
+// ---- linear: y = x w^T (+ bias), or y += that -----------------------------------------------------
 // Four rows of weights are widened to f32 in the thread's scratch and multiplied with three tokens at a
 // time: twelve sums stay in registers. A sum is eight lanes over `in`, then the lanes in order, whatever
 // the number of tokens and threads.
@@ -67,7 +67,8 @@ void multiply(const QwenchLinear& a, const float* const* w, int64_t first, int64
       float total = a.bias.data ? static_cast<const float*>(a.bias.data)[first + r] : 0;
       for (int lane = 0; lane < kLanes; ++lane) total += sum[t][r][lane];
       for (int64_t k = whole; k < in; ++k) total += w[r][k] * x[t * in + k];
-      static_cast<float*>(a.y.data)[(token + t) * out + first + r] = total;
+      float& y = static_cast<float*>(a.y.data)[(token + t) * out + first + r];
+      y = a.add ? y + total : total;
     }
 }
 

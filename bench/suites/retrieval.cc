@@ -5,7 +5,6 @@
 #include <numeric>
 #include <random>
 
-#include "bench/accuracy/layer_taps.h"
 #include "bench/greedy.h"
 #include "bench/suites/criteria.h"
 #include "bench/suites/machine_suites.h"
@@ -126,7 +125,7 @@ class RetrievalSuite {
   void add_states(Backend& backend, const LayerOutput& output) {
     if (!pooling_ || output.layer != config_.n_layers - 1) return;
     states_.resize(size_t(output.x.shape.count()));
-    read_output(backend, output, states_.data());
+    backend.download(states_.data(), output.x.data, output.x.bytes());
     for (size_t i = 0; i < states_.size(); ++i)
       pooled_[i % size_t(config_.dim)] += double(states_[i]);
   }

@@ -66,8 +66,12 @@ class OverheadSuite {
   void dispatch() {
     context_.progress().show("dispatch");
     const Buffer x = backend_->allocate(64, MemoryKind::kScratch),
-                 delta = backend_->allocate(64, MemoryKind::kScratch);
-    const AddArgs args{{delta.data(), DType::kF32, {1, 8}}, {x.data(), DType::kF32, {1, 8}}};
+                 w = backend_->allocate(64, MemoryKind::kScratch),
+                 y = backend_->allocate(64, MemoryKind::kScratch);
+    const RmsNormArgs args{{x.data(), DType::kF32, {1, 8}},
+                           {w.data(), DType::kF32, {8}},
+                           1e-6f,
+                           {y.data(), DType::kF32, {1, 8}}};
     const int64_t n = quick_ ? 2000 : 20000;
     Profiler profiler;
     found_.measured("op_dispatch", "ns", time_calls(runs_, n, [&] { backend_->run(args); }));

@@ -29,10 +29,10 @@ int64_t Activations::place(const ModelConfig& c, void* base) {
   const int64_t n = max_tokens;
   Arena arena(base);
   for (TensorView* t : {&tokens, &positions, &sequences}) *t = arena.take(DType::kI32, {n});
-  for (TensorView* t : {&x, &normed, &delta}) *t = arena.take(DType::kF32, {n, c.dim});
+  for (TensorView* t : {&x, &normed}) *t = arena.take(DType::kF32, {n, c.dim});
   for (TensorView* t : {&q, &context}) *t = arena.take(DType::kF32, {n, c.q_dim()});
   for (TensorView* t : {&k, &v}) *t = arena.take(DType::kF32, {n, c.kv_dim()});
-  for (TensorView* t : {&up, &h}) *t = arena.take(DType::kF32, {n, c.ffn_dim});
+  for (TensorView* t : {&gate, &h}) *t = arena.take(DType::kF32, {n, c.ffn_dim});
   logits = arena.take(DType::kF32, {max_logits, c.vocab});
   ids = arena.take(DType::kI32, {max_logits});
   return arena.used();

@@ -1,4 +1,4 @@
-// The model, written once for all backends. Reads like the paper: a layer is eight ops.
+// The model, written once for all backends. Reads like the paper: a layer is six calls.
 #pragma once
 #include <functional>
 #include <vector>
@@ -10,11 +10,11 @@
 
 namespace qwench {
 
-/// A layer has just run; its output is x + delta. A hook may read and alter both, through the
-/// backend's download() and upload().
+/// A layer has just run; its output is x. A hook may read and alter it, through the backend's download()
+/// and upload().
 struct LayerOutput {
   int64_t layer = 0;
-  TensorView x, delta;   // [n_tokens, dim]
+  TensorView x;          // [n_tokens, dim]
   TensorView positions;  // [n_tokens] i32
 };
 using LayerHook = std::function<void(Backend&, const LayerOutput&)>;

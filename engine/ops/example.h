@@ -13,9 +13,10 @@ struct OpSizes {
   int64_t out = 4864, in = 896;     // of `linear`
   int64_t dim = 896, n_heads = 14, n_kv_heads = 2, head_dim = 64, ffn_dim = 4864, vocab = 151936;
   DType dtype = DType::kBF16, kv_dtype = DType::kF32;
-  DType table = DType::kBF16;  // of the embedding and of the head
-  bool bias = false, qk_norm = false, tied = false, delta = true;  // tensors that may be missing
-  bool into_up = false;                                            // swiglu: h is `up`
+  DType table = DType::kBF16;                        // of the embedding and of the head
+  bool bias = false, qk_norm = false, tied = false;  // tensors that may be missing
+  bool residual = false;                             // linear: y += instead of y =
+  bool into_up = false;                              // swiglu: h is `up`
   float eps = 1e-6f;
   float scale = 1;    // of attention, as a part of 1 / sqrt(head_dim)
   double limit = 1;   // of argmax, as a part of vocab

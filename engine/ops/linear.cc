@@ -7,7 +7,9 @@
 namespace qwench {
 
 OpCost cost(const LinearArgs& a) {
-  return {2 * a.x.rows() * a.w.out * a.w.in, a.x.bytes() + a.w.bytes() + a.y.bytes()};
+  const int64_t n = a.x.rows(), residual = a.add ? 1 : 0;
+  return {n * a.w.out * (2 * a.w.in + residual),
+          a.x.bytes() + a.w.bytes() + (1 + residual) * a.y.bytes()};
 }
 
 void validate(const LinearArgs& a) {
@@ -17,7 +19,7 @@ void validate(const LinearArgs& a) {
 
 LinearArgs example(Tag<LinearArgs>, const OpSizes& s, ExampleAllocator& m) {
   return {m.row_values(s, s.in), m.weight(s.out, s.in, s.dtype, WeightUse::kLinear),
-          m.bias(s, s.out), m.row_room(s, s.out)};
+          m.bias(s, s.out), s.residual ? m.row_values(s, s.out) : m.row_room(s, s.out), s.residual};
 }
 
 }  // namespace qwench

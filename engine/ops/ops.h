@@ -4,28 +4,26 @@
 #include <array>
 #include <string_view>
 
-#include "engine/ops/add.h"
-#include "engine/ops/add_rms_norm.h"
 #include "engine/ops/argmax.h"
 #include "engine/ops/attention.h"
 #include "engine/ops/embed.h"
-#include "engine/ops/gate_up_swiglu.h"
 #include "engine/ops/head_norm.h"
 #include "engine/ops/kv_store.h"
 #include "engine/ops/linear.h"
-#include "engine/ops/logits.h"
+#include "engine/ops/norm_gate_up.h"
+#include "engine/ops/norm_logits.h"
+#include "engine/ops/norm_qkv.h"
 #include "engine/ops/qk_norm_rope.h"
-#include "engine/ops/qkv_linear.h"
 #include "engine/ops/rms_norm.h"
 #include "engine/ops/rope.h"
 #include "engine/ops/swiglu.h"
 
 namespace qwench {
 
-using Ops = OpList<EmbedArgs, AddRmsNormArgs, QkvLinearArgs, QkNormRopeArgs, AttentionArgs,
-                   LinearArgs, GateUpSwiGluArgs, LogitsArgs, ArgmaxArgs,
+using Ops = OpList<EmbedArgs, NormQkvArgs, QkNormRopeArgs, AttentionArgs, LinearArgs,
+                   NormGateUpArgs, NormLogitsArgs, ArgmaxArgs,
                    // parts
-                   AddArgs, RmsNormArgs, HeadNormArgs, RopeArgs, KvStoreArgs, SwiGluArgs>;
+                   RmsNormArgs, HeadNormArgs, RopeArgs, KvStoreArgs, SwiGluArgs>;
 
 constexpr size_t kNumOps = Ops::size;
 

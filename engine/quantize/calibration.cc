@@ -78,7 +78,8 @@ int64_t Calibration::bytes(const ModelConfig& config, int64_t n_tokens, int64_t 
   for (const int64_t part :
        {checked_mul(n_tokens, config.dim * 4, what), LayerInputs::bytes(config, products),
         Activations::bytes(one, max_sequence, 1), KvCache::bytes(one, 1, max_sequence, DType::kF32),
-        checked_mul(max_sequence, std::max(config.ffn_dim, config.q_dim()) * 4, what)})
+        checked_mul(max_sequence, (std::max(config.ffn_dim, config.q_dim()) + config.dim) * 4,
+                    what)})
     bytes = checked_add(bytes, part, what);
   return bytes;
 }
@@ -140,7 +141,7 @@ InputStatistics Calibration::head_inputs(const Checkpoint& whole) {
   InputStatistics inputs(single_.dim, options_.products && single_.dim % kQuantBlock == 0,
                          kMaxHeldOut);
   for (size_t s = 0; s < sequences_.size(); ++s)
-    normed(s, {weights.data(), DType::kF32, {single_.dim}}, inputs);
+    normed(hidden_[s], s, {weights.data(), DType::kF32, {single_.dim}}, inputs);
   return inputs;
 }
 
@@ -155,18 +156,15 @@ void Calibration::run_layer(const Checkpoint& checkpoint, int64_t layer, LayerIn
   for (size_t s = 0; s < sequences_.size(); ++s) {
     std::vector<float>& hidden = hidden_[s];
     const int64_t n = int64_t(sequences_[s].size());
-    if (inputs) normed(s, weights.layers[0].attn_norm.view, inputs->attention);
+    if (inputs) normed(hidden, s, weights.layers[0].attn_norm.view, inputs->attention);
     weights.embedding =
         backend_.import({hidden.data(), DType::kF32, {n, single_.dim}}, WeightUse::kEmbedding);
     run_sequence(weights, s);
+    if (keep) backend_.download(hidden.data(), act_.x.data, int64_t(hidden.size()) * 4);
     if (inputs) {
       take(act_.context.slice(0, n), s, inputs->context);
-      take(act_.normed.slice(0, n), s, inputs->ffn);
       take(act_.h.slice(0, n), s, inputs->hidden);
-    }
-    if (keep) {
-      backend_.run(AddArgs{act_.delta.slice(0, n), act_.x.slice(0, n)});
-      backend_.download(hidden.data(), act_.x.data, int64_t(hidden.size()) * 4);
+      normed(middle_, s, weights.layers[0].ffn_norm.view, inputs->ffn);
     }
     if (options_.progress) options_.progress(int64_t(s) + 1);
   }
@@ -180,21 +178,28 @@ void Calibration::run_sequence(const Weights& weights, size_t sequence) {
   backend_.upload(act_.positions.data, rows.data(), n * 4);
   std::fill(rows.begin(), rows.end(), 0);
   backend_.upload(act_.sequences.data, rows.data(), n * 4);
+  // The first block ends where its output is added to x.
+  middle_.clear();
+  const ObserverScope observe(backend_, [this](Backend& backend, const OpOutput& output) {
+    if (output.tensor.data != act_.x.data || output.layer < 0 || !middle_.empty()) return;
+    middle_.resize(size_t(output.tensor.shape.count()));
+    backend.download(middle_.data(), output.tensor.data, output.tensor.bytes());
+  });
   backend_.begin(Phase::kPrefill);
   forward(backend_, {single_, weights, cache_, rope_, act_, n, n * (n + 1) / 2, n, n});
   backend_.end();
-  if (const int64_t bad = backend_.count_nonfinite(act_.delta.slice(0, n)))
+  if (const int64_t bad = backend_.count_nonfinite(act_.x.slice(0, n)))
     fail(
         "calibration: expected finite activations, got {} NaN or Inf in sequence {}; quantise "
         "without --calibration",
         bad, sequence);
 }
 
-/// A norm of the residual stream of a sequence.
-void Calibration::normed(size_t sequence, const TensorView& norm, InputStatistics& to) {
-  const std::vector<float>& hidden = hidden_[sequence];
+/// The norm of a sequence's residual stream x [n, dim].
+void Calibration::normed(const std::vector<float>& x, size_t sequence, const TensorView& norm,
+                         InputStatistics& to) {
   const int64_t n = int64_t(sequences_[sequence].size());
-  backend_.upload(act_.x.data, hidden.data(), int64_t(hidden.size()) * 4);
+  backend_.upload(act_.x.data, x.data(), int64_t(x.size()) * 4);
   const TensorView out = act_.normed.slice(0, n);
   backend_.run(RmsNormArgs{act_.x.slice(0, n), norm, float(single_.norm_eps), out});
   take(out, sequence, to);

@@ -64,7 +64,8 @@ class Calibration {
   bool is_held_out(size_t sequence) const;
   void run_layer(const Checkpoint& checkpoint, int64_t layer, LayerInputs* inputs, bool keep);
   void run_sequence(const Weights& weights, size_t sequence);
-  void normed(size_t sequence, const TensorView& norm, InputStatistics& to);
+  void normed(const std::vector<float>& x, size_t sequence, const TensorView& norm,
+              InputStatistics& to);
   void take(const TensorView& rows, size_t sequence, InputStatistics& to);
 
   Backend& backend_;
@@ -75,6 +76,8 @@ class Calibration {
   Activations act_;
   RopeTable rope_;
   std::vector<std::vector<float>> hidden_;  // per sequence [n, dim]: the residual stream
+  std::vector<float>
+      middle_;  // [n, dim]: the same between the two blocks of the layer that ran last
   std::vector<float> staging_;
 };
 

@@ -50,7 +50,7 @@ struct Parts {
 
 TEST_CASE("every golden folder passes, in one chunk and in small ones, with its hidden states") {
   for (const std::string& folder : golden_folders(test::data_folder("text")))
-    for (const char* kernels : {"", "reference", "add_rms_norm=composed"}) {
+    for (const char* kernels : {"", "reference", "norm_qkv=composed"}) {
       CAPTURE(folder);
       CAPTURE(kernels);
       const TestModel m(folder, kernels);

@@ -98,11 +98,11 @@ TEST_CASE("kernels shows the sizes and types that an op has, and takes no others
   CHECK(row["dtype"] == "f16");
   CHECK(row["shape"] == "14 heads of 64 on 2, 5 before");
   CHECK(row["out"].is_null());
-  const Json add = parse_json(run("kernels --op add_rms_norm" + quick).out, "stdout")["rows"][0];
-  CHECK(add["dtype"].is_null());
-  CHECK(add["shape"] == "896");
+  const Json norm = parse_json(run("kernels --op rms_norm" + quick).out, "stdout")["rows"][0];
+  CHECK(norm["dtype"].is_null());
+  CHECK(norm["shape"] == "896");
   const Json qkv =
-      parse_json(run("kernels --op qkv_linear -m " + kTiny + quick).out, "stdout")["rows"][0];
+      parse_json(run("kernels --op norm_qkv -m " + kTiny + quick).out, "stdout")["rows"][0];
   CHECK(qkv["dtype"] == "bf16");
   CHECK(qkv["shape"] ==
         std::to_string(qkv["out"].get<int>()) + "x" + std::to_string(qkv["in"].get<int>()));

@@ -53,6 +53,7 @@ TEST_CASE("a right kernel of a plug-in goes through every trial") {
 TEST_CASE("a kernel that is wrong, or breaks its promise, is not timed and says why") {
   const std::pair<const char*, const char*> faults[] = {
       {"ignores_bias", "(8 tokens with bias)"},
+      {"ignores_residual", "(8 tokens without bias, added to y"},
       {"prefill_only", "NMSE 1.0e+00, at most 1.0e-10"},
       {"batch_of_8", "(8 tokens with bias)"},
       {"makes_nan", "NaN or Inf"},
@@ -103,7 +104,7 @@ TEST_CASE("a kernel that crashes, hangs, throws or ends the program is one row, 
     CHECK(row.ns.values.empty());
   }
   cpu::set_plugin_time_limit(60);
-  CHECK(has(contest("throws", id_of<AddArgs>()).failure, "C++ exception (no such table)"));
+  CHECK(has(contest("throws", id_of<RmsNormArgs>()).failure, "C++ exception (no such table)"));
   CHECK(has(contest("throws", id_of<SwiGluArgs>()).failure, "C++ exception; none may leave"));
 }
 

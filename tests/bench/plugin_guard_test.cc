@@ -24,12 +24,12 @@ bool has(const std::string& text, const std::string& part) {
 TEST_CASE("exceptions of a plug-in are errors of ours, wherever they are thrown") {
   cpu::CpuOptions options;
   options.threads = 2, options.plugins = {kFolder + "throws.so"};
-  options.policy.add("add=own"), options.policy.add("swiglu=own");
+  options.policy.add("rms_norm=own"), options.policy.add("swiglu=own");
   const auto backend = cpu::make_cpu_backend(options);
-  Poisoned a({2, 64}, 1), b({2, 64}, 2), h({2, 64});
+  Poisoned a({2, 64}, 1), b({2, 64}, 2), w({64}, 3), h({2, 64});
   CHECK_THROWS_WITH_AS(
-      backend->run(AddArgs{a.view(), b.view()}),
-      doctest::Contains("kernel own of add: threw a C++ exception (no such table)"), Error);
+      backend->run(RmsNormArgs{a.view(), w.view(), 1e-6f, h.view()}),
+      doctest::Contains("kernel own of rms_norm: threw a C++ exception (no such table)"), Error);
   CHECK_THROWS_WITH_AS(backend->run(SwiGluArgs{a.view(), b.view(), h.view()}),
                        doctest::Contains("kernel own of swiglu: threw"), Error);
 }

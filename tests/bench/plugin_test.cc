@@ -154,7 +154,7 @@ TEST_CASE("what is wrong with a plug-in is said before anything runs") {
       {"no_such_file", "cannot open shared object file"},
       {"no_entry", "expected a function qwench_plugin"},
       {"null_answer", "null pointer"},
-      {"other_abi", "expected version 1 of the interface, got 2"},
+      {"other_abi", "expected version 2 of the interface, got 3"},
       {"null_kernels", "expected 1 to 256 kernels, got a null pointer"},
       {"no_kernel", "expected 1 to 256 kernels, got 0"},
       {"many_kernels", "expected 1 to 256 kernels, got 1073741824"},
@@ -166,10 +166,11 @@ TEST_CASE("what is wrong with a plug-in is said before anything runs") {
       {"empty_name", "kernels[0].name: expected 1 to 64 letters"},
       {"name_with_equals", "'a=b'"},
       {"reserved_name", "expected a name of its own, got 'composed'"},
-      {"null_run", "(add=own): expected functions unsupported and run"},
-      {"null_unsupported", "(add=own): expected functions unsupported and run"},
+      {"null_run", "(rms_norm=own): expected functions unsupported and run"},
+      {"null_unsupported", "(rms_norm=own): expected functions unsupported and run"},
       {"wrong_flag", "expected invariant 0 or 1"},
-      {"duplicate", "kernel own of add: expected a name of its own, got that of one of plug-in"},
+      {"duplicate",
+       "kernel own of rms_norm: expected a name of its own, got that of one of plug-in"},
       {"built_in_name", "kernel f32_polyexp_avx2 of swiglu: expected a name of its own"},
   };
   for (const auto& [name, said] : refusals) {
@@ -191,11 +192,12 @@ TEST_CASE("a file that is no library, a folder and a library given twice are ref
 }
 
 TEST_CASE("a failing run names plug-in, kernel, op and code; a refusal without words has some") {
-  Poisoned delta({2, 8}, 1), x({2, 8}, 2);
-  const AddArgs args{delta.view(), x.view()};
-  CHECK_THROWS_WITH_AS(backend_of({kFolder + "fails.so"}, "add=own")->run(args),
-                       doctest::Contains("kernel own of add: its run failed with code 7"), Error);
-  CHECK_THROWS_WITH_AS(backend_of({kFolder + "silent_refusal.so"}, "add=own")->run(args),
+  Poisoned x({2, 8}, 1), w({8}, 2), y({2, 8});
+  const RmsNormArgs args{x.view(), w.view(), 1e-6f, y.view()};
+  CHECK_THROWS_WITH_AS(backend_of({kFolder + "fails.so"}, "rms_norm=own")->run(args),
+                       doctest::Contains("kernel own of rms_norm: its run failed with code 7"),
+                       Error);
+  CHECK_THROWS_WITH_AS(backend_of({kFolder + "silent_refusal.so"}, "rms_norm=own")->run(args),
                        doctest::Contains("gives no reason"), UsageError);
 }
 
@@ -217,12 +219,13 @@ TEST_CASE("kernels times a plug-in's kernel in a row like any other, and not a w
     CHECK(own["against_baseline"].contains("verdict"));
     CHECK(own["nmse"].get<double>() < 1e-12);
   }
-  const Outcome wrong = run("kernels --op add --plugin " + kFolder + "wrong.so" + sizes);
+  const Outcome wrong = run("kernels --op rms_norm --plugin " + kFolder + "wrong.so" + sizes);
   CHECK(wrong.code == 3);
   const Json result = parse_json(wrong.out, "stdout");
   for (const Json& row : result["rows"]) {
-    CHECK(row["correct"] == (row["kernel"] == "reference"));
-    CHECK(row.contains("ns") == (row["kernel"] == "reference"));
+    const bool own = row["plugin"] == "broken 0.1";
+    CHECK(row["correct"] == !own);
+    CHECK(row.contains("ns") == !own);
   }
 }
 
@@ -273,7 +276,7 @@ TEST_CASE("a plug-in that cannot be used ends a command with 1, a kernel it lack
   CHECK(missing.code == 1);
   CHECK(missing.err.find("/no/such/file.so") != std::string::npos);
   const Outcome fails =
-      run("run -m " + kChat + " --tokens 1 --kernel add=own --plugin " + kFolder + "fails.so");
+      run("run -m " + kChat + " --tokens 1 --kernel rms_norm=own --plugin " + kFolder + "fails.so");
   CHECK(fails.code == 1);
   CHECK(fails.err.find("failed with code 7") != std::string::npos);
   check_usage_error("run -m " + kChat + " --tokens 1 --plugin " + kExample + " --kernel linear=own",

@@ -86,7 +86,7 @@ TEST_CASE("--kernel list names every op, with and without a model") {
   for (const std::string& arguments : {std::string("bench"), "run -m " + kTiny}) {
     const Outcome o = run(arguments + " --kernel list");
     CHECK(o.code == 0);
-    for (const char* op : {"embed", "qkv_linear", "attention", "argmax", "swiglu"})
+    for (const char* op : {"embed", "norm_qkv", "attention", "argmax", "swiglu"})
       CHECK_MESSAGE(o.out.find(op) != std::string::npos, op);
   }
 }

@@ -1,4 +1,4 @@
-// Every kernel of linear, qkv_linear, gate_up_swiglu, logits and embed, on odd and real shapes.
+// Every kernel of linear, norm_qkv, norm_gate_up, norm_logits and embed, on odd and real shapes.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -163,27 +163,55 @@ TEST_CASE("panel kernels give the same bits for any batch, thread count and toke
     }
 }
 
-TEST_CASE("every qkv_linear and logits kernel gives the bits of the linear kernel of its name") {
+TEST_CASE("every linear kernel adds its product to the residual, bit for bit") {
+  int ran = 0;
+  for (const Kernel<LinearArgs>& kernel : backend_with("")->kernels(Tag<LinearArgs>{}))
+    for (DType dtype : kDTypes)
+      for (bool with_bias : {false, true}) {
+        const std::string name(kernel.name);
+        CAPTURE(name);
+        const Matrix matrix(dtype, 48, 70, 1);
+        const auto backend = backend_with("linear=" + name);
+        const int64_t n = 5;
+        Poisoned x({n, 70}, 2), bias({48}, 3), product({n, 48}), sum({n, 48}, 4), start({n, 48}, 4);
+        const TensorView b = with_bias ? bias.view() : TensorView{};
+        try {
+          const Weight w = backend->import(matrix.view, WeightUse::kLinear);
+          backend->run(LinearArgs{x.view(), w.view, b, product.view()});
+          backend->run(LinearArgs{x.view(), w.view, b, sum.view(), /*add=*/true});
+        } catch (const UsageError&) {
+          continue;  // a kernel of another type or processor
+        }
+        ++ran;
+        const double tolerance = kernel.invariant ? 0 : 1e-5;  // a library may add in another order
+        for (int64_t i = 0; i < n * 48; ++i)
+          CHECK(std::fabs(sum.at(i) - (start.at(i) + product.at(i))) <= tolerance);
+        CHECK(sum.guards_intact());
+      }
+  CHECK(ran >= 3 * 2);
+}
+
+TEST_CASE(
+    "every norm_qkv and norm_logits kernel gives the bits of rms_norm and linear of its name") {
   int ran = 0;
   for (DType dtype : kDTypes) {
     const Matrix q(dtype, 48, 70, 1), k(dtype, 16, 70, 2), v(dtype, 16, 70, 3);
-    Poisoned bias({48}, 4);
+    Poisoned bias({48}, 4), norm({70}, 5);
     for (const Kernel<LinearArgs>& kernel : backend_with("")->kernels(Tag<LinearArgs>{})) {
-      if (!has_kernel<QkvLinearArgs>(kernel.name)) continue;  // eigen, reference
+      if (!has_kernel<NormQkvArgs>(kernel.name)) continue;  // eigen, reference
       const std::string name(kernel.name);
       CAPTURE(name);
       for (int64_t n : kTokens) {
-        Poisoned x({n, 70}, 6);
+        Poisoned x({n, 70}, 6), y = normed(x, norm);
         const auto product = [&](Backend& backend, const Matrix& m, const TensorView& b) {
-          Poisoned y({n, m.view.rows()});
+          Poisoned to({n, m.view.rows()});
           const Weight w = backend.import(m.view, WeightUse::kLinear);
-          backend.run(LinearArgs{x.view(), w.view, b, y.view()});
-          return y;
+          backend.run(LinearArgs{y.view(), w.view, b, to.view()});
+          return to;
         };
-        const auto parts = backend_with("linear=" + name),
-                   fused = backend_with("qkv_linear=" + name),
-                   head = backend_with("logits=" + name);
-        Poisoned yq({n, 48}), yk({n, 16}), yv({n, 16}), logits({n, 48});
+        const auto parts = backend_with("linear=" + name), fused = backend_with("norm_qkv=" + name),
+                   head = backend_with("norm_logits=" + name);
+        Poisoned scratch({n, 70}), yq({n, 48}), yk({n, 16}), yv({n, 16}), logits({n, 48});
         try {
           const Poisoned one = product(*parts, q, bias.view()), two = product(*parts, k, {}),
                          three = product(*parts, v, {}), four = product(*parts, q, {});
@@ -191,17 +219,14 @@ TEST_CASE("every qkv_linear and logits kernel gives the bits of the linear kerne
           const Weight wk = fused->import(k.view, WeightUse::kLinear);
           const Weight wv = fused->import(v.view, WeightUse::kLinear);
           const Weight w = head->import(q.view, WeightUse::kHead);
-          fused->run(QkvLinearArgs{x.view(),
-                                   wq.view,
-                                   wk.view,
-                                   wv.view,
-                                   bias.view(),
-                                   {},
-                                   {},
-                                   yq.view(),
-                                   yk.view(),
-                                   yv.view()});
-          head->run(LogitsArgs{x.view(), w.view, logits.view()});
+          NormQkvArgs a;
+          a.x = x.view(), a.norm = norm.view(), a.eps = 1e-6f;
+          a.wq = wq.view, a.wk = wk.view, a.wv = wv.view;
+          a.bias_q = bias.view(), a.normed = scratch.view();
+          a.q = yq.view(), a.k = yk.view(), a.v = yv.view();
+          fused->run(a);
+          head->run(
+              NormLogitsArgs{x.view(), norm.view(), 1e-6f, w.view, scratch.view(), logits.view()});
           CHECK(same_bits(yq, one));
           CHECK(same_bits(yk, two));
           CHECK(same_bits(yv, three));
@@ -210,49 +235,58 @@ TEST_CASE("every qkv_linear and logits kernel gives the bits of the linear kerne
         } catch (const UsageError&) {
           continue;  // a kernel of another type or processor
         }
-        CHECK(worst(q, seen_by<QkvLinearArgs>("qkv_linear=" + name, x), &bias, yq, n) <= 1);
+        CHECK(worst(q, seen_by<NormQkvArgs>("norm_qkv=" + name, y), &bias, yq, n) <= 1);
         CHECK((yq.guards_intact() && yk.guards_intact() && yv.guards_intact()));
-        CHECK(logits.guards_intact());
+        CHECK((logits.guards_intact() && scratch.guards_intact()));
       }
     }
   }
   if (has_avx2()) CHECK(ran >= 3 * 6);  // each type by one kernel at least
 }
 
-TEST_CASE("a composed qkv_linear and logits are their parts, which the policy chooses") {
+TEST_CASE("a composed norm_qkv and norm_logits are their parts, which the policy chooses") {
   const Matrix q(DType::kF32, 48, 70, 1), k(DType::kF32, 16, 70, 2);
-  Poisoned x({3, 70}, 6), bias({48}, 4), yq({3, 48}), yk({3, 16}), yv({3, 16}), logits({3, 48});
+  Poisoned x({3, 70}, 6), bias({48}, 4), norm({70}, 5), scratch({3, 70}), yq({3, 48}), yk({3, 16}),
+      yv({3, 16}), logits({3, 48});
   const auto backend = backend_with("linear=reference");
   const Weight wq = backend->import(q.view, WeightUse::kLinear);
   const Weight wk = backend->import(k.view, WeightUse::kLinear);
-  backend->run(QkvLinearArgs{
-      x.view(), wq.view, wk.view, wk.view, bias.view(), {}, {}, yq.view(), yk.view(), yv.view()});
-  backend->run(LogitsArgs{x.view(), wq.view, logits.view()});
-  const std::vector<float> seen(x.view().as<float>(), x.view().as<float>() + x.size());
+  NormQkvArgs a;
+  a.x = x.view(), a.norm = norm.view(), a.eps = 1e-6f;
+  a.wq = wq.view, a.wk = wk.view, a.wv = wk.view;
+  a.bias_q = bias.view(), a.normed = scratch.view();
+  a.q = yq.view(), a.k = yk.view(), a.v = yv.view();
+  backend->run(a);
+  backend->run(
+      NormLogitsArgs{x.view(), norm.view(), 1e-6f, wq.view, scratch.view(), logits.view()});
+  Poisoned y = normed(x, norm);
+  const std::vector<float> seen(y.view().as<float>(), y.view().as<float>() + y.size());
   CHECK(worst(q, seen, &bias, yq, 3) <= 1);
   CHECK(worst(k, seen, nullptr, yk, 3) <= 1);
   CHECK(worst(k, seen, nullptr, yv, 3) <= 1);
   CHECK(worst(q, seen, nullptr, logits, 3) <= 1);
 }
 
-TEST_CASE("every gate_up_swiglu kernel is silu(gate) * up of the exact products") {
+TEST_CASE("every norm_gate_up kernel is silu(gate) * up of the exact products") {
   int ran = 0;
   for (DType dtype : kDTypes)
-    for (const std::string& choice : choices_of<GateUpSwiGluArgs>())
+    for (const std::string& choice : choices_of<NormGateUpArgs>())
       for (int64_t n : kTokens) {
         CAPTURE(choice);
         const Matrix gate(dtype, 75, 96, 1), up(dtype, 75, 96, 2);
         const auto backend = backend_with(choice);
-        Poisoned x({n, 96}, 3), scratch({n, 75}), h({n, 75});
+        Poisoned x({n, 96}, 3), norm({96}, 4), scratch({n, 96}), products({n, 75}), h({n, 75});
         try {
           const Weight wg = backend->import(gate.view, WeightUse::kLinear);
           const Weight wu = backend->import(up.view, WeightUse::kLinear);
-          backend->run(GateUpSwiGluArgs{x.view(), wg.view, wu.view, scratch.view(), h.view()});
+          backend->run(NormGateUpArgs{x.view(), norm.view(), 1e-6f, wg.view, wu.view,
+                                      scratch.view(), products.view(), h.view()});
         } catch (const UsageError&) {
           continue;
         }
         ++ran;
-        const std::vector<float> seen = seen_by<GateUpSwiGluArgs>(choice, x);
+        Poisoned y = normed(x, norm);
+        const std::vector<float> seen = seen_by<NormGateUpArgs>(choice, y);
         double worst_ratio = 0;
         for (int64_t t = 0; t < n; ++t)
           for (int64_t o = 0; o < 75; ++o) {
@@ -267,7 +301,7 @@ TEST_CASE("every gate_up_swiglu kernel is silu(gate) * up of the exact products"
             worst_ratio = std::max(worst_ratio, std::fabs(h.at(t * 75 + o) - exact) / tolerance);
           }
         CHECK(worst_ratio <= 1);
-        CHECK(h.guards_intact());
+        CHECK((h.guards_intact() && scratch.guards_intact()));
       }
   CHECK(ran >= 3 * 2 * 6);
 }

@@ -262,49 +262,54 @@ TEST_CASE("blocks of zeros, of subnormal numbers and of the largest numbers foll
       }
 }
 
-TEST_CASE(
-    "qkv_linear of quantised weights gives the bits of its parts, also when types are mixed") {
+TEST_CASE("norm_qkv of quantised weights gives the bits of its parts, also when types are mixed") {
   if (!has_avx2()) return;
   for (DType t : kDTypes)
     for (DType v_type : kDTypes)
-      for (const std::string& choice : choices_of<QkvLinearArgs>())
+      for (const std::string& choice : choices_of<NormQkvArgs>())
         for (int64_t n : {1, 2, 5, 17}) {
-          const bool own = is_own("qkv_linear", choice, t) && v_type == t;
-          if (!own && choice != "qkv_linear=composed") continue;
+          const bool own = is_own("norm_qkv", choice, t) && v_type == t;
+          if (!own && choice != "norm_qkv=composed") continue;
           CAPTURE(choice);
           CAPTURE(n);
           const QuantMatrix q(t, 48, 96, 1), k(t, 16, 96, 2), v(v_type, 17, 96, 3);
-          Poisoned x({n, 96}, 6), bias({48}, 4), yq({n, 48}), yk({n, 16}), yv({n, 17});
+          Poisoned x({n, 96}, 6), norm({96}, 5), bias({48}, 4), scratch({n, 96}), yq({n, 48}),
+              yk({n, 16}), yv({n, 17});
           const auto backend = backend_with(choice);
           const Weight wq = backend->import(q.view(), WeightUse::kLinear);
           const Weight wk = backend->import(k.view(), WeightUse::kLinear);
           const Weight wv = backend->import(v.view(), WeightUse::kLinear);
-          QkvLinearArgs a{x.view(), wq.view, wk.view, wv.view, bias.view(), {}, {}, {}, {}, {}};
+          NormQkvArgs a;
+          a.x = x.view(), a.norm = norm.view(), a.eps = 1e-6f;
+          a.wq = wq.view, a.wk = wk.view, a.wv = wv.view;
+          a.bias_q = bias.view(), a.normed = scratch.view();
           a.q = yq.view(), a.k = yk.view(), a.v = yv.view();
           backend->run(a);
-          CHECK(same_bits(yq, model(q, x, &bias, n)));
-          CHECK(same_bits(yk, model(k, x, nullptr, n)));
-          CHECK(same_bits(yv, model(v, x, nullptr, n)));
+          Poisoned y = normed(x, norm);
+          CHECK(same_bits(yq, model(q, y, &bias, n)));
+          CHECK(same_bits(yk, model(k, y, nullptr, n)));
+          CHECK(same_bits(yv, model(v, y, nullptr, n)));
           CHECK((yq.guards_intact() && yk.guards_intact() && yv.guards_intact()));
         }
 }
 
-TEST_CASE("gate_up_swiglu and logits of quantised weights are made of the model's products") {
+TEST_CASE("norm_gate_up and norm_logits of quantised weights are made of the model's products") {
   if (!has_avx2()) return;
   for (DType t : kDTypes)
     for (int64_t n : {1, 2, 5, 17}) {
       const QuantMatrix gate(t, 75, 96, 1), up(t, 75, 96, 2);
-      Poisoned x({n, 96}, 3);
-      const std::vector<float> g = model(gate, x, nullptr, n), u = model(up, x, nullptr, n);
+      Poisoned x({n, 96}, 3), norm({96}, 4), scratch({n, 96}), y = normed(x, norm);
+      const std::vector<float> g = model(gate, y, nullptr, n), u = model(up, y, nullptr, n);
       std::vector<std::string> kernels = own_kernels(t);
       kernels.push_back("composed");
       for (const std::string& name : kernels) {
         CAPTURE(name);
-        const auto backend = backend_with("gate_up_swiglu=" + name);
+        const auto backend = backend_with("norm_gate_up=" + name);
         const Weight wg = backend->import(gate.view(), WeightUse::kLinear);
         const Weight wu = backend->import(up.view(), WeightUse::kLinear);
-        Poisoned scratch({n, 75}), h({n, 75});
-        backend->run(GateUpSwiGluArgs{x.view(), wg.view, wu.view, scratch.view(), h.view()});
+        Poisoned products({n, 75}), h({n, 75});
+        backend->run(NormGateUpArgs{x.view(), norm.view(), 1e-6f, wg.view, wu.view, scratch.view(),
+                                    products.view(), h.view()});
         double worst = 0;
         for (size_t i = 0; i < g.size(); ++i) {
           const double expected = double(g[i]) / (1 + std::exp(-double(g[i]))) * double(u[i]);
@@ -315,11 +320,12 @@ TEST_CASE("gate_up_swiglu and logits of quantised weights are made of the model'
         CHECK(h.guards_intact());
       }
       for (const std::string& name : own_kernels(t)) {
-        const auto backend = backend_with("logits=" + name);
+        const auto backend = backend_with("norm_logits=" + name);
         const Weight w = backend->import(gate.view(), WeightUse::kHead);
-        Poisoned y({n, 75});
-        backend->run(LogitsArgs{x.view(), w.view, y.view()});
-        CHECK_MESSAGE(same_bits(y, g), name);
+        Poisoned logits({n, 75});
+        backend->run(
+            NormLogitsArgs{x.view(), norm.view(), 1e-6f, w.view, scratch.view(), logits.view()});
+        CHECK_MESSAGE(same_bits(logits, g), name);
       }
     }
 }

@@ -25,20 +25,19 @@ OpSizes sizes() {
 const std::map<std::string, OpCost> kByHand = {
     {"embed", {0, 3 * 4 + 3 * 64 * 2 + 768}},            // ids, rows of bf16, x
     {"linear", {2 * 3 * 10 * 64, 768 + 10 * 68 + 120}},  // x, w, y
-    {"add", {192, 3 * 768}},                             // delta, x read and written
     {"rms_norm", {4 * 192, 768 + 256 + 768}},            // x, w, y
     {"head_norm", {4 * 192, 2 * 768 + 64}},              // x read and written, w
     {"rope", {3 * 192, 2 * 768 + 3 * 8 * 8}},            // x read and written, 8 cosines and sines
     {"kv_store", {0, 2 * 384 + 2 * 192}},                // k, v; the same as f16
     // 6 + 7 + 8 scores, two products of 16 each, 4 heads; 8 keys and values of 2 heads, once; q, out
     {"attention", {4 * 21 * 4 * 16, 2 * 8 * 2 * 16 * 2 + 2 * 768}},
-    {"swiglu", {5 * 288, 3 * 1152}},                    // gate, up, h
-    {"argmax", {300, 1200}},                            // logits
-    {"add_rms_norm", {4 * 192 + 192, 1792 + 2 * 768}},  // rms_norm; delta, x written
-    {"qkv_linear", {2 * 3 * 128 * 64, 768 + 128 * 68 + 768 + 384 + 384}},  // x, w, q, k, v
+    {"swiglu", {5 * 288, 3 * 1152}},  // gate, up, h
+    {"argmax", {300, 1200}},          // logits
+    // x and its norm, w, q, k, v
+    {"norm_qkv", {2 * 3 * 128 * 64 + 768, 768 + 256 + 128 * 68 + 768 + 384 + 384}},
+    {"norm_gate_up", {4 * 3 * 96 * 64 + 768 + 1440, 768 + 256 + 2 * 96 * 68 + 1152}},  // x, w, h
+    {"norm_logits", {2 * 3 * 100 * 64 + 768, 768 + 256 + 100 * 64 * 2 + 1200}},        // x, w, y
     {"qk_norm_rope", {576 + 288 + 4 * 288, 1728 + 960 + 1152}},  // rope of q, of k, kv_store; norms
-    {"gate_up_swiglu", {4 * 3 * 96 * 64 + 1440, 768 + 2 * 96 * 68 + 1152}},  // x, w, h
-    {"logits", {2 * 3 * 100 * 64, 768 + 100 * 64 * 2 + 1200}},               // x, w, y
 };
 
 template <class Args>
@@ -60,6 +59,14 @@ TEST_CASE("the cost of every op is what is worked out by hand") {
     CHECK(counted.flops == by_hand->second.flops);
     CHECK(counted.bytes == by_hand->second.bytes);
   });
+}
+
+TEST_CASE("a residual is read, added and written") {
+  OpSizes s = sizes();
+  s.residual = true;
+  const OpCost plain = cost_at<LinearArgs>(sizes()), added = cost_at<LinearArgs>(s);
+  CHECK(added.bytes == plain.bytes + 3 * 10 * 4);
+  CHECK(added.flops == plain.flops + 3 * 10);
 }
 
 TEST_CASE("attention reads a key once a step and KV head, however many tokens look at it") {

@@ -94,10 +94,10 @@ FaultTable kernels_faults() {
        program(kernels("second_chunk", "--op rope --heads 2 --head-dim 8 --tokens 1 --depth 9")),
        {0, "plug-in faulty 1.0"},
        {3, "WRONG"}},
-      {"kernels: add is right",
+      {"kernels: rms_norm is right",
        "it throws a C++ exception",
-       program("kernels --op add --tokens 1 --seconds 0.01 --cache hot"),
-       program("kernels --op add --tokens 1 --seconds 0.01 --cache hot --plugin " + kPlugins +
+       program("kernels --op rms_norm --tokens 1 --seconds 0.01 --cache hot"),
+       program("kernels --op rms_norm --tokens 1 --seconds 0.01 --cache hot --plugin " + kPlugins +
                "throws.so"),
        {0, "reference"},
        {1, "FAILED: threw a C++ exception (no such table)"}},

@@ -183,7 +183,7 @@ TEST_CASE("NaN becomes an error that names the first op that made it") {
   session.truncate(0, 0);
   m.backend->observers.push_back(require_finite);
   CHECK_THROWS_WITH_AS(session.prefill(0, &token, 1),
-                       doctest::Contains("(op add_rms_norm, kernel "), Error);
+                       doctest::Contains("(op norm_gate_up, kernel "), Error);
   session.truncate(0, 0);
   CHECK_THROWS_WITH_AS(session.prefill(0, &token, 1), doctest::Contains(", layer 1)"), Error);
 }

@@ -50,6 +50,13 @@ inline bool has_avx2() {
   return false;
 }
 
+/// x through the RMS norm that the fused kernels begin with.
+inline Poisoned normed(Poisoned& x, Poisoned& w, float eps = 1e-6f) {
+  Poisoned y(x.view().shape);
+  backend_with("", 1)->run(RmsNormArgs{x.view(), w.view(), eps, y.view()});
+  return y;
+}
+
 constexpr double kEps = 5.97e-8;  // half an ulp of f32 at 1
 
 /// Sum of n products in f32 whose magnitudes add up to `norm`: rounding errors walk randomly.

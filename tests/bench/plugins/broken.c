@@ -1,5 +1,6 @@
 // One plug-in for every way to be wrong: the build defines one of the names in capitals. Without any
 // it is right.
+#include <math.h>
 #include <stddef.h>
 
 #include "plugin.h"
@@ -10,18 +11,23 @@ static const char* can_run(const QwenchCall* call) { return call ? "" : NULL; }
 static const char* can_run(const QwenchCall* call) { return call ? NULL : ""; }
 #endif
 
-/// add: x += delta.
-static int add(const QwenchCall* call) {
-  const QwenchAdd* a = &call->args.add;
-  const float* delta = (const float*)a->delta.data;
-  float* x = (float*)a->x.data;
-  int64_t i;
+/// rms_norm: y = x / sqrt(mean(x^2) + eps) * w.
+static int rms_norm(const QwenchCall* call) {
+  const QwenchRmsNorm* a = &call->args.rms_norm;
+  const int64_t dim = a->x.shape[1];
+  const float *x = (const float*)a->x.data, *w = (const float*)a->w.data;
+  float* y = (float*)a->y.data;
+  int64_t t, i;
 #if defined(FAILS)
-  if (x && delta) return 7;
+  if (x && w) return 7;
 #endif
-  for (i = 0; i < a->x.shape[0] * a->x.shape[1]; ++i) x[i] += delta[i];
+  for (t = 0; t < a->x.shape[0]; ++t, x += dim, y += dim) {
+    double squares = 0;
+    for (i = 0; i < dim; ++i) squares += (double)x[i] * x[i];
+    for (i = 0; i < dim; ++i) y[i] = (float)(x[i] / sqrt(squares / (double)dim + a->eps) * w[i]);
+  }
 #if defined(WRONG)
-  x[0] += 1;
+  y[-1] += 1;
 #endif
   return 0;
 }
@@ -31,7 +37,7 @@ static int add(const QwenchCall* call) {
 #elif defined(UNKNOWN_OP)
 #define OP "matmul"
 #else
-#define OP "add"
+#define OP "rms_norm"
 #endif
 
 #if defined(NULL_NAME)
@@ -49,7 +55,7 @@ static int add(const QwenchCall* call) {
 #if defined(NULL_RUN)
 #define RUN NULL
 #else
-#define RUN add
+#define RUN rms_norm
 #endif
 #if defined(NULL_UNSUPPORTED)
 #define UNSUPPORTED NULL
@@ -64,13 +70,13 @@ static int add(const QwenchCall* call) {
 
 static const QwenchKernel kernels[] = {
     {OP, NAME, UNSUPPORTED, RUN, INVARIANT, QWENCH_INPUTS_F32},
-    {"add", "own2", can_run, add, 1, QWENCH_INPUTS_F32},
+    {"rms_norm", "own2", can_run, rms_norm, 1, QWENCH_INPUTS_F32},
 #if defined(DUPLICATE)
-    {"add", "own", can_run, add, 1, QWENCH_INPUTS_F32},
+    {"rms_norm", "own", can_run, rms_norm, 1, QWENCH_INPUTS_F32},
 #elif defined(BUILT_IN_NAME)
-    {"swiglu", "f32_polyexp_avx2", can_run, add, 1, QWENCH_INPUTS_F32},
+    {"swiglu", "f32_polyexp_avx2", can_run, rms_norm, 1, QWENCH_INPUTS_F32},
 #else
-    {"add", "own3", can_run, add, 1, QWENCH_INPUTS_F32},
+    {"rms_norm", "own3", can_run, rms_norm, 1, QWENCH_INPUTS_F32},
 #endif
 };
 

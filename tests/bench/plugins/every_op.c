@@ -50,13 +50,13 @@ static int embed(const QwenchCall* call) {
 }
 
 static void multiply(const QwenchTensor* x, const QwenchTensor* w, const QwenchTensor* bias,
-                     const QwenchTensor* y, int64_t begin, int64_t end) {
+                     const QwenchTensor* y, int64_t begin, int64_t end, int32_t add) {
   int64_t o, t, k;
   for (t = 0; t < x->shape[0]; ++t)
     for (o = begin; o < end; ++o) {
       double sum = bias && bias->data ? floats(bias)[o] : 0;
       for (k = 0; k < x->shape[1]; ++k) sum += row(x, t)[k] * weight(w, o, k);
-      row(y, t)[o] = (float)sum;
+      row(y, t)[o] = (float)sum + (add ? row(y, t)[o] : 0);
     }
 }
 
@@ -64,25 +64,12 @@ static void linear_part(const QwenchCall* call, void* data, int64_t begin, int64
                         int32_t thread) {
   const QwenchLinear* a = &call->args.linear;
   if (data != (void*)call || thread < 0 || thread >= call->n_threads) return;
-  multiply(&a->x, &a->w, &a->bias, &a->y, begin, end);
+  multiply(&a->x, &a->w, &a->bias, &a->y, begin, end, a->add);
 }
 static int linear(const QwenchCall* call) {
   call->parallel_for(call, call->args.linear.w.shape[0], 0, linear_part, (void*)call);
   return 0;
 }
-static int logits(const QwenchCall* call) {
-  const QwenchLogits* a = &call->args.logits;
-  multiply(&a->x, &a->w, NULL, &a->y, 0, a->w.shape[0]);
-  return 0;
-}
-static int qkv_linear(const QwenchCall* call) {
-  const QwenchQkvLinear* a = &call->args.qkv_linear;
-  multiply(&a->x, &a->wq, &a->bias_q, &a->q, 0, a->wq.shape[0]);
-  multiply(&a->x, &a->wk, &a->bias_k, &a->k, 0, a->wk.shape[0]);
-  multiply(&a->x, &a->wv, &a->bias_v, &a->v, 0, a->wv.shape[0]);
-  return 0;
-}
-
 static void silu_times(const float* gate, const float* up, float* h, int64_t n) {
   int64_t i;
   for (i = 0; i < n; ++i) h[i] = (float)(gate[i] / (1 + exp(-(double)gate[i])) * up[i]);
@@ -92,41 +79,42 @@ static int swiglu(const QwenchCall* call) {
   silu_times(floats(&a->gate), floats(&a->up), floats(&a->h), a->h.shape[0] * a->h.shape[1]);
   return 0;
 }
-static int gate_up_swiglu(const QwenchCall* call) {
-  const QwenchGateUpSwiGlu* a = &call->args.gate_up_swiglu;
-  multiply(&a->x, &a->w_gate, NULL, &a->scratch, 0, a->w_gate.shape[0]);
-  multiply(&a->x, &a->w_up, NULL, &a->h, 0, a->w_up.shape[0]);
-  silu_times(floats(&a->scratch), floats(&a->h), floats(&a->h), a->h.shape[0] * a->h.shape[1]);
-  return 0;
-}
-
-static void add_rows(const QwenchTensor* delta, const QwenchTensor* x) {
-  int64_t i;
-  for (i = 0; i < x->shape[0] * x->shape[1]; ++i) floats(x)[i] += floats(delta)[i];
-}
 static void normalise(const float* x, const float* w, int64_t n, float eps, float* y) {
   double squares = 0;
   int64_t i;
   for (i = 0; i < n; ++i) squares += (double)x[i] * x[i];
   for (i = 0; i < n; ++i) y[i] = (float)(x[i] / sqrt(squares / (double)n + eps) * w[i]);
 }
-static int add(const QwenchCall* call) {
-  add_rows(&call->args.add.delta, &call->args.add.x);
-  return 0;
+static void normalise_rows(const QwenchTensor* x, const QwenchTensor* w, float eps,
+                           const QwenchTensor* y) {
+  int64_t t;
+  for (t = 0; t < x->shape[0]; ++t) normalise(row(x, t), floats(w), x->shape[1], eps, row(y, t));
 }
 static int rms_norm(const QwenchCall* call) {
   const QwenchRmsNorm* a = &call->args.rms_norm;
-  int64_t t;
-  for (t = 0; t < a->x.shape[0]; ++t)
-    normalise(row(&a->x, t), floats(&a->w), a->x.shape[1], a->eps, row(&a->y, t));
+  normalise_rows(&a->x, &a->w, a->eps, &a->y);
   return 0;
 }
-static int add_rms_norm(const QwenchCall* call) {
-  const QwenchAddRmsNorm* a = &call->args.add_rms_norm;
-  int64_t t;
-  if (a->delta.data) add_rows(&a->delta, &a->x);
-  for (t = 0; t < a->x.shape[0]; ++t)
-    normalise(row(&a->x, t), floats(&a->w), a->x.shape[1], a->eps, row(&a->y, t));
+static int norm_qkv(const QwenchCall* call) {
+  const QwenchNormQkv* a = &call->args.norm_qkv;
+  normalise_rows(&a->x, &a->norm, a->eps, &a->normed);
+  multiply(&a->normed, &a->wq, &a->bias_q, &a->q, 0, a->wq.shape[0], 0);
+  multiply(&a->normed, &a->wk, &a->bias_k, &a->k, 0, a->wk.shape[0], 0);
+  multiply(&a->normed, &a->wv, &a->bias_v, &a->v, 0, a->wv.shape[0], 0);
+  return 0;
+}
+static int norm_gate_up(const QwenchCall* call) {
+  const QwenchNormGateUp* a = &call->args.norm_gate_up;
+  normalise_rows(&a->x, &a->norm, a->eps, &a->normed);
+  multiply(&a->normed, &a->w_gate, NULL, &a->gate, 0, a->w_gate.shape[0], 0);
+  multiply(&a->normed, &a->w_up, NULL, &a->h, 0, a->w_up.shape[0], 0);
+  silu_times(floats(&a->gate), floats(&a->h), floats(&a->h), a->h.shape[0] * a->h.shape[1]);
+  return 0;
+}
+static int norm_logits(const QwenchCall* call) {
+  const QwenchNormLogits* a = &call->args.norm_logits;
+  normalise_rows(&a->x, &a->norm, a->eps, &a->normed);
+  multiply(&a->normed, &a->w, NULL, &a->y, 0, a->w.shape[0], 0);
   return 0;
 }
 
@@ -254,13 +242,11 @@ static const char* stores_f32_too(const QwenchCall* call) {
 static const QwenchKernel kernels[] = {
     {"embed", "naive", anything, embed, 1, QWENCH_INPUTS_F32},
     {"linear", "naive", no_q4g, linear, 1, QWENCH_INPUTS_F32},
-    {"logits", "naive", anything, logits, 1, QWENCH_INPUTS_F32},
-    {"qkv_linear", "naive", anything, qkv_linear, 1, QWENCH_INPUTS_F32},
+    {"norm_qkv", "naive", anything, norm_qkv, 1, QWENCH_INPUTS_F32},
+    {"norm_gate_up", "naive", anything, norm_gate_up, 1, QWENCH_INPUTS_F32},
+    {"norm_logits", "naive", anything, norm_logits, 1, QWENCH_INPUTS_F32},
     {"swiglu", "naive", anything, swiglu, 1, QWENCH_INPUTS_F32},
-    {"gate_up_swiglu", "naive", anything, gate_up_swiglu, 1, QWENCH_INPUTS_F32},
-    {"add", "naive", anything, add, 1, QWENCH_INPUTS_F32},
     {"rms_norm", "naive", anything, rms_norm, 1, QWENCH_INPUTS_F32},
-    {"add_rms_norm", "naive", anything, add_rms_norm, 1, QWENCH_INPUTS_F32},
     {"head_norm", "naive", anything, head_norm, 1, QWENCH_INPUTS_F32},
     {"rope", "naive", anything, rope, 1, QWENCH_INPUTS_F32},
     {"kv_store", "naive", stores_f32, kv_store, 1, QWENCH_INPUTS_F32},

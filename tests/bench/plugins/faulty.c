@@ -8,7 +8,7 @@
 
 static float* floats(const QwenchTensor* t) { return (float*)t->data; }
 
-/// y = x w^T + bias of the rows [begin, end) of w.
+/// y = x w^T + bias, or y += that, of the rows [begin, end) of w.
 static void multiply(const QwenchLinear* a, int64_t begin, int64_t end) {
   const int64_t rows = a->x.shape[0], in = a->x.shape[1], out = a->w.shape[0];
   int64_t t, o, k;
@@ -33,6 +33,9 @@ static void multiply(const QwenchLinear* a, int64_t begin, int64_t end) {
       if (rows > 1) sum = NAN;
 #elif defined(ADDS_UP)
       sum += floats(&a->y)[t * out + o];
+#endif
+#if !defined(IGNORES_RESIDUAL)
+      if (a->add) sum += floats(&a->y)[t * out + o];
 #endif
       floats(&a->y)[t * out + o] = (float)sum;
     }

@@ -1,4 +1,4 @@
-// A plug-in whose kernels let C++ exceptions out: `add` from its run, `swiglu` from a thread.
+// A plug-in whose kernels let C++ exceptions out: `rms_norm` from its run, `swiglu` from a thread.
 #include <stdexcept>
 
 #include "plugin.h"
@@ -7,7 +7,7 @@ namespace {
 
 const char* anything(const QwenchCall*) { return nullptr; }
 
-int add(const QwenchCall*) { throw std::runtime_error("no such table"); }
+int rms_norm(const QwenchCall*) { throw std::runtime_error("no such table"); }
 
 void part(const QwenchCall*, void*, int64_t, int64_t, int32_t) { throw 7; }
 int swiglu(const QwenchCall* call) {
@@ -16,7 +16,7 @@ int swiglu(const QwenchCall* call) {
 }
 
 const QwenchKernel kKernels[] = {
-    {"add", "own", anything, add, 1, QWENCH_INPUTS_F32},
+    {"rms_norm", "own", anything, rms_norm, 1, QWENCH_INPUTS_F32},
     {"swiglu", "own", anything, swiglu, 1, QWENCH_INPUTS_F32},
 };
 const QwenchPlugin kPlugin = {QWENCH_PLUGIN_ABI, 2, kKernels, "throws", "1.0"};

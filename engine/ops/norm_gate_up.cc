@@ -1,0 +1,34 @@
+// Cost, contract and example of norm_gate_up.
+#include "engine/ops/norm_gate_up.h"
+
+#include "engine/ops/example.h"
+#include "engine/ops/shape_checks.h"
+
+namespace qwench {
+
+OpCost cost(const NormGateUpArgs& a) {
+  const int64_t weights = a.w_gate.bytes() + a.w_up.bytes();
+  return {
+      4 * a.x.rows() * a.w_gate.out * a.w_gate.in + 4 * a.x.shape.count() + 5 * a.h.shape.count(),
+      a.x.bytes() + a.norm.bytes() + weights + a.h.bytes()};
+}
+
+void validate(const NormGateUpArgs& a) {
+  validate(RmsNormArgs{a.x, a.norm, a.eps, a.normed});
+  validate(LinearArgs{a.normed, a.w_gate, {}, a.gate});
+  validate(LinearArgs{a.normed, a.w_up, {}, a.h});
+}
+
+NormGateUpArgs example(Tag<NormGateUpArgs>, const OpSizes& s, ExampleAllocator& m) {
+  NormGateUpArgs a;
+  a.x = m.row_values(s, s.dim);
+  a.norm = m.values({s.dim});
+  a.eps = s.eps;
+  a.w_gate = m.weight(s.ffn_dim, s.dim, s.dtype, WeightUse::kLinear);
+  a.w_up = m.weight(s.ffn_dim, s.dim, s.dtype, WeightUse::kLinear);
+  a.normed = m.row_room(s, s.dim);
+  a.gate = m.row_room(s, s.ffn_dim), a.h = m.row_room(s, s.ffn_dim);
+  return a;
+}
+
+}  // namespace qwench
