@@ -31,6 +31,8 @@ template <> CpuOp<HeadNormArgs> cpu_op();
 template <> CpuOp<RopeArgs> cpu_op();
 template <> CpuOp<KvStoreArgs> cpu_op();
 template <> CpuOp<SwiGluArgs> cpu_op();
+template <> CpuOp<LayerNormArgs> cpu_op();
+template <> CpuOp<GeluArgs> cpu_op();
 // clang-format on
 
 /// Why an AVX2 kernel cannot run here, or null.

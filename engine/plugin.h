@@ -167,6 +167,21 @@ typedef struct QwenchQkNormRope {     // head_norm of q and k (if weights are gi
   float eps;
 } QwenchQkNormRope;
 
+typedef struct
+    QwenchLayerNorm {  // y = (x - mean) / sqrt(variance + eps) * w (+ bias), of every row
+  QwenchTensor x;      // [n_tokens, dim]
+  QwenchTensor w;      // [dim] f32
+  QwenchTensor bias;   // [dim] f32, optional
+  QwenchTensor y;      // out: [n_tokens, dim]
+  float eps;
+} QwenchLayerNorm;
+
+typedef struct QwenchGelu {  // y = x Phi(x), Phi the normal distribution
+  QwenchTensor x;            // [n_tokens, width]
+  QwenchTensor y;            // out: [n_tokens, width], may be `x`
+  int32_t tanh;              // 1: 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
+} QwenchGelu;
+
 // ---- one call -----------------------------------------------------------------------------------
 
 /// The one that is named like the kernel's op.
@@ -184,6 +199,8 @@ typedef union QwenchArgs {
   QwenchQkNormRope qk_norm_rope;
   QwenchNormGateUp norm_gate_up;
   QwenchNormLogits norm_logits;
+  QwenchLayerNorm layer_norm;
+  QwenchGelu gelu;
 } QwenchArgs;
 
 typedef struct QwenchCall QwenchCall;

@@ -89,7 +89,7 @@ std::vector<TrialSizes> trial_sizes(OpId op, const OpSizes& timed) {
   none.bias = none.qk_norm = false;
   none.residual = true;
   all.eps = 0.25f, all.scale = 0.75f, all.limit = 0.5;
-  none.into_up = none.ties = true;
+  none.into_up = none.ties = none.tanh = true;
   OpSizes one = all, many = all;
   one.n_tokens = 1, many.n_tokens = kManyTokens;
   const std::string_view inputs = optional_inputs(op);

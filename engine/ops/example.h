@@ -17,6 +17,7 @@ struct OpSizes {
   bool bias = false, qk_norm = false, tied = false;  // tensors that may be missing
   bool residual = false;                             // linear: y += instead of y =
   bool into_up = false;                              // swiglu: h is `up`
+  bool tanh = false;                                 // gelu: by the approximation
   float eps = 1e-6f;
   float scale = 1;    // of attention, as a part of 1 / sqrt(head_dim)
   double limit = 1;   // of argmax, as a part of vocab

@@ -7,8 +7,10 @@
 #include "engine/ops/argmax.h"
 #include "engine/ops/attention.h"
 #include "engine/ops/embed.h"
+#include "engine/ops/gelu.h"
 #include "engine/ops/head_norm.h"
 #include "engine/ops/kv_store.h"
+#include "engine/ops/layer_norm.h"
 #include "engine/ops/linear.h"
 #include "engine/ops/norm_gate_up.h"
 #include "engine/ops/norm_logits.h"
@@ -23,7 +25,9 @@ namespace qwench {
 using Ops = OpList<EmbedArgs, NormQkvArgs, QkNormRopeArgs, AttentionArgs, LinearArgs,
                    NormGateUpArgs, NormLogitsArgs, ArgmaxArgs,
                    // parts
-                   RmsNormArgs, HeadNormArgs, RopeArgs, KvStoreArgs, SwiGluArgs>;
+                   RmsNormArgs, HeadNormArgs, RopeArgs, KvStoreArgs, SwiGluArgs,
+                   // of vision towers
+                   LayerNormArgs, GeluArgs>;
 
 constexpr size_t kNumOps = Ops::size;
 

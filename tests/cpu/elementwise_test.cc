@@ -54,6 +54,55 @@ TEST_CASE("every rms_norm kernel equals the reference") {
         }
 }
 
+TEST_CASE("every layer_norm kernel gives rows of the mean and the deviation that its weights say") {
+  for (const std::string& choice : choices_of<LayerNormArgs>())
+    for (int64_t dim : {7, 64, 897})
+      for (bool with_bias : {false, true}) {
+        CAPTURE(choice);
+        CAPTURE(dim);
+        const int64_t n = 3;
+        Poisoned x({n, dim}, 1, 3), w({dim}, 2), bias({dim}, 3), y({n, dim});
+        for (int64_t i = 0; i < x.size(); ++i) x.at(i) += 100;  // a mean far from zero
+        const TensorView b = with_bias ? bias.view() : TensorView{};
+        backend_with(choice)->run(LayerNormArgs{x.view(), w.view(), b, 1e-5f, y.view()});
+        CHECK(y.guards_intact());
+        for (int64_t t = 0; t < n; ++t) {  // undo w and bias: mean 0, variance 1
+          double sum = 0, squares = 0;
+          for (int64_t i = 0; i < dim; ++i) {
+            const double plain =
+                (double(y.at(t * dim + i)) - (with_bias ? bias.at(i) : 0)) / double(w.at(i));
+            sum += plain, squares += plain * plain;
+            const double order =
+                (x.at(t * dim + i) - x.at(t * dim)) *
+                (plain - (double(y.at(t * dim)) - (with_bias ? bias.at(0) : 0)) / double(w.at(0)));
+            CHECK(order >= -1e-3);  // larger x, larger result
+          }
+          CHECK(std::fabs(sum / double(dim)) < 1e-3);
+          CHECK(std::fabs(squares / double(dim) - 1) < 1e-3);
+        }
+      }
+}
+
+TEST_CASE("every gelu kernel gives the published values") {
+  // torch.nn.functional.gelu in float64 at -3, -1, -0.5, 0, 0.5, 1, 3; then approximate="tanh".
+  const double exact[] = {-0.00404969409489031, -0.158655253931457, -0.154268769363028, 0,
+                          0.345731230636972,    0.841344746068543,  2.99595030590511};
+  const double by_tanh[] = {-0.00363739208177299, -0.158808009391723, -0.154285990174856, 0,
+                            0.345714009825144,    0.841191990608277,  2.99636260791823};
+  for (const std::string& choice : choices_of<GeluArgs>())
+    for (bool approximate : {false, true}) {
+      CAPTURE(choice);
+      CAPTURE(approximate);
+      float x[] = {-3, -1, -0.5f, 0, 0.5f, 1, 3};
+      Poisoned y({1, 7});
+      backend_with(choice)->run(GeluArgs{{x, DType::kF32, {1, 7}}, y.view(), approximate});
+      for (int64_t i = 0; i < 7; ++i)
+        CHECK(std::fabs(y.at(i) - (approximate ? by_tanh[i] : exact[i])) <
+              1e-7 + 1e-7 * std::fabs(exact[i]));
+      CHECK(y.guards_intact());
+    }
+}
+
 TEST_CASE("every swiglu kernel equals the reference, also at the ends of the range of exp") {
   for (const std::string& choice : choices_of<SwiGluArgs>())
     for (int64_t n : kWidths)

@@ -31,8 +31,10 @@ const std::map<std::string, OpCost> kByHand = {
     {"kv_store", {0, 2 * 384 + 2 * 192}},                // k, v; the same as f16
     // 6 + 7 + 8 scores, two products of 16 each, 4 heads; 8 keys and values of 2 heads, once; q, out
     {"attention", {4 * 21 * 4 * 16, 2 * 8 * 2 * 16 * 2 + 2 * 768}},
-    {"swiglu", {5 * 288, 3 * 1152}},  // gate, up, h
-    {"argmax", {300, 1200}},          // logits
+    {"swiglu", {5 * 288, 3 * 1152}},                 // gate, up, h
+    {"layer_norm", {8 * 192, 768 + 2 * 256 + 768}},  // x, w, bias, y
+    {"gelu", {8 * 288, 2 * 1152}},                   // x, y
+    {"argmax", {300, 1200}},                         // logits
     // x and its norm, w, q, k, v
     {"norm_qkv", {2 * 3 * 128 * 64 + 768, 768 + 256 + 128 * 68 + 768 + 384 + 384}},
     {"norm_gate_up", {4 * 3 * 96 * 64 + 768 + 1440, 768 + 256 + 2 * 96 * 68 + 1152}},  // x, w, h

@@ -118,6 +118,32 @@ static int norm_logits(const QwenchCall* call) {
   return 0;
 }
 
+static int layer_norm(const QwenchCall* call) {
+  const QwenchLayerNorm* a = &call->args.layer_norm;
+  const int64_t dim = a->x.shape[1];
+  int64_t t, i;
+  for (t = 0; t < a->x.shape[0]; ++t) {
+    const float* x = row(&a->x, t);
+    double mean = 0, variance = 0;
+    for (i = 0; i < dim; ++i) mean += x[i] / (double)dim;
+    for (i = 0; i < dim; ++i) variance += (x[i] - mean) * (x[i] - mean) / (double)dim;
+    for (i = 0; i < dim; ++i)
+      row(&a->y, t)[i] = (float)((x[i] - mean) / sqrt(variance + a->eps) * floats(&a->w)[i] +
+                                 (a->bias.data ? floats(&a->bias)[i] : 0));
+  }
+  return 0;
+}
+static int gelu(const QwenchCall* call) {
+  const QwenchGelu* a = &call->args.gelu;
+  int64_t i;
+  for (i = 0; i < a->x.shape[0] * a->x.shape[1]; ++i) {
+    const double x = floats(&a->x)[i], cubed = x + 0.044715 * x * x * x;
+    floats(&a->y)[i] = (float)(a->tanh ? 0.5 * x * (1 + tanh(0.7978845608028654 * cubed))
+                                       : 0.5 * x * erfc(-x * 0.7071067811865476));
+  }
+  return 0;
+}
+
 /// A head of a tensor [n_tokens, n_heads, head_dim].
 static float* head(const QwenchTensor* x, int64_t t, int64_t h) {
   return (float*)((char*)x->data + t * x->stride_bytes[0] + h * x->stride_bytes[1]);
@@ -247,6 +273,8 @@ static const QwenchKernel kernels[] = {
     {"norm_logits", "naive", anything, norm_logits, 1, QWENCH_INPUTS_F32},
     {"swiglu", "naive", anything, swiglu, 1, QWENCH_INPUTS_F32},
     {"rms_norm", "naive", anything, rms_norm, 1, QWENCH_INPUTS_F32},
+    {"layer_norm", "naive", anything, layer_norm, 1, QWENCH_INPUTS_F32},
+    {"gelu", "naive", anything, gelu, 1, QWENCH_INPUTS_F32},
     {"head_norm", "naive", anything, head_norm, 1, QWENCH_INPUTS_F32},
     {"rope", "naive", anything, rope, 1, QWENCH_INPUTS_F32},
     {"kv_store", "naive", stores_f32, kv_store, 1, QWENCH_INPUTS_F32},
