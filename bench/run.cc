@@ -154,6 +154,7 @@ int run_prompt(RunOptions o) {
   require_positions(o, config, n_prompt);
   const SessionOptions plan = plan_session(o, n_prompt);
   std::unique_ptr<Backend> backend = make_backend(o.model, o.model.threads);
+  const InterruptGuard guard;  // from here on there may be half a file
   std::optional<LogitsFile> logits;
   if (!o.logits.empty()) logits.emplace(o.logits, n_prompt, config.vocab);
   const std::string warning = position_note(config, n_prompt, o.max_new);
@@ -161,7 +162,6 @@ int run_prompt(RunOptions o) {
 
   const LoadedModel loaded = load_model(o.model, *checkpoint, std::move(backend), plan);
   Session session(loaded.model, plan);
-  const InterruptGuard guard;
   AnswerText answer(text, !o.json);
   const Session::OnLogits on_logits = [&](int64_t first, int64_t n, const float* values) {
     logits->append(first, n, values);

@@ -1,5 +1,5 @@
 // Ctrl-C and SIGTERM end a run after the pass in progress, so that what was finished can be printed. A second
-// one ends the program at once.
+// one, half a second or more after the first, ends the program at once.
 #pragma once
 #include "engine/check.h"
 
