@@ -10,6 +10,7 @@
 #include "bench/support/child_process.h"
 #include "bench/support/environment.h"
 #include "bench/support/interrupt.h"
+#include "bench/support/output.h"
 #include "cpu/cpu_info.h"
 #include "engine/check.h"
 #include "engine/checkpoint/safetensors.h"
@@ -34,7 +35,8 @@ const Json& member(const Json& object, const char* key, const std::string& where
   return object.at(key);
 }
 
-/// One pass of the median speed; ops are those of the run that the row describes.
+/// One pass of the median speed; ops are those of the run that the row describes, none of them where
+/// one is not known here: a family of ops that lacks one would look faster than it is.
 Turn pass_of(const Json& row, const std::string& where) {
   const double tokens = double(read_int(row, "n_tokens", 1, int64_t(1) << 40, where)) *
                         double(read_int(row, "batch", 1, int64_t(1) << 20, where));
@@ -43,7 +45,11 @@ Turn pass_of(const Json& row, const std::string& where) {
             read_number(member(row, "tokens_per_second", where), "median", 1e-9, 1e15, where);
   for (const Json& op : member(row, "ops", where)) {
     const auto* name = std::find(kOpNames.begin(), kOpNames.end(), read_string(op, "op", where));
-    if (name != kOpNames.end()) turn.op_ns[*name] += read_number(op, "ns", 0, 1e18, where);
+    if (name == kOpNames.end()) {
+      turn.op_ns.clear();
+      break;
+    }
+    turn.op_ns[*name] += read_number(op, "ns", 0, 1e18, where);
   }
   return turn;
 }
@@ -149,6 +155,11 @@ bool Programs::measure(size_t arm) {
   for (const Json& row : member(result, "rows", where)) {
     const bool prefill = read_string(row, "phase", where) == name_of(Phase::kPrefill);
     kept_[arm].push_back({prefill ? Phase::kPrefill : Phase::kDecode, pass_of(row, where)});
+    if (last_[arm].is_null() && prefill && kept_[arm].back().pass.op_ns.empty())
+      note(
+          fmt::format("note: {}: its ops have other names than those of this build; only the whole "
+                      "model is compared",
+                      where));
   }
   last_[arm] = result;
   return true;
