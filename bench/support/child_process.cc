@@ -18,7 +18,7 @@
 #include "engine/check.h"
 #include "engine/json.h"
 
-extern char** environ;  // NOLINT: POSIX leaves the declaration to the program
+extern char** environ;  // POSIX leaves the declaration to the program
 
 namespace qwench::bench {
 
