@@ -196,13 +196,13 @@ TEST_CASE(
   int ran = 0;
   for (DType dtype : kDTypes) {
     const Matrix q(dtype, 48, 70, 1), k(dtype, 16, 70, 2), v(dtype, 16, 70, 3);
-    Poisoned bias({48}, 4), norm({70}, 5);
     for (const Kernel<LinearArgs>& kernel : backend_with("")->kernels(Tag<LinearArgs>{})) {
       if (!has_kernel<NormQkvArgs>(kernel.name)) continue;  // eigen, reference
       const std::string name(kernel.name);
       CAPTURE(name);
       for (int64_t n : kTokens) {
-        Poisoned x({n, 70}, 6), y = normed(x, norm);
+        QkvRows rows(n, 70, 48, 16, 16);
+        Poisoned y = normed(rows.x, rows.norm), logits({n, 48});
         const auto product = [&](Backend& backend, const Matrix& m, const TensorView& b) {
           Poisoned to({n, m.view.rows()});
           const Weight w = backend.import(m.view, WeightUse::kLinear);
@@ -211,33 +211,29 @@ TEST_CASE(
         };
         const auto parts = backend_with("linear=" + name), fused = backend_with("norm_qkv=" + name),
                    head = backend_with("norm_logits=" + name);
-        Poisoned scratch({n, 70}), yq({n, 48}), yk({n, 16}), yv({n, 16}), logits({n, 48});
         try {
-          const Poisoned one = product(*parts, q, bias.view()), two = product(*parts, k, {}),
+          const Poisoned one = product(*parts, q, rows.bias.view()), two = product(*parts, k, {}),
                          three = product(*parts, v, {}), four = product(*parts, q, {});
           const Weight wq = fused->import(q.view, WeightUse::kLinear);
           const Weight wk = fused->import(k.view, WeightUse::kLinear);
           const Weight wv = fused->import(v.view, WeightUse::kLinear);
           const Weight w = head->import(q.view, WeightUse::kHead);
-          NormQkvArgs a;
-          a.x = x.view(), a.norm = norm.view(), a.eps = 1e-6f;
-          a.wq = wq.view, a.wk = wk.view, a.wv = wv.view;
-          a.bias_q = bias.view(), a.normed = scratch.view();
-          a.q = yq.view(), a.k = yk.view(), a.v = yv.view();
-          fused->run(a);
-          head->run(
-              NormLogitsArgs{x.view(), norm.view(), 1e-6f, w.view, scratch.view(), logits.view()});
-          CHECK(same_bits(yq, one));
-          CHECK(same_bits(yk, two));
-          CHECK(same_bits(yv, three));
+          fused->run(rows.args(wq, wk, wv));
+          head->run(NormLogitsArgs{rows.x.view(), rows.norm.view(), 1e-6f, w.view,
+                                   rows.scratch.view(), logits.view()});
+          CHECK(same_bits(rows.q, one));
+          CHECK(same_bits(rows.k, two));
+          CHECK(same_bits(rows.v, three));
           CHECK(same_bits(logits, four));
           ++ran;
         } catch (const UsageError&) {
           continue;  // a kernel of another type or processor
         }
-        CHECK(worst(q, seen_by<NormQkvArgs>("norm_qkv=" + name, y), &bias, yq, n) <= 1);
-        CHECK((yq.guards_intact() && yk.guards_intact() && yv.guards_intact()));
-        CHECK((logits.guards_intact() && scratch.guards_intact()));
+        const std::vector<float> seen = seen_by<NormQkvArgs>("norm_qkv=" + name, y);
+        CHECK(worst(q, seen, &rows.bias, rows.q, n) <= 1);
+        CHECK(worst(k, seen, nullptr, rows.k, n) <= 1);
+        CHECK(worst(v, seen, nullptr, rows.v, n) <= 1);
+        CHECK((rows.guards_intact() && logits.guards_intact()));
       }
     }
   }
@@ -246,24 +242,19 @@ TEST_CASE(
 
 TEST_CASE("a composed norm_qkv and norm_logits are their parts, which the policy chooses") {
   const Matrix q(DType::kF32, 48, 70, 1), k(DType::kF32, 16, 70, 2);
-  Poisoned x({3, 70}, 6), bias({48}, 4), norm({70}, 5), scratch({3, 70}), yq({3, 48}), yk({3, 16}),
-      yv({3, 16}), logits({3, 48});
+  QkvRows rows(3, 70, 48, 16, 16);
+  Poisoned logits({3, 48});
   const auto backend = backend_with("linear=reference");
   const Weight wq = backend->import(q.view, WeightUse::kLinear);
   const Weight wk = backend->import(k.view, WeightUse::kLinear);
-  NormQkvArgs a;
-  a.x = x.view(), a.norm = norm.view(), a.eps = 1e-6f;
-  a.wq = wq.view, a.wk = wk.view, a.wv = wk.view;
-  a.bias_q = bias.view(), a.normed = scratch.view();
-  a.q = yq.view(), a.k = yk.view(), a.v = yv.view();
-  backend->run(a);
-  backend->run(
-      NormLogitsArgs{x.view(), norm.view(), 1e-6f, wq.view, scratch.view(), logits.view()});
-  Poisoned y = normed(x, norm);
+  backend->run(rows.args(wq, wk, wk));
+  backend->run(NormLogitsArgs{rows.x.view(), rows.norm.view(), 1e-6f, wq.view, rows.scratch.view(),
+                              logits.view()});
+  Poisoned y = normed(rows.x, rows.norm);
   const std::vector<float> seen(y.view().as<float>(), y.view().as<float>() + y.size());
-  CHECK(worst(q, seen, &bias, yq, 3) <= 1);
-  CHECK(worst(k, seen, nullptr, yk, 3) <= 1);
-  CHECK(worst(k, seen, nullptr, yv, 3) <= 1);
+  CHECK(worst(q, seen, &rows.bias, rows.q, 3) <= 1);
+  CHECK(worst(k, seen, nullptr, rows.k, 3) <= 1);
+  CHECK(worst(k, seen, nullptr, rows.v, 3) <= 1);
   CHECK(worst(q, seen, nullptr, logits, 3) <= 1);
 }
 

@@ -273,23 +273,17 @@ TEST_CASE("norm_qkv of quantised weights gives the bits of its parts, also when 
           CAPTURE(choice);
           CAPTURE(n);
           const QuantMatrix q(t, 48, 96, 1), k(t, 16, 96, 2), v(v_type, 17, 96, 3);
-          Poisoned x({n, 96}, 6), norm({96}, 5), bias({48}, 4), scratch({n, 96}), yq({n, 48}),
-              yk({n, 16}), yv({n, 17});
+          QkvRows rows(n, 96, 48, 16, 17);
           const auto backend = backend_with(choice);
           const Weight wq = backend->import(q.view(), WeightUse::kLinear);
           const Weight wk = backend->import(k.view(), WeightUse::kLinear);
           const Weight wv = backend->import(v.view(), WeightUse::kLinear);
-          NormQkvArgs a;
-          a.x = x.view(), a.norm = norm.view(), a.eps = 1e-6f;
-          a.wq = wq.view, a.wk = wk.view, a.wv = wv.view;
-          a.bias_q = bias.view(), a.normed = scratch.view();
-          a.q = yq.view(), a.k = yk.view(), a.v = yv.view();
-          backend->run(a);
-          Poisoned y = normed(x, norm);
-          CHECK(same_bits(yq, model(q, y, &bias, n)));
-          CHECK(same_bits(yk, model(k, y, nullptr, n)));
-          CHECK(same_bits(yv, model(v, y, nullptr, n)));
-          CHECK((yq.guards_intact() && yk.guards_intact() && yv.guards_intact()));
+          backend->run(rows.args(wq, wk, wv));
+          Poisoned y = normed(rows.x, rows.norm);
+          CHECK(same_bits(rows.q, model(q, y, &rows.bias, n)));
+          CHECK(same_bits(rows.k, model(k, y, nullptr, n)));
+          CHECK(same_bits(rows.v, model(v, y, nullptr, n)));
+          CHECK(rows.guards_intact());
         }
 }
 

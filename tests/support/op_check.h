@@ -57,6 +57,31 @@ inline Poisoned normed(Poisoned& x, Poisoned& w, float eps = 1e-6f) {
   return y;
 }
 
+/// A norm_qkv of n rows with a bias on q: what goes in, and what comes out.
+struct QkvRows {
+  Poisoned x, norm, bias, scratch, q, k, v;
+
+  QkvRows(int64_t n, int64_t in, int64_t q_out, int64_t k_out, int64_t v_out)
+      : x({n, in}, 6),
+        norm({in}, 5),
+        bias({q_out}, 4),
+        scratch({n, in}),
+        q({n, q_out}),
+        k({n, k_out}),
+        v({n, v_out}) {}
+  NormQkvArgs args(const Weight& wq, const Weight& wk, const Weight& wv) {
+    NormQkvArgs a;
+    a.x = x.view(), a.norm = norm.view(), a.eps = 1e-6f;
+    a.wq = wq.view, a.wk = wk.view, a.wv = wv.view;
+    a.bias_q = bias.view(), a.normed = scratch.view();
+    a.q = q.view(), a.k = k.view(), a.v = v.view();
+    return a;
+  }
+  bool guards_intact() const {
+    return scratch.guards_intact() && q.guards_intact() && k.guards_intact() && v.guards_intact();
+  }
+};
+
 constexpr double kEps = 5.97e-8;  // half an ulp of f32 at 1
 
 /// Sum of n products in f32 whose magnitudes add up to `norm`: rounding errors walk randomly.
