@@ -12,6 +12,7 @@
 #include "cpu/panels.h"
 #include "cpu/plugin_kernels.h"
 #include "engine/check.h"
+#include "engine/ops/example.h"
 
 namespace qwench::cpu {
 
@@ -64,7 +65,7 @@ class CpuBackend final : public Backend {
   }
 
  private:
-  void choose_layouts(const WeightView& both, WeightUse use, bool& plain, bool& packed) const;
+  void choose_layouts(const WeightView& w, WeightUse use, bool& plain, bool& packed) const;
 
   PageArena memory_arena_;
   std::shared_ptr<Team> team_;  // that of another backend, where threads are shared
@@ -89,43 +90,42 @@ int64_t CpuBackend::count_nonfinite(const TensorView& t) {
   return bad;
 }
 
-void CpuBackend::choose_layouts(const WeightView& both, WeightUse use, bool& plain,
+void CpuBackend::choose_layouts(const WeightView& w, WeightUse use, bool& plain,
                                 bool& packed) const {
-  float unused = 0;  // kernels look at shapes and types here, never at values
-  const TensorView x{&unused, DType::kF32, {1, both.in}}, y{&unused, DType::kF32, {1, both.out}};
-  const TensorView norm{&unused, DType::kF32, {both.in}};
-  constexpr float kEps = 1;
-  const LinearArgs linear{x, both, {}, y};
+  OpSizes s;  // kernels look at shapes and types here, never at values
+  s.dtype = s.table = w.dtype;
+  s.in = s.dim = w.in;
+  s.out = s.ffn_dim = s.vocab = s.n_heads = s.n_kv_heads = w.out;
+  s.head_dim = 1;
+  NoMemory none;
+  const auto add = [&](const auto& args) { add_layout(*this, args, plain, packed); };
   if (use == WeightUse::kLinear) {
-    add_layout(*this, linear, plain, packed);
-    add_layout(*this, NormQkvArgs{x, norm, kEps, both, both, both, {}, {}, {}, x, y, y, y}, plain,
-               packed);
-    add_layout(*this, NormGateUpArgs{x, norm, kEps, both, both, x, y, y}, plain, packed);
+    add(example<LinearArgs>(s, none));
+    add(example<NormQkvArgs>(s, none));
+    add(example<NormGateUpArgs>(s, none));
     return;
   }
   if (use != WeightUse::kEmbedding) {
-    const NormLogitsArgs logits{x, norm, kEps, both, x, y};
-    add_layout(*this, logits, plain, packed);
-    if (!select(logits).kernel) add_layout(*this, linear, plain, packed);  // its part
+    const auto logits = example<NormLogitsArgs>(s, none);
+    add(logits);
+    if (!select(logits).kernel) add(LinearArgs{logits.normed, logits.w, {}, logits.y});  // its part
   }
   if (use == WeightUse::kHead) return;
-  WeightView held = both;  // a tied embedding is looked up in the layout that the head reads anyway
+  auto embed = example<EmbedArgs>(s, none);
   if ((plain || packed) && policy().forced<EmbedArgs>().empty()) {
-    if (!plain) held.plain = nullptr;
-    if (!packed) held.packed = nullptr;
+    // A tied embedding is looked up in the layout that the head reads anyway.
+    if (!plain) embed.w.plain = nullptr;
+    if (!packed) embed.w.packed = nullptr;
   }
-  const TensorView token{&unused, DType::kI32, {1}};
-  add_layout(*this, EmbedArgs{token, held, x}, plain, packed);
+  add(embed);
 }
 
 Weight CpuBackend::allocate_weight(DType dtype, int64_t out, int64_t in, WeightUse use) {
   Weight weight;
   WeightView& view = weight.view;
-  char unused = 0;
-  view = {dtype, out, in, &unused, &unused};
+  view = {dtype, out, in};
   bool plain = false, packed = false;
   choose_layouts(view, use, plain, packed);
-  view.plain = view.packed = nullptr;
   if (plain) {
     weight.plain = allocate(out * row_bytes(dtype, in), MemoryKind::kWeights);
     view.plain = weight.plain.data();

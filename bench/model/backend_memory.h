@@ -12,7 +12,6 @@ namespace qwench::bench {
 
 class BackendMemory : public ExampleAllocator {
  public:
-  using ExampleAllocator::cache;
   /// The backend must outlive it.
   BackendMemory(Backend& backend, uint64_t seed) : backend_(backend), state_(seed) {}
 

@@ -26,7 +26,7 @@ AttentionArgs example(Tag<AttentionArgs>, const OpSizes& s, ExampleAllocator& m)
   AttentionArgs a;
   a.q = m.head_values(s, s.n_heads);
   a.positions = m.positions(s), a.sequences = m.sequences(s);
-  a.cache = m.cache(s);
+  a.cache = m.cache_of(s);
   a.scale = float(double(s.scale) / std::sqrt(double(s.head_dim)));
   a.out = m.room({s.n_tokens, s.n_heads, s.head_dim}, DType::kF32);
   a.n_scores = s.n_tokens * s.depth + s.n_tokens * (s.n_tokens + 1) / 2;

@@ -59,7 +59,7 @@ class ExampleAllocator {
     return sequence(s.n_tokens, s.depth, 1, s.depth + s.n_tokens);
   }
   TensorView sequences(const OpSizes& s) { return sequence(s.n_tokens, 0, 1, s.n_seq); }
-  KvView cache(const OpSizes& s) {
+  KvView cache_of(const OpSizes& s) {
     return cache(s.n_seq, s.n_kv_heads, s.capacity(), s.head_dim, s.kv_dtype);
   }
 };
@@ -67,7 +67,6 @@ class ExampleAllocator {
 /// No memory at all: every address is the same, enough for questions about shapes and types.
 class NoMemory : public ExampleAllocator {
  public:
-  using ExampleAllocator::cache;
   TensorView values(Shape shape) override { return room(shape, DType::kF32); }
   TensorView ties(Shape shape) override { return room(shape, DType::kF32); }
   TensorView room(Shape shape, DType dtype) override { return {&byte_, dtype, shape}; }

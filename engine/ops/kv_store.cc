@@ -19,7 +19,7 @@ void validate(const KvStoreArgs& a) {
 
 KvStoreArgs example(Tag<KvStoreArgs>, const OpSizes& s, ExampleAllocator& m) {
   return {m.head_values(s, s.n_kv_heads), m.head_values(s, s.n_kv_heads), m.positions(s),
-          m.sequences(s), m.cache(s)};
+          m.sequences(s), m.cache_of(s)};
 }
 
 }  // namespace qwench

@@ -2,7 +2,6 @@
 #include "engine/ops/norm_gate_up.h"
 
 #include "engine/ops/example.h"
-#include "engine/ops/shape_checks.h"
 
 namespace qwench {
 
@@ -14,9 +13,7 @@ OpCost cost(const NormGateUpArgs& a) {
 }
 
 void validate(const NormGateUpArgs& a) {
-  validate(RmsNormArgs{a.x, a.norm, a.eps, a.normed});
-  validate(LinearArgs{a.normed, a.w_gate, {}, a.gate});
-  validate(LinearArgs{a.normed, a.w_up, {}, a.h});
+  compose(a, [](const auto& part) { validate(part); });
 }
 
 NormGateUpArgs example(Tag<NormGateUpArgs>, const OpSizes& s, ExampleAllocator& m) {

@@ -2,7 +2,6 @@
 #include "engine/ops/norm_logits.h"
 
 #include "engine/ops/example.h"
-#include "engine/ops/shape_checks.h"
 
 namespace qwench {
 
@@ -12,8 +11,7 @@ OpCost cost(const NormLogitsArgs& a) {
 }
 
 void validate(const NormLogitsArgs& a) {
-  validate(RmsNormArgs{a.x, a.norm, a.eps, a.normed});
-  validate(LinearArgs{a.normed, a.w, {}, a.y});
+  compose(a, [](const auto& part) { validate(part); });
 }
 
 NormLogitsArgs example(Tag<NormLogitsArgs>, const OpSizes& s, ExampleAllocator& m) {

@@ -2,7 +2,6 @@
 #include "engine/ops/norm_qkv.h"
 
 #include "engine/ops/example.h"
-#include "engine/ops/shape_checks.h"
 
 namespace qwench {
 
@@ -14,10 +13,7 @@ OpCost cost(const NormQkvArgs& a) {
 }
 
 void validate(const NormQkvArgs& a) {
-  validate(RmsNormArgs{a.x, a.norm, a.eps, a.normed});
-  validate(LinearArgs{a.normed, a.wq, a.bias_q, a.q});
-  validate(LinearArgs{a.normed, a.wk, a.bias_k, a.k});
-  validate(LinearArgs{a.normed, a.wv, a.bias_v, a.v});
+  compose(a, [](const auto& part) { validate(part); });
 }
 
 NormQkvArgs example(Tag<NormQkvArgs>, const OpSizes& s, ExampleAllocator& m) {

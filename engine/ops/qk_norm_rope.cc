@@ -15,9 +15,7 @@ OpCost cost(const QkNormRopeArgs& a) {
 }
 
 void validate(const QkNormRopeArgs& a) {
-  validate(RopeArgs{a.q, a.positions, a.cos, a.sin});
-  validate(KvStoreArgs{a.k, a.v, a.positions, a.sequences, a.cache});
-  QWENCH_CHECK(is_vector_or_null(a.q_norm, a.q.cols()) && is_vector_or_null(a.k_norm, a.k.cols()));
+  compose(a, [](const auto& part) { validate(part); });
   QWENCH_CHECK(!a.q_norm.data == !a.k_norm.data);
 }
 
@@ -30,7 +28,7 @@ QkNormRopeArgs example(Tag<QkNormRopeArgs>, const OpSizes& s, ExampleAllocator& 
   a.eps = s.eps;
   a.positions = m.positions(s), a.sequences = m.sequences(s);
   a.cos = m.values(table), a.sin = m.values(table);
-  a.cache = m.cache(s);
+  a.cache = m.cache_of(s);
   return a;
 }
 
