@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 #include "engine/affix.h"
 #include "engine/checked.h"
@@ -159,7 +160,11 @@ void Calibration::run_layer(const Checkpoint& checkpoint, int64_t layer, LayerIn
     if (inputs) normed(hidden, s, weights.layers[0].attn_norm.view, inputs->attention);
     weights.embedding =
         backend_.import({hidden.data(), DType::kF32, {n, single_.dim}}, WeightUse::kEmbedding);
-    run_sequence(weights, s);
+    {
+      std::optional<ObserverScope> watch;
+      if (inputs) watch.emplace(backend_, keep_middle());
+      run_sequence(weights, s);
+    }
     if (keep) backend_.download(hidden.data(), act_.x.data, int64_t(hidden.size()) * 4);
     if (inputs) {
       take(act_.context.slice(0, n), s, inputs->context);
@@ -170,6 +175,16 @@ void Calibration::run_layer(const Checkpoint& checkpoint, int64_t layer, LayerIn
   }
 }
 
+/// An observer of one pass: the first block ends where its output is added to x.
+OpObserver Calibration::keep_middle() {
+  middle_.clear();
+  return [this](Backend& backend, const OpOutput& output) {
+    if (output.tensor.data != act_.x.data || output.layer < 0 || !middle_.empty()) return;
+    middle_.resize(size_t(output.tensor.shape.count()));
+    backend.download(middle_.data(), output.tensor.data, output.tensor.bytes());
+  };
+}
+
 void Calibration::run_sequence(const Weights& weights, size_t sequence) {
   const int64_t n = int64_t(sequences_[sequence].size());
   std::vector<int32_t> rows(static_cast<size_t>(n));
@@ -178,13 +193,6 @@ void Calibration::run_sequence(const Weights& weights, size_t sequence) {
   backend_.upload(act_.positions.data, rows.data(), n * 4);
   std::fill(rows.begin(), rows.end(), 0);
   backend_.upload(act_.sequences.data, rows.data(), n * 4);
-  // The first block ends where its output is added to x.
-  middle_.clear();
-  const ObserverScope observe(backend_, [this](Backend& backend, const OpOutput& output) {
-    if (output.tensor.data != act_.x.data || output.layer < 0 || !middle_.empty()) return;
-    middle_.resize(size_t(output.tensor.shape.count()));
-    backend.download(middle_.data(), output.tensor.data, output.tensor.bytes());
-  });
   backend_.begin(Phase::kPrefill);
   forward(backend_, {single_, weights, cache_, rope_, act_, n, n * (n + 1) / 2, n, n});
   backend_.end();

@@ -64,6 +64,7 @@ class Calibration {
   bool is_held_out(size_t sequence) const;
   void run_layer(const Checkpoint& checkpoint, int64_t layer, LayerInputs* inputs, bool keep);
   void run_sequence(const Weights& weights, size_t sequence);
+  OpObserver keep_middle();
   void normed(const std::vector<float>& x, size_t sequence, const TensorView& norm,
               InputStatistics& to);
   void take(const TensorView& rows, size_t sequence, InputStatistics& to);
