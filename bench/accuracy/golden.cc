@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "bench/accuracy/divergence.h"
+#include "bench/gradients/block_ops.h"
 #include "bench/greedy.h"
 #include "bench/model/backend_memory.h"
 #include "engine/check.h"
@@ -96,18 +97,6 @@ void compare(const std::vector<float>& expected, const float* ours, int64_t firs
   }
 }
 
-/// Rows of x through an RMS norm.
-void norm_rows(std::vector<float>& x, const std::vector<float>& w, double eps) {
-  for (auto row = x.begin(); row != x.end(); row += int64_t(w.size())) {
-    double squares = 0;
-    for (size_t i = 0; i < w.size(); ++i)
-      squares += double(row[int64_t(i)]) * double(row[int64_t(i)]);
-    const double scale = 1 / std::sqrt(squares / double(w.size()) + eps);
-    for (size_t i = 0; i < w.size(); ++i)
-      row[int64_t(i)] = float(row[int64_t(i)] * scale * double(w[i]));
-  }
-}
-
 /// The residual stream of one pass as transformers reports it: [0] the embedding, [i] after layer
 /// i, except that the last has been through the final norm, which is part of the head's op here and
 /// computed once more.
@@ -124,7 +113,10 @@ class HiddenWatch {
         [this, norm, eps = model.config.norm_eps](Backend& from, const LayerOutput& out) {
           std::vector<float>& to = rows_[size_t(out.layer) + 1];
           to = to_host(from, out.x);
-          if (size_t(out.layer) + 2 == rows_.size()) norm_rows(to, norm, eps);
+          if (size_t(out.layer) + 2 < rows_.size()) return;
+          std::vector<float> inverse(size_t(out.x.rows()));
+          rms_norm({out.x.rows(), out.x.cols(), eps}, to.data(), norm.data(), inverse.data(),
+                   to.data());
         });
   }
   HiddenWatch(const HiddenWatch&) = delete;

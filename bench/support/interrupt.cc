@@ -1,10 +1,10 @@
 // The handler touches lock-free atomics, reads the clock, and restores the default action.
 #include "bench/support/interrupt.h"
 
-#include <time.h>
-
 #include <atomic>
 #include <csignal>
+
+#include "bench/support/output.h"
 
 namespace qwench::bench {
 
@@ -16,15 +16,9 @@ std::atomic<int> seen{0};
 std::atomic<int64_t> seen_ns{0};
 int guards = 0;  // of the main thread, the only one that makes them
 
-int64_t monotonic_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return int64_t(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
-}
-
 /// timeout(1), like some shells, signals the program and then its group: two of them for one request.
 extern "C" void on_interrupt(int signal) {
-  const int64_t now = monotonic_ns();
+  const int64_t now = now_ns();
   if (seen == 0) {
     seen_ns = now;
   } else if (now - seen_ns > kOneRequestNs) {
