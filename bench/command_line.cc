@@ -10,7 +10,7 @@
 #include "bench/support/output.h"
 #include "bench/support/standard_streams.h"
 #include "bench/unexpected_words.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "bench/model/model_options.h"
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bench/text_options.h"
-#include "engine/session.h"
+#include "engine/model/session.h"
 
 namespace qwench::bench {
 

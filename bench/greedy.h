@@ -3,7 +3,7 @@
 #include <functional>
 #include <vector>
 
-#include "engine/session.h"
+#include "engine/model/session.h"
 
 namespace qwench::bench {
 

@@ -1,8 +1,8 @@
 // The header first, then the rows as they come.
 #include "bench/logits_file.h"
 
-#include "engine/check.h"
-#include "engine/checked.h"
+#include "engine/base/check.h"
+#include "engine/base/checked.h"
 #include "engine/checkpoint/safetensors.h"
 
 namespace qwench::bench {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "engine/file.h"
+#include "engine/base/file.h"
 
 namespace qwench::bench {
 

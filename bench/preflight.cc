@@ -13,7 +13,7 @@
 #include "bench/support/table.h"
 #include "cpu/cgroup.h"
 #include "cpu/cpu_info.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "engine/check.h"
-#include "engine/file.h"
+#include "engine/base/check.h"
+#include "engine/base/file.h"
 #include "engine/text/utf8.h"
 
 namespace qwench::bench {

@@ -11,7 +11,7 @@
 #include "bench/report/writers.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/output.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

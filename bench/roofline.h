@@ -1,7 +1,7 @@
 // The measured ceilings of the machine, as doctor, bench and kernels report them.
 #pragma once
 #include "cpu/probes.h"
-#include "engine/json.h"
+#include "engine/base/json.h"
 #include "engine/ops/ops.h"
 
 namespace qwench::bench {

@@ -9,7 +9,7 @@
 #include "bench/tasks/task_file.h"
 #include "bench/text_metrics/custom_metric.h"
 #include "bench/text_metrics/scores.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

@@ -7,9 +7,9 @@
 #include "bench/model/backend_memory.h"
 #include "bench/support/output.h"
 #include "cpu/cpu_info.h"
-#include "engine/format_bytes.h"
+#include "engine/base/format_bytes.h"
+#include "engine/formats/format.h"
 #include "engine/model/kv_cache.h"
-#include "engine/quantize/format.h"
 
 namespace qwench::bench {
 

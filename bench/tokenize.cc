@@ -8,7 +8,7 @@
 #include "bench/model/default_model.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/output.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/text/tokenizer.h"
 

@@ -3,8 +3,8 @@
 #pragma once
 #include <string>
 
-#include "engine/json.h"
-#include "engine/trace.h"
+#include "engine/backend/trace.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

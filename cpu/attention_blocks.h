@@ -14,7 +14,7 @@
 #include "cpu/simd_avx2.h"
 #include "cpu/team.h"
 #include "cpu/tile_avx2.h"
-#include "engine/checked.h"
+#include "engine/base/checked.h"
 #include "engine/ops/ops.h"
 
 namespace qwench::cpu {

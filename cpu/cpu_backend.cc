@@ -11,7 +11,7 @@
 #include "cpu/page_arena.h"
 #include "cpu/panels.h"
 #include "cpu/plugin_kernels.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/ops/example.h"
 
 namespace qwench::cpu {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/backend.h"
+#include "engine/backend/backend.h"
 
 namespace qwench::cpu {
 
@@ -14,7 +14,8 @@ struct CpuOptions {
   // A CPU backend whose threads to use instead of new ones: what takes turns must not find the
   // other's threads waiting on its cores.
   const Backend* threads_of = nullptr;
-  std::vector<std::string> plugins;  // shared libraries whose kernels to list too (engine/plugin.h)
+  std::vector<std::string>
+      plugins;  // shared libraries whose kernels to list too (engine/backend/plugin.h)
 };
 
 /// UsageError on a bad thread count or an unknown kernel name in the policy; Error on a plug-in that

@@ -9,7 +9,7 @@
 #include "cpu/ops.h"
 #include "cpu/plain_weight.h"
 #include "cpu/simd_avx2.h"
-#include "engine/checked.h"
+#include "engine/base/checked.h"
 
 namespace qwench::cpu {
 

@@ -2,16 +2,16 @@
 // kernel and the list; the kernels of an instruction set are in <op>_<isa>.cc beside it.
 #pragma once
 #include "cpu/team.h"
-#include "engine/kernel.h"
+#include "engine/backend/kernel.h"
+#include "engine/backend/plugin.h"
 #include "engine/ops/ops.h"
-#include "engine/plugin.h"
 
 namespace qwench::cpu {
 
 template <class Args>
 struct CpuOp {
   KernelList<Args> kernels;
-  /// The args as plug-ins get them (engine/plugin.h, cpu/plugin_args.h); null: plug-ins cannot have it.
+  /// The args as plug-ins get them (engine/backend/plugin.h, cpu/plugin_args.h); null: plug-ins cannot have it.
   void (*to_c)(const Args& args, QwenchArgs& to) = nullptr;
 };
 template <class Args>

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "engine/checked.h"
+#include "engine/base/checked.h"
 
 namespace qwench::cpu {
 

@@ -5,7 +5,7 @@
 #include <array>
 
 #include "cpu/panel_matmul.h"
-#include "engine/kernel.h"
+#include "engine/backend/kernel.h"
 
 namespace qwench::cpu {
 

@@ -9,8 +9,8 @@
 #include <cstdint>
 
 #include "cpu/team.h"
-#include "engine/checked.h"
-#include "engine/tensor.h"
+#include "engine/base/checked.h"
+#include "engine/base/tensor.h"
 
 namespace qwench::cpu {
 

@@ -1,7 +1,7 @@
 // Element access to the plain layout, for the reference kernels.
 #pragma once
-#include "engine/quantize/format.h"
-#include "engine/tensor.h"
+#include "engine/base/tensor.h"
+#include "engine/formats/format.h"
 
 namespace qwench::cpu {
 

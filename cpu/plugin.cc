@@ -15,9 +15,9 @@
 
 #include "cpu/ops.h"
 #include "cpu/plugin_guard.h"
-#include "engine/check.h"
-#include "engine/json.h"
-#include "engine/kernel.h"
+#include "engine/backend/kernel.h"
+#include "engine/base/check.h"
+#include "engine/base/json.h"
 
 namespace qwench::cpu {
 
@@ -95,8 +95,10 @@ PluginKernel checked_kernel(const QwenchKernel& k, const std::string& what) {
 const QwenchPlugin& ask(void* library, const std::string& path) {
   const auto entry = reinterpret_cast<Entry>(dlsym(library, kEntry));
   if (!entry)
-    fail("plug-in {}: expected a function {}, found none; define it as engine/plugin.h declares it",
-         path, kEntry);
+    fail(
+        "plug-in {}: expected a function {}, found none; define it as engine/backend/plugin.h "
+        "declares it",
+        path, kEntry);
   const QwenchPlugin* answer = nullptr;
   try {
     answer = entry();
@@ -110,7 +112,7 @@ const QwenchPlugin& ask(void* library, const std::string& path) {
   if (answer->abi != QWENCH_PLUGIN_ABI)
     fail(
         "plug-in {}: expected version {} of the interface, got {}; build it with this "
-        "engine/plugin.h",
+        "engine/backend/plugin.h",
         path, QWENCH_PLUGIN_ABI, answer->abi);
   return *answer;
 }

@@ -1,4 +1,4 @@
-// A plug-in: a shared library of kernels behind the C interface of engine/plugin.h. What it registers is
+// A plug-in: a shared library of kernels behind the C interface of engine/backend/plugin.h. What it registers is
 // checked when it is loaded; from then on it is trusted like code of our own, and blamed by name for what
 // goes wrong while it runs (plugin_guard.h).
 #pragma once
@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/backend/plugin.h"
 #include "engine/ops/ops.h"
-#include "engine/plugin.h"
 
 namespace qwench::cpu {
 

@@ -1,8 +1,8 @@
-// Fields of args as the C interface has them (engine/plugin.h): what the to_c() of every op is made of.
+// Fields of args as the C interface has them (engine/backend/plugin.h): what the to_c() of every op is made of.
 #pragma once
+#include "engine/backend/plugin.h"
+#include "engine/base/tensor.h"
 #include "engine/ops/kv_view.h"
-#include "engine/plugin.h"
-#include "engine/tensor.h"
 
 namespace qwench::cpu {
 

@@ -18,7 +18,7 @@
 #include <system_error>
 #include <thread>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::cpu {
 

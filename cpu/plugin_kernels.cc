@@ -10,8 +10,8 @@
 #include "cpu/plain_weight.h"
 #include "cpu/plugin_guard.h"
 #include "cpu/team.h"
+#include "engine/backend/profiler.h"
 #include "engine/ops/fields.h"
-#include "engine/profiler.h"
 
 namespace qwench::cpu {
 

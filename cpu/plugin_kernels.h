@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "cpu/plugin.h"
-#include "engine/kernel_table.h"
+#include "engine/backend/kernel_table.h"
 
 namespace qwench::cpu {
 

@@ -6,7 +6,7 @@
 #include <chrono>
 #include <system_error>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::cpu {
 namespace {

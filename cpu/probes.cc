@@ -12,7 +12,7 @@
 #include "cpu/cpu_info.h"
 #include "cpu/probe_kernels.h"
 #include "cpu/probe_race.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::cpu {
 namespace {

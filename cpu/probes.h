@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/kernel.h"
+#include "engine/backend/kernel.h"
 
 namespace qwench::cpu {
 

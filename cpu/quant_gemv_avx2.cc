@@ -4,7 +4,7 @@
 
 #include "cpu/int8_avx2.h"
 #include "cpu/quant_product.h"
-#include "engine/quantize/q4g.h"
+#include "engine/formats/q4g.h"
 
 namespace qwench::cpu {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "engine/quantize/format.h"
+#include "engine/formats/format.h"
 
 namespace qwench::cpu {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "cpu/team.h"
-#include "engine/tensor.h"
+#include "engine/base/tensor.h"
 
 namespace qwench::cpu {
 

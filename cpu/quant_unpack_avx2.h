@@ -4,7 +4,7 @@
 #include "cpu/int8_avx2.h"
 #include "cpu/quant_panels.h"
 #include "cpu/quant_rows.h"
-#include "engine/quantize/q4g.h"
+#include "engine/formats/q4g.h"
 
 namespace qwench::cpu {
 namespace {  // one copy per file: never merged with code built for another ISA

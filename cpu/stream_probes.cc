@@ -13,7 +13,7 @@
 #include "cpu/cpu_info.h"
 #include "cpu/probe_race.h"
 #include "cpu/stream_kernels.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::cpu {
 

@@ -10,8 +10,8 @@
 #include <mutex>
 #include <vector>
 
-#include "engine/kernel.h"
-#include "engine/threads.h"
+#include "engine/backend/kernel.h"
+#include "engine/base/threads.h"
 
 namespace qwench::cpu {
 

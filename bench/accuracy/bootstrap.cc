@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "bench/support/statistics.h"
-#include "engine/check.h"
-#include "engine/splitmix64.h"
+#include "engine/base/check.h"
+#include "engine/base/splitmix64.h"
 
 namespace qwench::bench {
 namespace {

@@ -5,7 +5,7 @@
 #include "bench/model/identity.h"
 #include "bench/support/environment.h"
 #include "bench/support/table.h"
-#include "engine/checked.h"
+#include "engine/base/checked.h"
 
 namespace qwench::bench {
 

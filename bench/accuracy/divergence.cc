@@ -9,8 +9,8 @@
 
 #include "bench/accuracy/row_exp.h"
 #include "bench/support/statistics.h"
-#include "engine/check.h"
-#include "engine/checked.h"
+#include "engine/base/check.h"
+#include "engine/base/checked.h"
 
 namespace qwench::bench {
 namespace {

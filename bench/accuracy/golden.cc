@@ -11,7 +11,7 @@
 #include "bench/gradients/block_ops.h"
 #include "bench/greedy.h"
 #include "bench/model/backend_memory.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/checkpoint/safetensors.h"
 
 namespace qwench::bench {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/json.h"
-#include "engine/session.h"
+#include "engine/base/json.h"
+#include "engine/model/session.h"
 
 namespace qwench::bench {
 

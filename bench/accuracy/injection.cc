@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "engine/splitmix64.h"
+#include "engine/base/splitmix64.h"
 
 namespace qwench::bench {
 

@@ -7,8 +7,8 @@
 #include "bench/support/interrupt.h"
 #include "bench/support/output.h"
 #include "cpu/cpu_info.h"
-#include "engine/checked.h"
-#include "engine/threads.h"
+#include "engine/base/checked.h"
+#include "engine/base/threads.h"
 
 namespace qwench::bench {
 

@@ -8,8 +8,8 @@
 #include <numeric>
 
 #include "bench/accuracy/top_and_tail.h"
-#include "engine/check.h"
-#include "engine/checked.h"
+#include "engine/base/check.h"
+#include "engine/base/checked.h"
 
 namespace qwench::bench {
 namespace {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "bench/accuracy/divergence.h"
+#include "engine/base/file.h"
 #include "engine/checkpoint/safetensors.h"
-#include "engine/file.h"
 
 namespace qwench::bench {
 

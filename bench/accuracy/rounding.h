@@ -6,7 +6,7 @@
 #include <string>
 
 #include "bench/accuracy/weight_precision.h"
-#include "engine/kernel.h"
+#include "engine/backend/kernel.h"
 
 namespace qwench::bench {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "bench/model/model_options.h"
-#include "engine/file.h"
+#include "engine/base/file.h"
 #include "engine/text/utf8.h"
 
 namespace qwench::bench {

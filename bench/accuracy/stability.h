@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/backend.h"
-#include "engine/json.h"
+#include "engine/backend/backend.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

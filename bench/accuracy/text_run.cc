@@ -10,7 +10,7 @@
 #include "bench/support/environment.h"
 #include "bench/support/output.h"
 #include "cpu/cpu_info.h"
-#include "engine/checked.h"
+#include "engine/base/checked.h"
 
 namespace qwench::bench {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "bench/accuracy/divergence.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 namespace {

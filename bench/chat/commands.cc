@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "bench/support/suggest.h"
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

@@ -11,7 +11,7 @@
 
 #include "bench/support/append_log.h"
 #include "bench/support/output.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <iostream>
 
-#include "engine/affix.h"
+#include "engine/base/affix.h"
 #include "engine/text/utf8.h"
 
 namespace qwench::bench {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bench/comparison/arms.h"
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

@@ -8,7 +8,7 @@
 #include "bench/support/environment.h"
 #include "bench/support/interrupt.h"
 #include "cpu/cpu_info.h"
-#include "engine/checked.h"
+#include "engine/base/checked.h"
 
 namespace qwench::bench {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bench/support/statistics.h"
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

@@ -12,7 +12,7 @@
 #include "bench/support/interrupt.h"
 #include "bench/support/output.h"
 #include "cpu/cpu_info.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/checkpoint/safetensors.h"
 
 namespace qwench::bench {

@@ -7,7 +7,7 @@
 
 #include "bench/support/interrupt.h"
 #include "bench/support/output.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

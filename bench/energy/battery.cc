@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

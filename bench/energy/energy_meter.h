@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "bench/energy/sampler.h"
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

@@ -5,7 +5,7 @@
 #include "bench/energy/energy_source.h"
 #include "bench/energy/nvml.h"
 #include "bench/energy/sysfs.h"
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

@@ -12,8 +12,8 @@
 #include "bench/support/statistics.h"
 #include "bench/support/utc.h"
 #include "bench/tasks/csv.h"
-#include "engine/check.h"
-#include "engine/file.h"
+#include "engine/base/check.h"
+#include "engine/base/file.h"
 
 namespace qwench::bench {
 

@@ -9,7 +9,7 @@
 #include <regex>
 #include <vector>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

@@ -7,7 +7,7 @@
 #include <mutex>
 
 #include "bench/support/output.h"
-#include "engine/threads.h"
+#include "engine/base/threads.h"
 
 namespace qwench::bench {
 

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

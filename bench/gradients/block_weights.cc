@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "engine/quantize/format.h"
+#include "engine/formats/format.h"
 
 namespace qwench::bench {
 

@@ -3,7 +3,7 @@
 #include "bench/gradients/decoder_block.h"
 
 #include "bench/gradients/block_halves.h"
-#include "engine/checked.h"
+#include "engine/base/checked.h"
 
 namespace qwench::bench {
 

@@ -1,8 +1,8 @@
 // Nothing is allocated by a size from the metadata before a tensor of the file has that size.
 #include "bench/gradients/golden_layer.h"
 
+#include "engine/base/json.h"
 #include "engine/checkpoint/safetensors.h"
-#include "engine/json.h"
 
 namespace qwench::bench {
 

@@ -10,7 +10,7 @@
 #include "bench/gradients/golden_layer.h"
 #include "bench/support/table.h"
 #include "cpu/cpu_info.h"
-#include "engine/checked.h"
+#include "engine/base/checked.h"
 
 namespace qwench::bench {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/json.h"
 #include "engine/checkpoint/checkpoint.h"
-#include "engine/json.h"
 
 namespace qwench::bench {
 

@@ -4,7 +4,7 @@
 #include "bench/kernels/kernel_list.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/output.h"
-#include "engine/quantize/format.h"
+#include "engine/formats/format.h"
 
 namespace qwench::bench {
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "bench/model/model_options.h"
-#include "engine/backend.h"
+#include "engine/backend/backend.h"
 #include "engine/ops/example.h"
 
 namespace qwench::bench {

@@ -3,10 +3,10 @@
 
 #include <cmath>
 
-#include "engine/quantize/q4_0.h"
-#include "engine/quantize/q4g.h"
-#include "engine/quantize/q8_0.h"
-#include "engine/splitmix64.h"
+#include "engine/base/splitmix64.h"
+#include "engine/formats/q4_0.h"
+#include "engine/formats/q4g.h"
+#include "engine/formats/q8_0.h"
 
 namespace qwench::bench {
 

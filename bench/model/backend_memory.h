@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/backend.h"
+#include "engine/backend/backend.h"
 #include "engine/ops/example.h"
 
 namespace qwench::bench {

@@ -5,9 +5,10 @@
 #include <algorithm>
 
 #include "bench/support/file_hash.h"
-#include "engine/checked.h"
+#include "engine/base/checked.h"
+#include "engine/base/content_hash.h"
 #include "engine/checkpoint/quantized_folder.h"
-#include "engine/quantize/content_hash.h"
+#include "engine/config/config_json.h"
 
 namespace qwench::bench {
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "bench/model/model_options.h"
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/checkpoint/checkpoint.h"
-#include "engine/session.h"
+#include "engine/model/session.h"
 
 namespace CLI {
 class App;

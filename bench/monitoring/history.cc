@@ -13,8 +13,8 @@
 #include "bench/support/append_log.h"
 #include "bench/support/output.h"
 #include "bench/support/utc.h"
-#include "engine/check.h"
-#include "engine/file.h"
+#include "engine/base/check.h"
+#include "engine/base/file.h"
 
 namespace qwench::bench {
 

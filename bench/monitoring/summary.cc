@@ -6,7 +6,7 @@
 
 #include "bench/support/output.h"
 #include "bench/support/table.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

@@ -9,9 +9,10 @@
 #include "bench/support/interrupt.h"
 #include "bench/support/table.h"
 #include "cpu/cpu_info.h"
-#include "engine/checked.h"
+#include "engine/base/checked.h"
+#include "engine/base/content_hash.h"
 #include "engine/checkpoint/quantized_folder.h"
-#include "engine/quantize/content_hash.h"
+#include "engine/config/config_json.h"
 
 namespace qwench::bench {
 

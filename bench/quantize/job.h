@@ -10,7 +10,7 @@
 #include "bench/quantize/partial.h"
 #include "bench/quantize/report.h"
 #include "bench/support/output.h"
-#include "engine/quantize/calibration.h"
+#include "engine/calibrate/calibration.h"
 
 namespace qwench::bench {
 

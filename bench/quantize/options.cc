@@ -8,9 +8,9 @@
 #include "bench/support/number_option.h"
 #include "bench/support/output_file.h"
 #include "bench/support/seed_option.h"
+#include "engine/base/file.h"
 #include "engine/checkpoint/gguf.h"
-#include "engine/file.h"
-#include "engine/quantize/format.h"
+#include "engine/formats/format.h"
 #include "engine/text/tokenizer.h"
 #include "engine/text/utf8.h"
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "bench/model/model_options.h"
-#include "engine/quantize/type_rules.h"
+#include "engine/calibrate/type_rules.h"
 
 namespace CLI {
 class App;

@@ -8,10 +8,11 @@
 
 #include "bench/quantize/own_files.h"
 #include "bench/support/output.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/checkpoint/gguf_checkpoint.h"
 #include "engine/checkpoint/gguf_writer.h"
 #include "engine/checkpoint/quantized_folder.h"
+#include "engine/config/config_json.h"
 #include "engine/text/save_folder.h"
 #include "engine/text/save_gguf.h"
 

@@ -8,9 +8,9 @@
 #include "bench/quantize/own_files.h"
 #include "bench/quantize/report.h"
 #include "bench/support/output.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
+#include "engine/base/content_hash.h"
 #include "engine/checkpoint/safetensors.h"
-#include "engine/quantize/content_hash.h"
 
 namespace qwench::bench {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "bench/support/folder_lock.h"
-#include "engine/quantize/matrix_encoder.h"
+#include "engine/calibrate/matrix_encoder.h"
 
 namespace qwench::bench {
 

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "bench/support/table.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

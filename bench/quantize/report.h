@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "bench/support/output.h"
-#include "engine/quantize/matrix_encoder.h"
+#include "engine/calibrate/matrix_encoder.h"
 
 namespace qwench::bench {
 

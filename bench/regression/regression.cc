@@ -7,7 +7,7 @@
 
 #include "bench/regression/doubts.h"
 #include "bench/support/table.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

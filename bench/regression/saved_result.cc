@@ -5,7 +5,7 @@
 
 #include "bench/support/statistics.h"
 #include "bench/sweep/report.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench::report {
 

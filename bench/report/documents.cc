@@ -11,8 +11,8 @@
 #include "bench/support/environment.h"
 #include "bench/support/output.h"
 #include "bench/support/suggest.h"
-#include "engine/check.h"
-#include "engine/file.h"
+#include "engine/base/check.h"
+#include "engine/base/file.h"
 
 namespace qwench::bench::report {
 

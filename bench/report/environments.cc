@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "engine/format_bytes.h"
+#include "engine/base/format_bytes.h"
 
 namespace qwench::bench::report {
 

@@ -7,8 +7,8 @@
 #include <optional>
 
 #include "bench/report/field.h"
-#include "engine/check.h"
-#include "engine/kernel_policy.h"
+#include "engine/backend/kernel_policy.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench::report {
 

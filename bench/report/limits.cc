@@ -11,7 +11,7 @@
 
 #include "bench/report/units.h"
 #include "bench/support/suggest.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench::report {
 

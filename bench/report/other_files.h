@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench::report {
 

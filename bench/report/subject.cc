@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "bench/report/tables.h"
-#include "engine/format_bytes.h"
+#include "engine/base/format_bytes.h"
 
 namespace qwench::bench::report {
 

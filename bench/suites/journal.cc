@@ -6,8 +6,8 @@
 #include "bench/suites/report.h"
 #include "bench/support/append_log.h"
 #include "bench/support/output.h"
-#include "engine/check.h"
-#include "engine/file.h"
+#include "engine/base/check.h"
+#include "engine/base/file.h"
 
 namespace qwench::bench {
 

@@ -3,7 +3,7 @@
 #include <map>
 #include <string>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

@@ -10,8 +10,8 @@
 #include "bench/support/table.h"
 #include "bench/sweep/case.h"
 #include "cpu/cpu_info.h"
+#include "engine/base/threads.h"
 #include "engine/checkpoint/checkpoint.h"
-#include "engine/threads.h"
 
 namespace qwench::bench {
 

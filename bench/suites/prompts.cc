@@ -2,7 +2,7 @@
 #include "bench/suites/prompts.h"
 
 #include "bench/sweep/case.h"
-#include "engine/quantize/content_hash.h"
+#include "engine/base/content_hash.h"
 
 namespace qwench::bench {
 

@@ -8,7 +8,7 @@
 #include <sstream>
 #include <string_view>
 
-#include "engine/splitmix64.h"
+#include "engine/base/splitmix64.h"
 
 namespace qwench::bench {
 

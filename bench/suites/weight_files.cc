@@ -22,8 +22,8 @@
 #include "bench/support/environment.h"
 #include "bench/support/output.h"
 #include "bench/support/table.h"
-#include "engine/affix.h"
-#include "engine/check.h"
+#include "engine/base/affix.h"
+#include "engine/base/check.h"
 #include "engine/checkpoint/checkpoint.h"
 
 namespace qwench::bench {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/file.h"
-#include "engine/json.h"
+#include "engine/base/file.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

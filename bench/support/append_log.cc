@@ -10,8 +10,8 @@
 #include <filesystem>
 
 #include "bench/support/output.h"
-#include "engine/check.h"
-#include "engine/file.h"
+#include "engine/base/check.h"
+#include "engine/base/file.h"
 
 namespace qwench::bench {
 

@@ -15,8 +15,8 @@
 #include <cstring>
 
 #include "bench/support/output.h"
-#include "engine/check.h"
-#include "engine/json.h"
+#include "engine/base/check.h"
+#include "engine/base/json.h"
 
 extern char** environ;  // POSIX leaves the declaration to the program
 

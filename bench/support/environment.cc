@@ -16,7 +16,7 @@
 #include "bench/support/table.h"
 #include "bench/support/utc.h"
 #include "cpu/cpu_info.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 #ifndef QWENCH_VERSION
 #define QWENCH_VERSION "unknown"

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "engine/file.h"
-#include "engine/quantize/content_hash.h"
+#include "engine/base/content_hash.h"
+#include "engine/base/file.h"
 
 namespace qwench::bench {
 

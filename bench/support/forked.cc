@@ -13,7 +13,7 @@
 
 #include "bench/support/interrupt.h"
 #include "cpu/plugin_guard.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

@@ -1,7 +1,7 @@
 // Ctrl-C and SIGTERM end a run after the pass in progress, so that what was finished can be printed. A second
 // one, half a second or more after the first, ends the program at once.
 #pragma once
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

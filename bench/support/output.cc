@@ -8,8 +8,8 @@
 #include <cstdio>
 
 #include "bench/support/visible.h"
-#include "engine/check.h"
-#include "engine/file.h"
+#include "engine/base/check.h"
+#include "engine/base/file.h"
 
 namespace qwench::bench {
 

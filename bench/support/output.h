@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "engine/edit_distance.h"
+#include "engine/base/edit_distance.h"
 
 namespace qwench::bench {
 

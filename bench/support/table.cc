@@ -12,7 +12,7 @@
 #include <set>
 
 #include "bench/support/terminal.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/format_bytes.h"
+#include "engine/base/format_bytes.h"
 
 namespace qwench::bench {
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

@@ -8,7 +8,7 @@
 
 #include "bench/support/statistics.h"
 #include "bench/telemetry/run_telemetry.h"
-#include "engine/session.h"
+#include "engine/model/session.h"
 
 namespace qwench::bench {
 

@@ -3,7 +3,7 @@
 #pragma once
 #include "bench/energy/energy_options.h"
 #include "bench/model/model_options.h"
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "engine/check.h"
-#include "engine/json.h"
+#include "engine/base/check.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

@@ -5,7 +5,7 @@
 
 #include "bench/tasks/task_file.h"
 #include "bench/text_metrics/python_text.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

@@ -7,7 +7,7 @@
 #include "bench/accuracy/divergence.h"
 #include "bench/tasks/task.h"
 #include "bench/text_metrics/python_text.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

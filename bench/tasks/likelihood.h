@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/session.h"
+#include "engine/model/session.h"
 #include "engine/text/tokenizer.h"
 
 namespace qwench::bench {

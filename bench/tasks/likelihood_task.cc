@@ -8,7 +8,7 @@
 #include "bench/support/interrupt.h"
 #include "bench/support/output.h"
 #include "bench/tasks/task_file.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

@@ -10,7 +10,7 @@
 #include "bench/tasks/likelihood.h"
 #include "bench/tasks/task_file.h"
 #include "bench/text_metrics/python_text.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

@@ -8,7 +8,7 @@
 #include "bench/tasks/task.h"
 #include "bench/text_metrics/custom_metric.h"
 #include "bench/text_metrics/scores.h"
-#include "engine/session.h"
+#include "engine/model/session.h"
 
 namespace qwench::bench {
 

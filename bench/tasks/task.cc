@@ -7,7 +7,7 @@
 #include "bench/support/output.h"
 #include "bench/tasks/task_file.h"
 #include "cpu/cpu_info.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

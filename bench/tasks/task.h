@@ -7,7 +7,7 @@
 #include "bench/support/table.h"
 #include "bench/tasks/significance.h"
 #include "bench/text_options.h"
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

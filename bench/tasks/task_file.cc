@@ -5,8 +5,8 @@
 #include <filesystem>
 
 #include "bench/text_metrics/python_text.h"
-#include "engine/check.h"
-#include "engine/file.h"
+#include "engine/base/check.h"
+#include "engine/base/file.h"
 #include "engine/text/utf8.h"
 
 namespace qwench::bench {

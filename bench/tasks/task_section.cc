@@ -14,7 +14,7 @@
 #include "bench/tasks/prompt_task.h"
 #include "bench/tasks/retrieval.h"
 #include "bench/tasks/task_file.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

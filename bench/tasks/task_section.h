@@ -10,7 +10,7 @@
 #include "bench/tasks/task.h"
 #include "bench/text_metrics/custom_metric.h"
 #include "bench/text_options.h"
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace CLI {
 class App;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bench/energy/sysfs.h"
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

@@ -7,8 +7,8 @@
 #include <cstdlib>
 
 #include "bench/support/child_process.h"
-#include "engine/check.h"
-#include "engine/json.h"
+#include "engine/base/check.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

@@ -6,7 +6,7 @@
 #include <iterator>
 #include <unordered_map>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

@@ -1,7 +1,7 @@
 // One walk over the code points serves all of them.
 #include "bench/text_metrics/python_text.h"
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/text/unicode.h"
 #include "engine/text/utf8.h"
 

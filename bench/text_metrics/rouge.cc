@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "bench/text_metrics/ngrams.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace qwench::bench {
 

@@ -1,7 +1,7 @@
 // Corpus BLEU is of summed counts, not a mean of sentences.
 #include "bench/text_metrics/scores.h"
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench::bench {
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <array>
 
-#include "engine/checked.h"
+#include "engine/base/checked.h"
 #include "engine/checkpoint/weight_scheme.h"
 
 namespace qwench {

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <optional>
 
-#include "engine/checked.h"
+#include "engine/base/checked.h"
 #include "engine/checkpoint/byte_weight.h"
 
 namespace qwench {

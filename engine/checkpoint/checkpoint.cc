@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <map>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/checkpoint/random.h"
 
 namespace qwench {

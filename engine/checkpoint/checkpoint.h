@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/model/config.h"
-#include "engine/tensor.h"
+#include "engine/base/tensor.h"
+#include "engine/config/config.h"
 
 namespace qwench {
 

@@ -12,7 +12,7 @@
 #include <cstring>
 #include <optional>
 
-#include "engine/checked.h"
+#include "engine/base/checked.h"
 #include "engine/checkpoint/byte_weight.h"
 #include "engine/checkpoint/exact_q4_0.h"
 

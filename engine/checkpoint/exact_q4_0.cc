@@ -5,8 +5,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "engine/dtype.h"
-#include "engine/quantize/q4_0.h"
+#include "engine/base/dtype.h"
+#include "engine/formats/q4_0.h"
 
 namespace qwench {
 namespace {

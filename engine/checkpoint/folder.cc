@@ -6,11 +6,11 @@
 #include <filesystem>
 #include <map>
 
-#include "engine/check.h"
-#include "engine/checked.h"
+#include "engine/base/check.h"
+#include "engine/base/checked.h"
+#include "engine/base/dtype.h"
+#include "engine/base/json.h"
 #include "engine/checkpoint/unused_tensors.h"
-#include "engine/dtype.h"
-#include "engine/json.h"
 
 namespace qwench {
 namespace {

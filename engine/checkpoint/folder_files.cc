@@ -6,11 +6,11 @@
 #include <filesystem>
 #include <set>
 
-#include "engine/affix.h"
-#include "engine/check.h"
+#include "engine/base/affix.h"
+#include "engine/base/check.h"
+#include "engine/base/json.h"
 #include "engine/checkpoint/gguf.h"
 #include "engine/checkpoint/unused_tensors.h"
-#include "engine/json.h"
 
 namespace qwench {
 namespace {

@@ -9,10 +9,10 @@
 #include <functional>
 #include <numeric>
 
-#include "engine/check.h"
-#include "engine/file.h"
-#include "engine/foreign_content.h"
-#include "engine/json.h"
+#include "engine/base/check.h"
+#include "engine/base/file.h"
+#include "engine/base/foreign_content.h"
+#include "engine/base/json.h"
 
 namespace qwench {
 namespace {

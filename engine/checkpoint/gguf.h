@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/quantize/gguf_types.h"
+#include "engine/formats/gguf_types.h"
 
 namespace qwench {
 

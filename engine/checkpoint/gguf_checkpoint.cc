@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <cstring>
 
-#include "engine/check.h"
-#include "engine/checked.h"
+#include "engine/base/check.h"
+#include "engine/base/checked.h"
+#include "engine/base/foreign_content.h"
+#include "engine/base/json.h"
 #include "engine/checkpoint/gguf_config.h"
 #include "engine/checkpoint/gguf_names.h"
 #include "engine/checkpoint/unused_tensors.h"
-#include "engine/foreign_content.h"
-#include "engine/json.h"
 
 namespace qwench {
 namespace {
@@ -74,7 +74,7 @@ void GgufFile::read(const GgufTensor& tensor, int64_t first, int64_t bytes, void
 GgufCheckpoint::GgufCheckpoint(const std::string& path, const OpenOptions& options) : path_(path) {
   files_.emplace_back(path, options.mmap);
   if (header().find("split.count")) open_shards(options);
-  read_gguf_architecture(header());  // before the tensors of some other family are called wrong
+  read_gguf_family(header());  // before the tensors of some other family are called wrong
   for (const GgufFile& file : files_) add(file);
   finish();
 }

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/file.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/gguf.h"
-#include "engine/file.h"
 
 namespace qwench {
 

@@ -4,10 +4,10 @@
 
 #include <cmath>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
+#include "engine/base/json.h"
 #include "engine/checkpoint/gguf_arch_keys.h"
-#include "engine/json.h"
-#include "engine/model/limits.h"
+#include "engine/config/limits.h"
 
 namespace qwench {
 namespace {
@@ -135,11 +135,11 @@ void check_vocab(const Keys& keys, const ModelConfig& c) {
 
 }  // namespace
 
-std::string read_gguf_architecture(const GgufHeader& header) {
+const Family& read_gguf_family(const GgufHeader& header) {
   const std::string name(header.string("general.architecture"));
-  if (name == "qwen2" || name == "qwen3") return name;
-  fail("{}: expected 'qwen2' (Qwen2, Qwen2.5) or 'qwen3' (Qwen3, dense), got {}; {}",
-       header.place(*header.find("general.architecture")), in_quotes(name),
+  if (const Family* family = find_family(name)) return *family;
+  fail("{}: expected {}, got {}; {}", header.place(*header.find("general.architecture")), kFamilies,
+       in_quotes(name),
        name == "clip" ? "this is the vision part of a model (mmproj): give the file of the model"
                       : "mixture-of-experts, vision and hybrid families are not supported yet");
 }
@@ -147,7 +147,7 @@ std::string read_gguf_architecture(const GgufHeader& header) {
 ModelConfig read_gguf_config(const GgufHeader& header, const GgufTensorFacts& facts,
                              std::vector<std::string>* notes) {
   ModelConfig c;
-  c.model_type = read_gguf_architecture(header);
+  c.set_family(read_gguf_family(header));
   const Keys keys{header, c.model_type + "."};
   c.vocab = facts.vocab;
   if (c.vocab < 1 || c.vocab > kMaxVocab)
@@ -155,8 +155,6 @@ ModelConfig read_gguf_config(const GgufHeader& header, const GgufTensorFacts& fa
          c.vocab);
   read_sizes(keys, c);
   c.norm_eps = header.number(keys.name("attention.layer_norm_rms_epsilon"), 1e-30, 1);
-  c.qkv_bias = c.model_type == "qwen2";
-  c.qk_norm = c.model_type == "qwen3";
   c.tied_embeddings = facts.tied_embeddings;
   c.stored_dtype = facts.stored_dtype;
   read_rope(keys, c);

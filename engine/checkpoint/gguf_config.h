@@ -5,7 +5,8 @@
 #include <vector>
 
 #include "engine/checkpoint/gguf.h"
-#include "engine/model/config.h"
+#include "engine/config/config.h"
+#include "engine/config/family.h"
 
 namespace qwench {
 
@@ -16,8 +17,8 @@ struct GgufTensorFacts {
   DType stored_dtype = DType::kF32;  // of most of the layers' weights
 };
 
-/// "qwen2" or "qwen3"; Error naming what is supported for any other architecture.
-std::string read_gguf_architecture(const GgufHeader& header);
+/// Error naming what is supported for any other architecture.
+const Family& read_gguf_family(const GgufHeader& header);
 
 /// Error naming key and byte on anything missing, out of range or not supported. Keys of the
 /// architecture that are not known go to `notes` unless that is null.

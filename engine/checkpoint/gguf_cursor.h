@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/checkpoint/gguf.h"
 
 namespace qwench {

@@ -5,10 +5,10 @@
 #include <cstring>
 #include <numeric>
 
-#include "engine/check.h"
-#include "engine/checked.h"
+#include "engine/base/check.h"
+#include "engine/base/checked.h"
+#include "engine/base/json.h"
 #include "engine/checkpoint/gguf_cursor.h"
-#include "engine/json.h"
 
 namespace qwench {
 namespace {

@@ -5,10 +5,11 @@
 #include <cmath>
 #include <map>
 
-#include "engine/check.h"
-#include "engine/checked.h"
+#include "engine/base/check.h"
+#include "engine/base/checked.h"
+#include "engine/base/json.h"
 #include "engine/checkpoint/gguf_names.h"
-#include "engine/json.h"
+#include "engine/config/family.h"
 
 namespace qwench {
 namespace {
@@ -63,7 +64,9 @@ GgufKeys gguf_config_keys(const ModelConfig& c) {
   keys.add_u32(prefix + "attention.head_count_kv", uint32_t(c.n_kv_heads));
   keys.add_f32(prefix + "attention.layer_norm_rms_epsilon", float(c.norm_eps));
   keys.add_f32(prefix + "rope.freq_base", float(c.rope.theta));
-  if (c.model_type != "qwen2" || c.head_dim * c.n_heads != c.dim) {
+  const Family* family = find_family(c.model_type);
+  QWENCH_CHECK(family);
+  if (family->default_head_dim || c.head_dim * c.n_heads != c.dim) {
     keys.add_u32(prefix + "attention.key_length", uint32_t(c.head_dim));
     keys.add_u32(prefix + "attention.value_length", uint32_t(c.head_dim));
   }

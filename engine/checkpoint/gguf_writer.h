@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/file.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/gguf_keys.h"
-#include "engine/file.h"
 
 namespace qwench {
 

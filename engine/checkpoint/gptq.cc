@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "engine/checked.h"
+#include "engine/base/checked.h"
 #include "engine/checkpoint/exact_q4_0.h"
 #include "engine/checkpoint/weight_scheme.h"
 

@@ -7,10 +7,10 @@
 #include <filesystem>
 #include <vector>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
+#include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "engine/checkpoint/folder_files.h"
-#include "engine/file.h"
-#include "engine/json.h"
 
 namespace qwench {
 namespace {

@@ -10,7 +10,7 @@
 #include <cmath>
 #include <optional>
 
-#include "engine/checked.h"
+#include "engine/base/checked.h"
 #include "engine/checkpoint/scale_grid.h"
 #include "engine/checkpoint/weight_scheme.h"
 

@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <set>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/checkpoint/folder_files.h"
 #include "engine/checkpoint/gguf.h"
 

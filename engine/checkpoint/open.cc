@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
+#include "engine/base/edit_distance.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/folder.h"
 #include "engine/checkpoint/gguf_checkpoint.h"
@@ -11,7 +12,6 @@
 #include "engine/checkpoint/model_places.h"
 #include "engine/checkpoint/random.h"
 #include "engine/checkpoint/shape_card.h"
-#include "engine/edit_distance.h"
 
 namespace qwench {
 namespace {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "engine/dtype.h"
-#include "engine/json.h"
+#include "engine/base/dtype.h"
+#include "engine/base/json.h"
 
 namespace qwench {
 namespace {

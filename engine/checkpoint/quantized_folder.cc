@@ -1,8 +1,8 @@
 // The configuration of our folders, both ways.
 #include "engine/checkpoint/quantized_folder.h"
 
-#include "engine/check.h"
-#include "engine/checked.h"
+#include "engine/base/check.h"
+#include "engine/base/checked.h"
 
 namespace qwench {
 
@@ -29,17 +29,6 @@ int64_t columns_of(DType type, int64_t bytes) {
   const int64_t of_block = row_bytes(type, kQuantBlock) - of_row;
   if (bytes <= of_row || (bytes - of_row) % of_block != 0) return 0;
   return (bytes - of_row) / of_block * kQuantBlock;
-}
-
-Json rope_scaling_of(const RopeConfig& rope) {
-  if (rope.type == RopeType::kDefault) return nullptr;
-  return {{"rope_type", "yarn"},
-          {"factor", rope.factor},
-          {"original_max_position_embeddings", rope.original_positions},
-          {"beta_fast", rope.beta_fast},
-          {"beta_slow", rope.beta_slow},
-          {"attention_factor", rope.attention_factor},
-          {"truncate", rope.truncate}};
 }
 
 }  // namespace
@@ -96,27 +85,6 @@ Json quantized_config(const Json& source, const QuantizedTypes& types) {
                                    {"type", name_of(types.layers)},
                                    {"matrices", matrices}};
   return config;
-}
-
-Json config_json_of(const ModelConfig& c) {
-  const bool qwen3 = c.model_type == "qwen3";
-  return {{"architectures", {qwen3 ? "Qwen3ForCausalLM" : "Qwen2ForCausalLM"}},
-          {"model_type", c.model_type},
-          {"hidden_act", "silu"},
-          {"hidden_size", c.dim},
-          {"num_hidden_layers", c.n_layers},
-          {"num_attention_heads", c.n_heads},
-          {"num_key_value_heads", c.n_kv_heads},
-          {"head_dim", c.head_dim},
-          {"intermediate_size", c.ffn_dim},
-          {"vocab_size", c.vocab},
-          {"max_position_embeddings", c.max_positions},
-          {"rms_norm_eps", c.norm_eps},
-          {"rope_theta", c.rope.theta},
-          {"rope_scaling", rope_scaling_of(c.rope)},
-          {"tie_word_embeddings", c.tied_embeddings},
-          {"eos_token_id", c.eos_ids},
-          {"torch_dtype", "float32"}};
 }
 
 Json shard_index(const std::vector<Shard>& shards) {

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/json.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/part.h"
-#include "engine/json.h"
 
 namespace qwench {
 
@@ -34,10 +34,6 @@ TensorInfo quantized_tensor(const Part& part, DType type);
 /// The config.json of a folder of ours: the source's own with our quantization_config in place of any
 /// other.
 Json quantized_config(const Json& source, const QuantizedTypes& types);
-
-/// A config.json that read_model_config() reads as this configuration (GGUF files and shape cards
-/// have none of their own).
-Json config_json_of(const ModelConfig& config);
 
 /// The model.safetensors.index.json of these files: their names and the tensors that each holds.
 struct Shard {

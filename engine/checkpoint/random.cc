@@ -7,8 +7,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "engine/check.h"
-#include "engine/splitmix64.h"
+#include "engine/base/check.h"
+#include "engine/base/splitmix64.h"
 
 namespace qwench {
 namespace {

@@ -6,10 +6,10 @@
 #include <array>
 #include <cstring>
 
-#include "engine/check.h"
-#include "engine/checked.h"
-#include "engine/foreign_content.h"
-#include "engine/json.h"
+#include "engine/base/check.h"
+#include "engine/base/checked.h"
+#include "engine/base/foreign_content.h"
+#include "engine/base/json.h"
 
 namespace qwench {
 namespace {

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/file.h"
 #include "engine/checkpoint/checkpoint.h"
-#include "engine/file.h"
 
 namespace qwench {
 

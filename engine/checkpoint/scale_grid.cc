@@ -1,7 +1,7 @@
 // See scale_grid.h.
 #include "engine/checkpoint/scale_grid.h"
 
-#include "engine/checked.h"
+#include "engine/base/checked.h"
 
 namespace qwench {
 

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
+#include "engine/base/edit_distance.h"
 #include "engine/checkpoint/checkpoint.h"
-#include "engine/edit_distance.h"
 
 namespace qwench {
 namespace {

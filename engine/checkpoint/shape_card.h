@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/model/config.h"
+#include "engine/config/config.h"
 
 namespace qwench {
 

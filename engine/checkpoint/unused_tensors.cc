@@ -3,10 +3,10 @@
 
 #include <cstdlib>
 
-#include "engine/affix.h"
-#include "engine/check.h"
+#include "engine/base/affix.h"
+#include "engine/base/check.h"
+#include "engine/base/json.h"
 #include "engine/checkpoint/random.h"
-#include "engine/json.h"
 
 namespace qwench {
 namespace {

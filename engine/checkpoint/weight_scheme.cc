@@ -6,7 +6,7 @@
 #include <cctype>
 #include <filesystem>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/checkpoint/exact_q4_0.h"
 
 namespace qwench {

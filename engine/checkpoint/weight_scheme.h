@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/dtype.h"
+#include "engine/base/json.h"
 #include "engine/checkpoint/part.h"
-#include "engine/dtype.h"
-#include "engine/json.h"
 
 namespace qwench {
 

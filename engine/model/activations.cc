@@ -1,7 +1,7 @@
 // Layout of the activation arena. Sizes are computed by the same walk that places the tensors.
 #include "engine/model/activations.h"
 
-#include "engine/checked.h"
+#include "engine/base/checked.h"
 
 namespace qwench {
 

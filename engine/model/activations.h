@@ -1,7 +1,7 @@
 // Every intermediate tensor of a forward pass of up to max_tokens tokens, allocated once.
 #pragma once
-#include "engine/backend.h"
-#include "engine/model/config.h"
+#include "engine/backend/backend.h"
+#include "engine/config/config.h"
 
 namespace qwench {
 

@@ -1,7 +1,7 @@
 // One allocation for all layers: per layer the keys, then the values.
 #include "engine/model/kv_cache.h"
 
-#include "engine/checked.h"
+#include "engine/base/checked.h"
 
 namespace qwench {
 

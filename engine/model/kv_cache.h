@@ -2,8 +2,8 @@
 #pragma once
 #include <vector>
 
-#include "engine/backend.h"
-#include "engine/model/config.h"
+#include "engine/backend/backend.h"
+#include "engine/config/config.h"
 
 namespace qwench {
 

@@ -1,7 +1,7 @@
 // cos and sin of every position, built once on the host in the fp32 order that Hugging Face uses.
 #pragma once
-#include "engine/backend.h"
-#include "engine/model/config.h"
+#include "engine/backend/backend.h"
+#include "engine/config/config.h"
 
 namespace qwench {
 

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <exception>
 
-#include "engine/checked.h"
-#include "engine/quantize/format.h"
-#include "engine/threads.h"
+#include "engine/base/checked.h"
+#include "engine/base/threads.h"
+#include "engine/formats/format.h"
 
 namespace qwench {
 

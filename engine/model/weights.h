@@ -3,8 +3,8 @@
 #include <functional>
 #include <vector>
 
-#include "engine/backend.h"
-#include "engine/check.h"
+#include "engine/backend/backend.h"
+#include "engine/base/check.h"
 #include "engine/checkpoint/checkpoint.h"
 
 namespace qwench {

@@ -1,7 +1,7 @@
 // Args of any op at given sizes: what kernels are asked about, what is timed and what is tested. Where the
 // tensors live is the ExampleAllocator's business, so that questions cost no memory.
 #pragma once
-#include "engine/checked.h"
+#include "engine/base/checked.h"
 #include "engine/ops/kv_view.h"
 #include "engine/ops/op.h"
 

@@ -1,6 +1,6 @@
 // One layer's keys and values as the ops see them.
 #pragma once
-#include "engine/tensor.h"
+#include "engine/base/tensor.h"
 
 namespace qwench {
 

@@ -16,7 +16,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "engine/tensor.h"
+#include "engine/base/tensor.h"
 
 namespace qwench {
 

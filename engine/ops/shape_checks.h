@@ -1,7 +1,7 @@
 // The words of validate(): which shape a tensor must have.
 #pragma once
+#include "engine/base/tensor.h"
 #include "engine/ops/kv_view.h"
-#include "engine/tensor.h"
 
 namespace qwench {
 

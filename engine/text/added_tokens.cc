@@ -2,7 +2,7 @@
 // first byte stands in the text.
 #include "engine/text/added_tokens.h"
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/text/tokenizer.h"
 
 namespace qwench {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <functional>
 
-#include "engine/check.h"
-#include "engine/json.h"
+#include "engine/base/check.h"
+#include "engine/base/json.h"
 #include "engine/text/unicode.h"
 #include "engine/text/utf8.h"
 

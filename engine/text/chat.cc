@@ -1,8 +1,8 @@
 // The forms, statement by statement as in the published Jinja text, without its tool branches.
 #include "engine/text/chat.h"
 
-#include "engine/affix.h"
-#include "engine/check.h"
+#include "engine/base/affix.h"
+#include "engine/base/check.h"
 
 namespace qwench {
 namespace {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 #include "engine/text/tokenizer.h"
 
 namespace qwench {

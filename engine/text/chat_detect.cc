@@ -2,9 +2,9 @@
 // published ones by hash and refused when it is another, so nothing in a file is ever executed.
 #include <filesystem>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
+#include "engine/base/file.h"
 #include "engine/checkpoint/checkpoint.h"
-#include "engine/file.h"
 #include "engine/text/chat.h"
 #include "engine/text/load_gguf.h"
 #include "engine/text/utf8.h"

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
+#include "engine/base/json.h"
 #include "engine/checkpoint/checkpoint.h"
-#include "engine/json.h"
 #include "engine/text/load_gguf.h"
 #include "engine/text/sampler.h"
 

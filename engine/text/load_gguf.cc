@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/text/load_tokenizer.h"
 #include "engine/text/utf8.h"
 

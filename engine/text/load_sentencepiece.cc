@@ -1,7 +1,7 @@
 // A sentencepiece model (CodeQwen1.5, conversions by others) through the sentencepiece library,
 // where the build has it. The model is checked first; see sentencepiece_model.h.
-#include "engine/check.h"
-#include "engine/file.h"
+#include "engine/base/check.h"
+#include "engine/base/file.h"
 #include "engine/text/load_tokenizer.h"
 #include "engine/text/sentencepiece_model.h"
 #include "engine/text/utf8.h"

@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <unordered_map>
 
-#include "engine/check.h"
-#include "engine/file.h"
+#include "engine/base/check.h"
+#include "engine/base/file.h"
 #include "engine/text/load_tokenizer.h"
 
 namespace qwench {

@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 #include "engine/text/added_tokens.h"
 #include "engine/text/byte_level_bpe.h"
 #include "engine/text/tokenizer.h"

@@ -2,7 +2,7 @@
 // that Qwen publishes is read, and anything that would give other ids is refused by its name. What
 // gives none is not looked at: `truncation` and `padding` (transformers switches both off), `fuse_unk`
 // and `byte_fallback` (every byte has a token, so nothing is unknown), trim_offsets.
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/text/load_tokenizer.h"
 #include "engine/text/post_processor.h"
 

@@ -3,8 +3,8 @@
 // does (NFC and the Qwen2 expression), so that is what is used.
 #include <filesystem>
 
-#include "engine/check.h"
-#include "engine/file.h"
+#include "engine/base/check.h"
+#include "engine/base/file.h"
 #include "engine/text/load_tokenizer.h"
 #include "engine/text/utf8.h"
 

@@ -2,7 +2,7 @@
 // is never a pair. `special_tokens` gives the ids of a name, and those count, whatever token they are.
 #include "engine/text/post_processor.h"
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/text/utf8.h"
 
 namespace qwench {

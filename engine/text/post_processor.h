@@ -2,7 +2,7 @@
 #pragma once
 #include <string_view>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 #include "engine/text/tokenizer.h"
 
 namespace qwench {

@@ -8,7 +8,7 @@
 #include <functional>
 #include <limits>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench {
 namespace {

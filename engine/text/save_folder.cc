@@ -3,7 +3,7 @@
 // those of Qwen/Qwen2.5 and Qwen/Qwen3 on the Hugging Face hub.
 #include "engine/text/save_folder.h"
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/text/load_gguf.h"
 #include "engine/text/load_tokenizer.h"
 #include "engine/text/post_processor.h"

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/text/chat.h"
 #include "engine/text/load_gguf.h"
 #include "engine/text/load_tokenizer.h"

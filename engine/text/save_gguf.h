@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "engine/checkpoint/gguf_keys.h"
-#include "engine/model/config.h"
+#include "engine/config/config.h"
 
 namespace qwench {
 

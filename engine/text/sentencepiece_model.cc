@@ -3,8 +3,8 @@
 
 #include <unordered_set>
 
-#include "engine/check.h"
-#include "engine/json.h"
+#include "engine/base/check.h"
+#include "engine/base/json.h"
 #include "engine/text/utf8.h"
 
 namespace qwench {

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
+#include "engine/base/file.h"
 #include "engine/checkpoint/checkpoint.h"
-#include "engine/file.h"
 #include "engine/text/load_gguf.h"
 #include "engine/text/load_tokenizer.h"
 #include "engine/text/utf8.h"

@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "engine/affix.h"
-#include "engine/check.h"
+#include "engine/base/affix.h"
+#include "engine/base/check.h"
 #include "engine/text/load_tokenizer.h"
 
 namespace qwench {

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/text/utf8.h"
 
 namespace qwench {

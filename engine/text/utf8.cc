@@ -1,7 +1,7 @@
 // One table-free decoder; everything else here is a loop over it.
 #include "engine/text/utf8.h"
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 namespace qwench {
 namespace {

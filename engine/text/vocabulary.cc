@@ -2,7 +2,7 @@
 // alphabet (each byte is one printable character), merges of such spellings, added tokens.
 #include <array>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/text/load_tokenizer.h"
 #include "engine/text/utf8.h"
 

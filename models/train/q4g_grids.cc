@@ -1,4 +1,4 @@
-// Trains the four grids of q4g (engine/quantize/q4g.cc) on seeded Gaussian and heavy-tailed rows and
+// Trains the four grids of q4g (engine/formats/q4g.cc) on seeded Gaussian and heavy-tailed rows and
 // prints them with their errors; target `train_q4g_grids`, part of no other program.
 //
 // The measure is what the encoder itself makes of the sample, so nothing is assumed about how it
@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "engine/dtype.h"
-#include "engine/quantize/q4g_encoder.h"
+#include "engine/formats/q4g_encoder.h"
 
 namespace qwench {
 

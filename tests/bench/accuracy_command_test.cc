@@ -3,8 +3,8 @@
 
 #include <cstdlib>
 
-#include "engine/file.h"
-#include "engine/json.h"
+#include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "tests/bench/program.h"
 #include "tests/support/scratch.h"
 

@@ -4,7 +4,7 @@
 #include "bench/chat/commands.h"
 #include "bench/chat/history_file.h"
 #include "bench/chat/line_reader.h"
-#include "engine/json.h"
+#include "engine/base/json.h"
 #include "tests/bench/terminal_session.h"
 
 using namespace qwench::bench;

@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 #include "tests/bench/program.h"
 
 using namespace qwench::test;

@@ -9,7 +9,7 @@
 #include <random>
 
 #include "bench/support/output.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 using namespace qwench;
 using namespace qwench::bench;

@@ -15,7 +15,7 @@
 #include "bench/support/output.h"
 #include "bench/support/utc.h"
 #include "bench/sweep/report.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/bench/program.h"
 
 using namespace qwench;

@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "bench/accuracy/golden.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/support/quantized_folders.h"
 #include "tests/support/scratch.h"
 

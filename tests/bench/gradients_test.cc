@@ -9,7 +9,7 @@
 #include "bench/gradients/finite_differences.h"
 #include "bench/gradients/golden_layer.h"
 #include "bench/gradients/gradient_section.h"
-#include "engine/file.h"
+#include "engine/base/file.h"
 #include "tests/support/scratch.h"
 #include "tests/support/test_model.h"
 

@@ -3,7 +3,7 @@
 
 #include "bench/kernels/kernel_list.h"
 #include "bench/kernels/kernel_report.h"
-#include "engine/json.h"
+#include "engine/base/json.h"
 #include "tests/bench/program.h"
 
 using namespace qwench;

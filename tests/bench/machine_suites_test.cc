@@ -12,7 +12,7 @@
 #include "bench/suites/memory_levels.h"
 #include "bench/suites/synthetic_corpus.h"
 #include "bench/suites/weight_files.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/support/scratch.h"
 
 using namespace qwench;

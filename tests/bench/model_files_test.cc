@@ -1,7 +1,7 @@
 // What the commands make of a model's name and files, beside tests/faults.
 #include <filesystem>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 #include "tests/bench/program.h"
 #include "tests/support/test_model.h"
 

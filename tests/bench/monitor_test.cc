@@ -12,7 +12,7 @@
 #include "bench/monitoring/monitor_loop.h"
 #include "bench/monitoring/summary.h"
 #include "bench/support/utc.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/bench/program.h"
 
 using namespace qwench;

@@ -9,9 +9,9 @@
 #include "bench/support/number_option.h"
 #include "bench/support/suggest.h"
 #include "bench/support/table.h"
-#include "engine/check.h"
-#include "engine/edit_distance.h"
-#include "engine/format_bytes.h"
+#include "engine/base/check.h"
+#include "engine/base/edit_distance.h"
+#include "engine/base/format_bytes.h"
 
 using namespace qwench::bench;
 using qwench::edit_distance;

@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "cpu/cpu_backend.h"
-#include "engine/json.h"
+#include "engine/base/json.h"
 #include "tests/bench/program.h"
 #include "tests/support/poisoned.h"
 

@@ -11,7 +11,7 @@
 #include "bench/sweep/options.h"
 #include "cpu/cpu_backend.h"
 #include "cpu/cpu_info.h"
-#include "engine/json.h"
+#include "engine/base/json.h"
 #include "tests/bench/program.h"
 #include "tests/support/poisoned.h"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bench/support/child_process.h"
-#include "engine/file.h"
+#include "engine/base/file.h"
 #include "tests/support/scratch.h"
 
 namespace qwench::test {

@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 #include "tests/bench/program.h"
 
 using namespace qwench::test;

@@ -8,9 +8,10 @@
 
 #include "bench/quantize/job.h"
 #include "bench/support/interrupt.h"
+#include "engine/base/format_bytes.h"
 #include "engine/checkpoint/quantized_folder.h"
-#include "engine/format_bytes.h"
-#include "engine/quantize/format.h"
+#include "engine/config/config_json.h"
+#include "engine/formats/format.h"
 #include "program.h"
 #include "tests/support/scratch.h"
 #include "tests/support/test_model.h"

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <vector>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 #include "tests/bench/program.h"
 #include "tests/support/scratch.h"
 

@@ -8,7 +8,7 @@
 #include <functional>
 #include <random>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/support/scratch.h"
 
 using namespace qwench;

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <fstream>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/bench/bench_result.h"
 #include "tests/bench/program.h"
 #include "tests/support/scratch.h"

@@ -4,7 +4,7 @@
 
 #include "bench/report/gnuplot.h"
 #include "bench/support/child_process.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/bench/program.h"
 #include "tests/bench/report_results.h"
 

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "bench/report/writers.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/bench/report_results.h"
 
 using namespace qwench;

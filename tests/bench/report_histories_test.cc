@@ -3,7 +3,7 @@
 
 #include "bench/report/documents.h"
 #include "bench/report/writers.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/bench/program.h"
 #include "tests/bench/report_results.h"
 

@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "bench/report/writers.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/bench/report_results.h"
 
 using namespace qwench;

@@ -1,6 +1,6 @@
 // Files beside results that hold none: left out by name, refused where nothing else is given.
 #include "bench/report/documents.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/bench/program.h"
 #include "tests/bench/report_results.h"
 

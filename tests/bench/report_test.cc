@@ -8,7 +8,7 @@
 #include <string>
 
 #include "bench/logits_file.h"
-#include "engine/json.h"
+#include "engine/base/json.h"
 #include "tests/support/scratch.h"
 
 using namespace qwench;

@@ -2,7 +2,7 @@
 #include <filesystem>
 
 #include "bench/support/visible.h"
-#include "engine/json.h"
+#include "engine/base/json.h"
 #include "tests/bench/terminal_session.h"
 
 using namespace qwench::test;

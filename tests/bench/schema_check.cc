@@ -8,7 +8,7 @@
 #include <map>
 #include <memory>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 #ifdef QWENCH_HAVE_VALIJSON
 #include <valijson/adapters/nlohmann_json_adapter.hpp>

@@ -3,7 +3,7 @@
 #include <set>
 #include <string>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 namespace qwench::test {
 

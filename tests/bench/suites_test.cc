@@ -14,7 +14,7 @@
 #include "bench/suites/result.h"
 #include "bench/suites/suites_command.h"
 #include "bench/suites/target_table.h"
-#include "engine/file.h"
+#include "engine/base/file.h"
 #include "tests/bench/program.h"
 
 using namespace qwench::bench;

@@ -4,8 +4,8 @@
 #include <fstream>
 
 #include "bench/support/append_log.h"
-#include "engine/check.h"
-#include "engine/json.h"
+#include "engine/base/check.h"
+#include "engine/base/json.h"
 #include "tests/bench/program.h"
 
 using namespace qwench::test;

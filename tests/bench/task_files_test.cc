@@ -6,7 +6,7 @@
 #include "bench/tasks/mmlu.h"
 #include "bench/tasks/prompt_task.h"
 #include "bench/tasks/retrieval.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/support/scratch.h"
 #include "tests/support/test_model.h"
 

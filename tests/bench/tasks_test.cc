@@ -7,7 +7,7 @@
 #include "bench/tasks/hellaswag.h"
 #include "bench/tasks/likelihood_task.h"
 #include "bench/tasks/task_section.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/support/scratch.h"
 #include "tests/support/test_model.h"
 

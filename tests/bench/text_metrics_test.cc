@@ -7,7 +7,7 @@
 #include "bench/text_metrics/ngrams.h"
 #include "bench/text_metrics/python_text.h"
 #include "bench/text_metrics/scores.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/bench/program.h"
 #include "tests/support/scratch.h"
 #include "tests/support/test_model.h"

@@ -9,7 +9,7 @@
 #include <map>
 #include <vector>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/checkpoint/random.h"
 #include "tests/support/scratch.h"
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <filesystem>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/checkpoint/gguf_checkpoint.h"
 #include "tests/checkpoint/gguf_bytes.h"
 #include "tests/support/scratch.h"

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "engine/check.h"
-#include "engine/quantize/format.h"
+#include "engine/base/check.h"
+#include "engine/formats/format.h"
 #include "tests/support/quantized_folders.h"
 
 using namespace qwench;

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <string>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/checkpoint/gguf_checkpoint.h"
 #include "tests/checkpoint/gguf_bytes.h"
 #include "tests/support/peak_memory.h"

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <cstring>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/checkpoint/gguf_checkpoint.h"
 #include "engine/checkpoint/random.h"
-#include "engine/quantize/format.h"
+#include "engine/formats/format.h"
 #include "engine/text/chat.h"
 #include "engine/text/load_gguf.h"
 #include "engine/text/save_gguf.h"

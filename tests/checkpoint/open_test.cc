@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/hub_cache.h"
 #include "engine/checkpoint/model_places.h"

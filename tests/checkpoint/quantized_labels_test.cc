@@ -2,7 +2,7 @@
 // defaults of the formats' own loaders, and a label that the tensors contradict is not believed.
 #include <doctest/doctest.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/checkpoint/edited_folder.h"
 
 using namespace qwench;

@@ -3,7 +3,7 @@
 // naming the option and what is supported.
 #include <doctest/doctest.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/checkpoint/edited_folder.h"
 
 using namespace qwench;

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <filesystem>
 
-#include "engine/check.h"
-#include "engine/quantize/format.h"
+#include "engine/base/check.h"
+#include "engine/formats/format.h"
 #include "tests/support/quantized_folders.h"
 
 using namespace qwench;

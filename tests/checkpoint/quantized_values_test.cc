@@ -3,9 +3,9 @@
 
 #include <cmath>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/checkpoint/byte_weight.h"
-#include "engine/quantize/format.h"
+#include "engine/formats/format.h"
 #include "tests/checkpoint/edited_folder.h"
 
 using namespace qwench;

@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include "engine/check.h"
-#include "engine/dtype.h"
+#include "engine/base/check.h"
+#include "engine/base/dtype.h"
 
 using namespace qwench;
 

@@ -8,7 +8,7 @@
 #include <chrono>
 #include <vector>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/support/peak_memory.h"
 #include "tests/support/scratch.h"
 

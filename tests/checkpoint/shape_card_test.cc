@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <string>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/random.h"
 

@@ -6,7 +6,7 @@
 
 #include <filesystem>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/checkpoint/gguf_checkpoint.h"
 #include "engine/model/weights.h"
 #include "tests/checkpoint/edited_folder.h"

@@ -1,5 +1,5 @@
 // What `compare` and the suite `comparative` conclude of two configurations.
-#include "engine/json.h"
+#include "engine/base/json.h"
 #include "tests/faults/planted_fault.h"
 
 namespace qwench::test {

@@ -1,7 +1,7 @@
 // What `kernels` concludes of a kernel, and `tune` of a machine.
 #include <map>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 #include "tests/faults/planted_fault.h"
 
 namespace qwench::test {

@@ -3,7 +3,7 @@
 
 #include <set>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 
 using namespace qwench::test;
 

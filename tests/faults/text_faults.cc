@@ -1,7 +1,7 @@
 // What `run`, `chat` and `tokenize` conclude of a model's files, of a prompt and of an answer.
 #include <filesystem>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 #include "tests/faults/planted_fault.h"
 
 namespace qwench::test {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <fstream>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/checkpoint/folder.h"
 #include "tests/fuzz/quantized_module.h"
 #include "tests/support/scratch.h"

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/checked.h"
-#include "engine/dtype.h"
-#include "engine/json.h"
+#include "engine/base/checked.h"
+#include "engine/base/dtype.h"
+#include "engine/base/json.h"
 
 namespace qwench::fuzz {
 

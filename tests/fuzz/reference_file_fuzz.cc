@@ -6,7 +6,7 @@
 #include <string>
 
 #include "bench/accuracy/reference_file.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/support/scratch.h"
 
 namespace {

@@ -3,7 +3,7 @@
 // consistently.
 #include <cstdlib>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "engine/text/load_tokenizer.h"
 #include "engine/text/utf8.h"
 

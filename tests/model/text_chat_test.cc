@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "engine/json.h"
+#include "engine/base/json.h"
 #include "engine/text/chat.h"
 #include "engine/text/sampler.h"
 #include "engine/text/tokenizer.h"

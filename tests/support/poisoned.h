@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-#include "engine/tensor.h"
+#include "engine/base/tensor.h"
 
 namespace qwench::test {
 

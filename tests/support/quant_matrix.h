@@ -9,11 +9,11 @@
 #include <random>
 #include <vector>
 
-#include "engine/quantize/format.h"
-#include "engine/quantize/q4_0.h"
-#include "engine/quantize/q4g.h"
-#include "engine/quantize/q8_0.h"
-#include "engine/tensor.h"
+#include "engine/base/tensor.h"
+#include "engine/formats/format.h"
+#include "engine/formats/q4_0.h"
+#include "engine/formats/q4g.h"
+#include "engine/formats/q8_0.h"
 
 namespace qwench::test {
 

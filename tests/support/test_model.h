@@ -7,7 +7,7 @@
 #include "cpu/cpu_backend.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/safetensors.h"
-#include "engine/session.h"
+#include "engine/model/session.h"
 
 namespace qwench::test {
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/check.h"
-#include "engine/file.h"
-#include "engine/json.h"
+#include "engine/base/check.h"
+#include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "engine/text/tokenizer.h"
 #include "tests/support/scratch.h"
 
