@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "cpu/attention_kernels.h"
+#include "cpu/kv_page.h"
 #include "cpu/ops.h"
 #include "cpu/plugin_args.h"
 
@@ -10,38 +11,66 @@ namespace qwench::cpu {
 
 namespace {
 
-float get(const KvView& cache, const void* base, int64_t index) {
-  return cache.dtype == DType::kF32 ? static_cast<const float*>(base)[index]
-                                    : f16_to_f32(static_cast<const uint16_t*>(base)[index]);
-}
+/// One query head of one token.
+struct Query {
+  const AttentionArgs& a;
+  int64_t token, head;
 
-double score(const AttentionArgs& a, const float* q, int64_t seq, int64_t kv_head, int64_t pos) {
-  double dot = 0;
-  for (int64_t d = 0; d < a.cache.head_dim; ++d)
-    dot += double(q[d]) * double(a.scale) *
-           double(get(a.cache, a.cache.k, a.cache.k_index(seq, kv_head, pos, d)));
-  return dot;
-}
+  int64_t row() const { return token * a.q.shape[1] + head; }
+  int64_t kv_head() const { return head / (a.q.shape[1] / a.cache.n_kv_heads); }
+  int64_t last_slot() const { return a.slots.as<const int32_t>()[token]; }
+
+  /// f(block, slot) for every slot that is seen, ascending.
+  template <class F>
+  void for_each_key(F&& f) const {
+    const int64_t sequence = a.sequences.as<const int32_t>()[token], last = last_slot();
+    const auto within = [&](int64_t start) {
+      const KvBlock block = kv_block(a.cache, sequence, start, kv_head());
+      for (int64_t slot = start; slot <= std::min(last, start + kKvBlock - 1); ++slot)
+        f(block, slot);
+    };
+    if (!a.blocks) {
+      for (int64_t start = 0; start <= last; start += kKvBlock) within(start);
+      return;
+    }
+    const BlockList& list = a.blocks;
+    const int64_t at = list.rows.as<const int32_t>()[token] * a.cache.n_kv_heads + kv_head();
+    const int32_t *blocks = list.blocks.row<const int32_t>(at),
+                  n = list.counts.as<const int32_t>()[at];
+    for (int32_t i = 0; i < n && blocks[i] * kKvBlock <= last; ++i) within(blocks[i] * kKvBlock);
+  }
+
+  double score(const KvBlock& block, int64_t slot) const {
+    const float* q = a.q.row<const float>(row());
+    double dot = 0;
+    for (int64_t d = 0; d < a.cache.head_dim; ++d)
+      dot += double(q[d]) * double(a.scale) *
+             double(load(block.k, a.cache.k_type, key_place(slot, d)));
+    return dot;
+  }
+};
 
 /// Three passes over the keys (maximum, sum, weighted values): nothing is kept per key.
-void attend(const AttentionArgs& a, int64_t token, int64_t head) {
-  const int64_t n_heads = a.q.shape[1], kv_head = head / (n_heads / a.cache.n_kv_heads);
-  const int64_t seq = a.sequences.as<const int32_t>()[token];
-  const int64_t n = a.positions.as<const int32_t>()[token] + 1;
-  const float* q = a.q.row<const float>(token * n_heads + head);
-  float* out = a.out.row<float>(token * n_heads + head);
-  double largest = score(a, q, seq, kv_head, 0), sum = 0;
-  for (int64_t j = 1; j < n; ++j) largest = std::max(largest, score(a, q, seq, kv_head, j));
-  for (int64_t j = 0; j < n; ++j) sum += std::exp(score(a, q, seq, kv_head, j) - largest);
+void attend(const Query& query) {
+  const AttentionArgs& a = query.a;
+  const int64_t head_dim = a.cache.head_dim;
+  float* out = a.out.row<float>(query.row());
+  double largest = -INFINITY, sum = 0;
+  query.for_each_key([&](const KvBlock& block, int64_t slot) {
+    largest = std::max(largest, query.score(block, slot));
+  });
+  query.for_each_key([&](const KvBlock& block, int64_t slot) {
+    sum += std::exp(query.score(block, slot) - largest);
+  });
   constexpr int64_t kStrip = 32;  // output columns summed at a time, in double
-  for (int64_t d0 = 0; d0 < a.cache.head_dim; d0 += kStrip) {
-    const int64_t columns = std::min(kStrip, a.cache.head_dim - d0);
+  for (int64_t d0 = 0; d0 < head_dim; d0 += kStrip) {
+    const int64_t columns = std::min(kStrip, head_dim - d0);
     double acc[kStrip] = {};
-    for (int64_t j = 0; j < n; ++j) {
-      const double p = std::exp(score(a, q, seq, kv_head, j) - largest) / sum;
+    query.for_each_key([&](const KvBlock& block, int64_t slot) {
+      const double p = std::exp(query.score(block, slot) - largest) / sum;
       for (int64_t d = 0; d < columns; ++d)
-        acc[d] += p * double(get(a.cache, a.cache.v, a.cache.v_index(seq, kv_head, j, d0 + d)));
-    }
+        acc[d] += p * double(load(block.v, a.cache.v_type, value_place(slot, d0 + d, head_dim)));
+    });
     for (int64_t d = 0; d < columns; ++d) out[d0 + d] = float(acc[d]);
   }
 }
@@ -49,7 +78,7 @@ void attend(const AttentionArgs& a, int64_t token, int64_t head) {
 void attention_reference(const AttentionArgs& a, Stream& stream) {
   const int64_t n_heads = a.q.shape[1];
   team_of(stream).parallel_for(a.q.rows(), 1, [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; ++i) attend(a, i / n_heads, i % n_heads);
+    for (int64_t i = begin; i < end; ++i) attend({a, i / n_heads, i % n_heads});
   });
 }
 
@@ -59,12 +88,19 @@ void avx512(const AttentionArgs& a, Stream& stream) { attention_avx512(team_of(s
 constexpr Kernel<AttentionArgs> kAttention[] = {
     {"f32_blockmerge_avx512", attention_avx512_unsupported, avx512},
     {"f32_blockmerge_avx2", attention_avx2_unsupported, avx2},
-    {"reference", always_supported<AttentionArgs>, attention_reference},
+    {"reference",
+     always_supported<AttentionArgs>,
+     attention_reference,
+     Layout::kPlain,
+     /*invariant=*/true,
+     InputPrecision::kF32,
+     /*plugin=*/{},
+     {Option::kBlockList}},
 };
 
 void to_c(const AttentionArgs& a, QwenchArgs& to) {
-  to.attention = {tensor(a.q), tensor(a.positions), tensor(a.sequences),
-                  kv(a.cache), tensor(a.out),       a.scale};
+  to.attention = {tensor(a.q),   tensor(a.slots), tensor(a.sequences), kv(a.cache),
+                  tensor(a.out), a.scale,         blocks(a.blocks)};
 }
 
 }  // namespace

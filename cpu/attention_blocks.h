@@ -11,6 +11,7 @@
 #pragma once
 #include <algorithm>
 
+#include "cpu/kv_page.h"
 #include "cpu/simd_avx2.h"
 #include "cpu/team.h"
 #include "cpu/tile_avx2.h"
@@ -45,17 +46,17 @@ struct Run {
 
   int64_t n_queries() const { return n_tokens * group; }
   int64_t seq() const { return a.sequences.as<const int32_t>()[first_token]; }
-  int64_t pos(int64_t query) const {
-    return a.positions.as<const int32_t>()[first_token + query / group];
+  int64_t slot(int64_t query) const {
+    return a.slots.as<const int32_t>()[first_token + query / group];
   }
   int64_t row(int64_t query) const {  // of q and out, viewed as [n_tokens * n_heads, head_dim]
     return (first_token + query / group) * a.q.shape[1] + kv_head * group + query % group;
   }
 };
 
-inline const float* widen(DType dtype, const void* base, int64_t index, int64_t n, float* to) {
-  if (dtype == DType::kF32) return static_cast<const float*>(base) + index;
-  const uint16_t* from = static_cast<const uint16_t*>(base) + index;
+inline const float* widen(DType dtype, const char* block, int64_t n, float* to) {
+  if (dtype == DType::kF32) return reinterpret_cast<const float*>(block);
+  const uint16_t* from = reinterpret_cast<const uint16_t*>(block);
   for (int64_t i = 0; i < n; i += 8) _mm256_store_ps(to + i, load_f16(from + i));
   return to;
 }
@@ -154,7 +155,7 @@ __attribute__((noinline)) void add_values(const float* p, const float* v, int64_
   });
 }
 
-/// kRows queries from `query` on against the block that starts at position `start`.
+/// kRows queries from `query` on against the block that starts at slot `start`.
 template <class V, int kRows>
 void attend_rows(const Run& run, int64_t query, int64_t start, const float* k, const float* v,
                  Scratch& s) {
@@ -164,7 +165,7 @@ void attend_rows(const Run& run, int64_t query, int64_t start, const float* k, c
   float m_b[kRows], l_b[kRows];
   int64_t n_max = 0;
   for (int r = 0; r < kRows; ++r) {
-    const int64_t n = std::min(kKvBlock, run.pos(query + r) + 1 - start);
+    const int64_t n = std::min(kKvBlock, run.slot(query + r) + 1 - start);
     softmax_block<V>(s.p + r * kKvBlock, n, m_b[r], l_b[r]);
     n_max = std::max(n_max, n);
   }
@@ -194,14 +195,14 @@ void attend_run(const Run& run, Scratch& s) {
   for (int64_t i = 0; i < n_queries; ++i)
     for (int64_t d = 0; d < head_dim; ++d)
       s.q[i * head_dim + d] = a.q.row<const float>(run.row(i))[d] * a.scale;
-  const int64_t last = run.pos(n_queries - 1);
+  const int64_t last = run.slot(n_queries - 1);
   for (int64_t start = 0; start <= last; start += kKvBlock) {
     const int64_t size = kKvBlock * head_dim;
-    const int64_t at = a.cache.k_index(run.seq(), run.kv_head, start, 0);
-    const float* k = widen(a.cache.dtype, a.cache.k, at, size, s.k);
-    const float* v = widen(a.cache.dtype, a.cache.v, at, size, s.v);
+    const KvBlock block = kv_block(a.cache, run.seq(), start, run.kv_head);
+    const float* k = widen(a.cache.k_type, block.k, size, s.k);
+    const float* v = widen(a.cache.v_type, block.v, size, s.v);
     int64_t query = 0;
-    while (run.pos(query) < start) query += run.group;  // tokens that end before this block
+    while (run.slot(query) < start) query += run.group;  // tokens that end before this block
     for (; query < n_queries; query += V::kRows)
       attend_block<V>(run, query, int(std::min<int64_t>(V::kRows, n_queries - query)), start, k, v,
                       s);
@@ -213,9 +214,9 @@ void attend_run(const Run& run, Scratch& s) {
 
 /// Tokens from `token` on, up to `end`, that are neighbours in one sequence.
 inline int64_t run_length(const AttentionArgs& a, int64_t token, int64_t end) {
-  const int32_t *pos = a.positions.as<const int32_t>(), *seq = a.sequences.as<const int32_t>();
+  const int32_t *slot = a.slots.as<const int32_t>(), *seq = a.sequences.as<const int32_t>();
   int64_t n = 1;
-  while (token + n < end && seq[token + n] == seq[token] && pos[token + n] == pos[token] + n) ++n;
+  while (token + n < end && seq[token + n] == seq[token] && slot[token + n] == slot[token] + n) ++n;
   return n;
 }
 

@@ -32,7 +32,7 @@ void embed_panel(const EmbedArgs& a, Stream&) {
       decode_quant_row(a.w.dtype, panel, row % kPanelRows, a.w.in, x);
       continue;
     }
-    const WeightView elements{a.w.dtype, 1, 0, panel, nullptr};
+    const WeightView elements{a.w.dtype, 1, 0, panel, nullptr, {}};
     for (int64_t k = 0; k < a.w.in; ++k)
       x[k] = weight_at(elements, 0, panel_index(a.w.dtype, row % kPanelRows, k));
   }

@@ -12,6 +12,7 @@ namespace qwench::cpu {
 namespace {
 
 void linear_reference(const LinearArgs& a, Stream& stream) {
+  const int32_t* const order = a.w.order.as<const int32_t>();
   team_of(stream).parallel_for(a.w.out, 8, [&](int64_t begin, int64_t end, int) {
     std::vector<float> decoded(size_t(a.w.in));
     for (int64_t o = begin; o < end; ++o) {
@@ -19,7 +20,7 @@ void linear_reference(const LinearArgs& a, Stream& stream) {
       for (int64_t t = 0; t < a.x.rows(); ++t) {
         const float* x = a.x.row<const float>(t);
         double sum = 0;
-        for (int64_t k = 0; k < a.w.in; ++k) sum += double(x[k]) * double(w[k]);
+        for (int64_t k = 0; k < a.w.in; ++k) sum += double(x[order ? order[k] : k]) * double(w[k]);
         if (a.bias) sum += double(a.bias.as<const float>()[o]);
         float& y = a.y.row<float>(t)[o];
         y = a.add ? y + float(sum) : float(sum);
@@ -40,7 +41,14 @@ struct Linear {
 constexpr auto kLinear = panel_kernels<Linear>(
     Kernel<LinearArgs>{"eigen", eigen_unsupported, linear_eigen, Layout::kPlain,
                        /*invariant=*/false},
-    Kernel<LinearArgs>{"reference", reference_unsupported, linear_reference});
+    Kernel<LinearArgs>{"reference",
+                       reference_unsupported,
+                       linear_reference,
+                       Layout::kPlain,
+                       /*invariant=*/true,
+                       InputPrecision::kF32,
+                       /*plugin=*/{},
+                       {Option::kInputOrder}});
 
 void to_c(const LinearArgs& a, QwenchArgs& to) {
   to.linear = {matrix(a.x), weight(a.w), tensor(a.bias), matrix(a.y), a.add};

@@ -87,6 +87,10 @@ PluginKernel checked_kernel(const QwenchKernel& k, const std::string& what) {
     fail("{} ({}={}): expected invariant 0 or 1 and inputs {} to {}, got {} and {}", what,
          name_of(kernel.op), kernel.name, int(QWENCH_INPUTS_F32), int(QWENCH_INPUTS_INT7),
          k.invariant, k.inputs);
+  constexpr int32_t kAllOptions = (1 << kOptionMissing.size()) - 1;
+  if (k.options & ~kAllOptions)
+    fail("{} ({}={}): expected options of QWENCH_OPTION_..., together {} at most, got {}", what,
+         name_of(kernel.op), kernel.name, kAllOptions, k.options);
   kernel.functions = k;
   return kernel;
 }
@@ -114,6 +118,13 @@ const QwenchPlugin& ask(void* library, const std::string& path) {
         "plug-in {}: expected version {} of the interface, got {}; build it with this "
         "engine/backend/plugin.h",
         path, QWENCH_PLUGIN_ABI, answer->abi);
+  if (answer->minor < 0 || answer->minor > QWENCH_PLUGIN_MINOR)
+    fail(
+        "plug-in {}: expected version {}.0 to {}.{} of the interface, got {}.{}; build it with "
+        "this "
+        "engine/backend/plugin.h",
+        path, QWENCH_PLUGIN_ABI, QWENCH_PLUGIN_ABI, QWENCH_PLUGIN_MINOR, answer->abi,
+        answer->minor);
   return *answer;
 }
 

@@ -7,6 +7,10 @@ static_assert(int(DType::kF32) == QWENCH_F32 && int(DType::kF16) == QWENCH_F16 &
               int(DType::kBF16) == QWENCH_BF16 && int(DType::kI32) == QWENCH_I32 &&
               int(DType::kQ8_0) == QWENCH_Q8_0 && int(DType::kQ4_0) == QWENCH_Q4_0 &&
               int(DType::kQ4G) == QWENCH_Q4G);
+static_assert(OptionSet{Option::kInputOrder}.bits == QWENCH_OPTION_INPUT_ORDER &&
+              OptionSet{Option::kBlockList}.bits == QWENCH_OPTION_BLOCK_LIST &&
+              OptionSet{Option::kPositionAxes}.bits == QWENCH_OPTION_POSITION_AXES &&
+              OptionSet{Option::kRopeTables}.bits == QWENCH_OPTION_ROPE_TABLES);
 
 static QwenchTensor tensor(void* data, DType dtype, const Shape& shape) {
   QwenchTensor to{};
@@ -24,12 +28,31 @@ QwenchTensor tensor(const TensorView& t) { return tensor(t.data, t.dtype, t.shap
 QwenchTensor matrix(const TensorView& t) {
   return t ? tensor(t.data, t.dtype, {t.rows(), t.cols()}) : QwenchTensor{};
 }
-QwenchTensor weight(const WeightView& w) {
-  return tensor(const_cast<void*>(w.plain), w.dtype, {w.out, w.in});
+QwenchWeight weight(const WeightView& w) {
+  return {w.plain,
+          w.out,
+          w.in,
+          row_bytes(w.dtype, w.in),
+          int32_t(w.dtype),
+          w.order.as<const int32_t>()};
 }
 QwenchKv kv(const KvView& c) {
-  return {c.k,     c.v,          int32_t(c.dtype), int32_t(kKvBlock),
-          c.n_seq, c.n_kv_heads, c.capacity,       c.head_dim};
+  return {c.k,
+          c.v,
+          c.page_bytes,
+          tensor(c.page_table),
+          c.n_kv_heads,
+          c.head_dim,
+          int32_t(c.k_type),
+          int32_t(c.v_type),
+          int32_t(kKvBlock),
+          int32_t(c.n_pages)};
+}
+QwenchRotation rotation(const Rotation& r) {
+  return {tensor(r.positions), tensor(r.axes), tensor(r.cos), tensor(r.sin), tensor(r.tables)};
+}
+QwenchBlockList blocks(const BlockList& b) {
+  return {tensor(b.rows), tensor(b.counts), tensor(b.blocks)};
 }
 
 }  // namespace qwench::cpu

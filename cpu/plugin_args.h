@@ -3,6 +3,7 @@
 #include "engine/backend/plugin.h"
 #include "engine/base/tensor.h"
 #include "engine/ops/kv_view.h"
+#include "engine/ops/rope.h"
 
 namespace qwench::cpu {
 
@@ -11,7 +12,9 @@ QwenchTensor tensor(const TensorView& t);
 /// As rows, whatever its rank is here.
 QwenchTensor matrix(const TensorView& t);
 /// In its plain layout.
-QwenchTensor weight(const WeightView& w);
+QwenchWeight weight(const WeightView& w);
 QwenchKv kv(const KvView& c);
+QwenchRotation rotation(const Rotation& r);
+QwenchBlockList blocks(const BlockList& b);
 
 }  // namespace qwench::cpu

@@ -126,13 +126,16 @@ void PluginKernels::append(const PluginKernel& kernel, KernelTable& table) {
     fail("plug-in {} ({}): {}: expected at most {} kernels with the built-in ones, got more",
          plugin.label, plugin.path, name_of(kernel.op), Profiler::kComposed);
   const QwenchKernel& k = kernel.functions;
+  OptionSet options;
+  options.bits = uint8_t(k.options);
   grown.push_back({kernel.name,
                    {unsupported<Args>, &kernel},
                    {run<Args>, &kernel},
                    Layout::kPlain,
                    k.invariant != 0,
                    InputPrecision(k.inputs),
-                   plugin.label});
+                   plugin.label,
+                   options});
   auto& rows = std::get<Rows<Args>>(rows_);
   rows = std::move(grown);
   table.set(KernelList<Args>(rows));

@@ -1,5 +1,6 @@
 // qk_norm_rope: per-head RMS norm (Qwen3), rotary embedding, keys and values into the cache.
 #include "cpu/elementwise_avx2.h"
+#include "cpu/kv_page.h"
 #include "cpu/ops.h"
 #include "cpu/plugin_args.h"
 
@@ -9,24 +10,19 @@ namespace {
 
 const char* fused_unsupported(const QkNormRopeArgs& a) {
   if (const char* missing = avx2_missing()) return missing;
-  return a.q.cols() % 16 ? "head_dim must be a multiple of 16" : nullptr;
+  if (a.q.cols() % 16) return "head_dim must be a multiple of 16";
+  return kv_types_unsupported(a.cache);
 }
 void fused(const QkNormRopeArgs& a, Stream& stream) { qk_norm_rope_avx2(team_of(stream), a); }
 
 constexpr Kernel<QkNormRopeArgs> kQkNormRope[] = {{"f32_fused_avx2", fused_unsupported, fused}};
 
 void to_c(const QkNormRopeArgs& a, QwenchArgs& to) {
-  to.qk_norm_rope = {tensor(a.q),
-                     tensor(a.k),
-                     tensor(a.v),
-                     tensor(a.q_norm),
-                     tensor(a.k_norm),
-                     tensor(a.positions),
-                     tensor(a.sequences),
-                     tensor(a.cos),
-                     tensor(a.sin),
-                     kv(a.cache),
-                     a.eps};
+  to.qk_norm_rope = {tensor(a.q),      tensor(a.k),
+                     tensor(a.v),      tensor(a.q_norm),
+                     tensor(a.k_norm), rotation(a.rotation),
+                     tensor(a.slots),  tensor(a.sequences),
+                     kv(a.cache),      a.eps};
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // qk_norm_rope: norm, rotation and store of a token's heads while they lie in L1.
 #include "cpu/elementwise_avx2.h"
+#include "cpu/kv_page.h"
 #include "cpu/rms_avx2.h"
 
 namespace qwench::cpu {
@@ -26,28 +27,31 @@ void norm_and_rotate(const TensorView& heads, int64_t token, const TensorView& n
   }
 }
 
-/// Writes 8 values to cache elements start, start + step, ...
-void store8(const KvView& cache, void* base, int64_t start, int64_t step, const float* from) {
-  if (cache.dtype == DType::kF32) {
-    float* to = static_cast<float*>(base) + start;
+/// Writes 8 values to elements start, start + step, ... of a block.
+void store8(DType type, char* block, int64_t start, int64_t step, const float* from) {
+  if (type == DType::kF32) {
+    float* to = reinterpret_cast<float*>(block) + start;
     for (int64_t i = 0; i < 8; ++i) to[i * step] = from[i];
     return;
   }
   alignas(16) uint16_t halves[8];
   _mm_store_si128(reinterpret_cast<__m128i*>(halves),
                   _mm256_cvtps_ph(_mm256_loadu_ps(from), _MM_FROUND_TO_NEAREST_INT));
-  uint16_t* to = static_cast<uint16_t*>(base) + start;
+  uint16_t* to = reinterpret_cast<uint16_t*>(block) + start;
   for (int64_t i = 0; i < 8; ++i) to[i * step] = halves[i];
 }
 
-void store_kv(const QkNormRopeArgs& a, int64_t token, int64_t pos) {
-  const int64_t seq = a.sequences.as<const int32_t>()[token];
-  for (int64_t h = 0; h < a.cache.n_kv_heads; ++h) {
-    const float* k = a.k.row<const float>(token * a.cache.n_kv_heads + h);
-    const float* v = a.v.row<const float>(token * a.cache.n_kv_heads + h);
-    for (int64_t d = 0; d < a.cache.head_dim; d += 8) {
-      store8(a.cache, a.cache.k, a.cache.k_index(seq, h, pos, d), kKvBlock, k + d);
-      store8(a.cache, a.cache.v, a.cache.v_index(seq, h, pos, d), 1, v + d);
+void store_kv(const QkNormRopeArgs& a, int64_t token) {
+  const KvView& c = a.cache;
+  const int64_t sequence = a.sequences.as<const int32_t>()[token];
+  const int64_t slot = a.slots.as<const int32_t>()[token];
+  for (int64_t h = 0; h < c.n_kv_heads; ++h) {
+    const KvBlock block = kv_block(c, sequence, slot, h);
+    const float* k = a.k.row<const float>(token * c.n_kv_heads + h);
+    const float* v = a.v.row<const float>(token * c.n_kv_heads + h);
+    for (int64_t d = 0; d < c.head_dim; d += 8) {
+      store8(c.k_type, block.k, key_place(slot, d), kKvBlock, k + d);
+      store8(c.v_type, block.v, value_place(slot, d, c.head_dim), 1, v + d);
     }
   }
 }
@@ -57,11 +61,12 @@ void store_kv(const QkNormRopeArgs& a, int64_t token, int64_t pos) {
 void qk_norm_rope_avx2(Team& team, const QkNormRopeArgs& a) {
   team.parallel_for(a.q.shape[0], kTokenGrain, [&](int64_t begin, int64_t end, int) {
     for (int64_t t = begin; t < end; ++t) {
-      const int64_t pos = a.positions.as<const int32_t>()[t];
-      const float *cos = a.cos.row<const float>(pos), *sin = a.sin.row<const float>(pos);
+      const int64_t position = a.rotation.positions.as<const int32_t>()[t];
+      const float* cos = a.rotation.cos.row<const float>(position);
+      const float* sin = a.rotation.sin.row<const float>(position);
       norm_and_rotate(a.q, t, a.q_norm, a.eps, cos, sin);
       norm_and_rotate(a.k, t, a.k_norm, a.eps, cos, sin);
-      store_kv(a, t, pos);
+      store_kv(a, t);
     }
   });
 }

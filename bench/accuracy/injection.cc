@@ -30,14 +30,14 @@ LayerHook noise_hook(const Injection& injection, uint64_t seed) {
     if (output.layer != injection.layer) return;
     const int64_t rows = output.x.rows(), dim = output.x.cols();
     std::vector<float> x(size_t(rows * dim));
-    std::vector<int32_t> positions(static_cast<size_t>(rows));
+    std::vector<int32_t> slots(static_cast<size_t>(rows));
     backend.download(x.data(), output.x.data, output.x.bytes());
-    backend.download(positions.data(), output.positions.data, output.positions.bytes());
+    backend.download(slots.data(), output.slots.data, output.slots.bytes());
     for (int64_t t = 0; t < rows; ++t) {
       float* row = x.data() + t * dim;
       const double scale = injection.noise * rms(row, dim);
       const uint64_t key = splitmix64(splitmix64(seed ^ splitmix64(uint64_t(output.layer))) +
-                                      uint64_t(positions[size_t(t)]));
+                                      uint64_t(slots[size_t(t)]));
       for (int64_t i = 0; i < dim; ++i) row[i] = float(row[i] + scale * normal(key, i));
     }
     backend.upload(output.x.data, x.data(), output.x.bytes());

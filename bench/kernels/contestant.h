@@ -34,10 +34,10 @@ class Contestant {
   /// Makes the inputs, n_copies times the same. False when the kernel refuses them.
   bool prepare(int64_t n_copies) {
     NoMemory question;  // nothing is imported for a kernel that refuses these sizes or types
-    const char* refusal =
-        kernel_ ? kernel_->unsupported(example<Args>(settings_.sizes, question)) : nullptr;
-    if (refusal) row.refusal = refusal;
-    if (refusal) return false;
+    const char* reason =
+        kernel_ ? refusal(*kernel_, example<Args>(settings_.sizes, question)) : nullptr;
+    if (reason) row.refusal = reason;
+    if (reason) return false;
     for (int64_t i = 0; i < n_copies; ++i) {
       memories_.push_back(std::make_unique<BackendMemory>(*backend_, settings_.seed));
       copies_.push_back(example<Args>(settings_.sizes, *memories_.back()));

@@ -22,7 +22,7 @@ void append(std::vector<KernelRow>& rows, Backend& backend, const OpSizes& sizes
     selected = false;  // the forced kernel cannot run these args; its row says why
   }
   for (const Kernel<Args>& k : backend.kernels(Tag<Args>{})) {
-    const char* reason = k.unsupported(args);
+    const char* reason = refusal(k, args);
     rows.push_back({Args::kName, k.name, selected && selection.kernel == &k, reason ? reason : "",
                     k.invariant, k.plugin});
   }

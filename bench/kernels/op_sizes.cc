@@ -113,7 +113,7 @@ std::string shape_text(OpId op, const OpSizes& sizes) {
 
 std::optional<DType> type_of(OpId op, const OpSizes& sizes) {
   std::optional<DType> type;
-  if (const std::optional<KvView> cache = cache_of(op, sizes)) type = cache->dtype;
+  if (const std::optional<KvView> cache = cache_of(op, sizes)) type = cache->k_type;
   with_example(op, sizes, [&](const auto& args) {
     for_each_field<WeightView>(args, [&](Use, const WeightView& w) { type = w.dtype; });
   });

@@ -104,17 +104,9 @@ WeightView BackendMemory::weight(int64_t out, int64_t in, DType dtype, WeightUse
   return weights_.back().view;
 }
 
-KvView BackendMemory::cache(int64_t n_seq, int64_t n_kv_heads, int64_t capacity, int64_t head_dim,
-                            DType dtype) {
-  KvView view;
-  view.dtype = dtype;
-  view.n_seq = n_seq, view.n_kv_heads = n_kv_heads, view.capacity = capacity,
-  view.head_dim = head_dim;
-  const int64_t n = n_seq * n_kv_heads * capacity * head_dim;
-  const std::vector<char> k = random(n, 1, dtype), v = random(n, 1, dtype);
-  view.k = store(k.data(), int64_t(k.size()));
-  view.v = store(v.data(), int64_t(v.size()));
-  return view;
+TensorView BackendMemory::stored(Shape shape, DType dtype) {
+  const std::vector<char> host = random(shape.count(), 1, dtype);
+  return {store(host.data(), int64_t(host.size())), dtype, shape};
 }
 
 std::vector<float> to_host(Backend& backend, const TensorView& tensor) {

@@ -20,8 +20,7 @@ class BackendMemory : public ExampleAllocator {
   TensorView room(Shape shape, DType dtype) override;
   TensorView sequence(int64_t n, int64_t start, int64_t step, int64_t limit) override;
   WeightView weight(int64_t out, int64_t in, DType dtype, WeightUse use) override;
-  KvView cache(int64_t n_seq, int64_t n_kv_heads, int64_t capacity, int64_t head_dim,
-               DType dtype) override;
+  TensorView stored(Shape shape, DType dtype) override;
 
   /// False when something was written outside the tensors (weights apart).
   bool guards_intact() const;

@@ -36,11 +36,11 @@ float bf16_to_f32(uint16_t half) {
 }
 
 /// A row of weights as floats: itself, or widened into `to`.
-const float* row_as_f32(const QwenchTensor& w, int64_t row, float* to) {
-  const char* at = static_cast<const char*>(w.data) + row * w.stride_bytes[0];
+const float* row_as_f32(const QwenchWeight& w, int64_t row, float* to) {
+  const char* at = static_cast<const char*>(w.data) + row * w.row_bytes;
   if (w.dtype == QWENCH_F32) return reinterpret_cast<const float*>(at);
   const auto* from = reinterpret_cast<const uint16_t*>(at);
-  const int64_t n = w.shape[1];
+  const int64_t n = w.in;
   if (w.dtype == QWENCH_BF16)
     for (int64_t k = 0; k < n; ++k) to[k] = bf16_to_f32(from[k]);
   else
@@ -51,7 +51,7 @@ const float* row_as_f32(const QwenchTensor& w, int64_t row, float* to) {
 /// y of kN tokens from `token` on and of the rows from `first` on.
 template <int kN>
 void multiply(const QwenchLinear& a, const float* const* w, int64_t first, int64_t token) {
-  const int64_t out = a.w.shape[0], in = a.w.shape[1], whole = in / kLanes * kLanes;
+  const int64_t out = a.w.out, in = a.w.in, whole = in / kLanes * kLanes;
   const float* x = static_cast<const float*>(a.x.data) + token * in;
   Lanes sum[kN][kRows] = {};
   for (int64_t k = 0; k < whole; k += kLanes)
@@ -75,12 +75,12 @@ void multiply(const QwenchLinear& a, const float* const* w, int64_t first, int64
 /// Groups of kRows rows; beyond the last row the last one stands in.
 void linear_groups(const QwenchCall* call, void*, int64_t begin, int64_t end, int32_t thread) {
   const QwenchLinear& a = call->args.linear;
-  const int64_t n_tokens = a.x.shape[0], in = a.w.shape[1];
+  const int64_t n_tokens = a.x.shape[0], in = a.w.in;
   auto* widened = static_cast<float*>(call->scratch(call, thread));
   for (int64_t group = begin; group < end; ++group) {
     const float* w[kRows];
     for (int r = 0; r < kRows; ++r)
-      w[r] = row_as_f32(a.w, std::min(group * kRows + r, a.w.shape[0] - 1), widened + r * in);
+      w[r] = row_as_f32(a.w, std::min(group * kRows + r, a.w.out - 1), widened + r * in);
     int64_t token = 0;
     for (; token + kTokens <= n_tokens; token += kTokens)
       multiply<kTokens>(a, w, group * kRows, token);
@@ -98,16 +98,16 @@ const char* missing_instructions() {
 }
 
 const char* linear_unsupported(const QwenchCall* call) {
-  const QwenchTensor& w = call->args.linear.w;
+  const QwenchWeight& w = call->args.linear.w;
   if (w.dtype != QWENCH_F32 && w.dtype != QWENCH_F16 && w.dtype != QWENCH_BF16)
     return "reads weights of f32, f16 and bf16";
-  if (w.shape[1] > call->scratch_bytes / int64_t(kRows * sizeof(float)))
+  if (w.in > call->scratch_bytes / int64_t(kRows * sizeof(float)))
     return "four rows of weights exceed the scratch memory";
   return missing_instructions();
 }
 
 int linear(const QwenchCall* call) {
-  const int64_t groups = (call->args.linear.w.shape[0] + kRows - 1) / kRows;
+  const int64_t groups = (call->args.linear.w.out + kRows - 1) / kRows;
   call->parallel_for(call, groups, 4, linear_groups, nullptr);
   return 0;
 }
@@ -131,10 +131,13 @@ int swiglu(const QwenchCall* call) {
 }
 
 const QwenchKernel kKernels[] = {
-    {"linear", "example_tiles", linear_unsupported, linear, /*invariant=*/1, QWENCH_INPUTS_F32},
-    {"swiglu", "example_exp", swiglu_unsupported, swiglu, /*invariant=*/1, QWENCH_INPUTS_F32},
+    {"linear", "example_tiles", linear_unsupported, linear, /*invariant=*/1, QWENCH_INPUTS_F32,
+     /*options=*/0},
+    {"swiglu", "example_exp", swiglu_unsupported, swiglu, /*invariant=*/1, QWENCH_INPUTS_F32,
+     /*options=*/0},
 };
-const QwenchPlugin kPlugin = {QWENCH_PLUGIN_ABI, 2, kKernels, "example", "1.0"};
+const QwenchPlugin kPlugin = {QWENCH_PLUGIN_ABI, QWENCH_PLUGIN_MINOR, 2,
+                              kKernels,          "example",           "1.0"};
 
 }  // namespace
 

@@ -157,7 +157,7 @@ Selection<Args> Backend::select(const Args& args) const {
   int place = 0;
   for (const Kernel<Args>& k : kernels(Tag<Args>{})) {
     if (forced.empty() ? k.plugin.empty() : forced == k.name) {
-      reason = k.unsupported(args);
+      reason = refusal(k, args);
       if (!reason) return {&k, place};
       if (!forced.empty()) fail_usage("--kernel {}={}: {}", Args::kName, k.name, reason);
     }

@@ -8,6 +8,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "engine/ops/fields.h"
+
 namespace qwench {
 
 /// The execution resource of a backend (CPU: the thread team). Kernels get it, nobody else looks
@@ -56,15 +58,24 @@ class KernelFunction {
 template <class Args>
 struct Kernel {
   std::string_view name;
-  // nullptr: can run these args; else the reason why not
+  // nullptr: can run these args, options apart; else the reason why not. Ask refusal().
   KernelFunction<const char*, const Args&> unsupported;
   KernelFunction<void, const Args&, Stream&> run;
   Layout reads = Layout::kPlain;
   bool invariant = true;  // same bits for any thread count, batch and prefill chunk
   InputPrecision inputs = InputPrecision::kF32;
-  std::string_view plugin =
-      {};  // where it comes from, "" where built in; those run only when forced
+  std::string_view plugin = {};  // where it comes from, "" where built in; runs only when forced
+  OptionSet honours = {};        // optional inputs that it reads; with others it is never called
 };
+
+/// Why the kernel cannot run these args, or null.
+template <class Args>
+const char* refusal(const Kernel<Args>& kernel, const Args& args) {
+  const OptionSet used = options_of(args);
+  for (size_t i = 0; i < kOptionMissing.size(); ++i)
+    if (used.has(Option(i)) && !kernel.honours.has(Option(i))) return kOptionMissing[i];
+  return kernel.unsupported(args);
+}
 
 /// A view of a constant array of kernels.
 template <class Args>

@@ -17,8 +17,11 @@
 extern "C" {
 #endif
 
-/// Changes whenever something below does. A plug-in of another version is refused.
+/// A plug-in of another version is refused. Within a version only enumerators are added, at the end of their
+/// list, each with a higher minor: a plug-in of a lower minor runs, and says `unsupported` of values that it
+/// does not know; one of a higher minor is refused.
 #define QWENCH_PLUGIN_ABI 2
+#define QWENCH_PLUGIN_MINOR 0
 
 /// Types of elements. Quantised rows are blocks of 32 weights; engine/formats says what they mean:
 ///   q8_0  { uint16_t d; int8_t q[32]; }    d is f16; w = d * q
@@ -34,8 +37,7 @@ enum {
   QWENCH_Q4G = 6
 };
 
-/// Activations are f32; tokens, positions and sequences i32; weights any type but i32, row-major
-/// [out, in] as stored. Contiguous: the strides say the same as the shape. Nothing promises more than
+/// Activations are f32; tokens, slots, positions and sequences i32. Contiguous: the strides say the same as the shape. Nothing promises more than
 /// the alignment of an element.
 typedef struct QwenchTensor {
   void* data;  // NULL: an optional tensor that is not there
@@ -46,39 +48,81 @@ typedef struct QwenchTensor {
                         // of a quantised type
 } QwenchTensor;
 
-/// One layer's keys and values, of every sequence; f32 or f16. Positions lie in blocks of `block`, and
-/// within a block keys are transposed; qwench_k_index() and qwench_v_index() say where.
+/// A matrix as stored, row-major.
+typedef struct QwenchWeight {
+  const void* data;  // [out, in]
+  int64_t out, in;
+  int64_t row_bytes;     // from one row to the next
+  int32_t dtype;         // any but i32
+  const int32_t* order;  // [in], optional: column k is multiplied with x[order[k]]
+} QwenchWeight;
+
+/// Optional inputs that change what an op computes. A kernel lists those that it honours; args with others it
+/// is never asked about.
+enum {
+  QWENCH_OPTION_INPUT_ORDER = 1,    // QwenchWeight.order
+  QWENCH_OPTION_BLOCK_LIST = 2,     // QwenchAttention.blocks
+  QWENCH_OPTION_POSITION_AXES = 4,  // QwenchRotation.axes
+  QWENCH_OPTION_ROPE_TABLES = 8     // QwenchRotation.tables
+};
+
+/// One layer's keys and values in pages of `page_slots` slots. A token's slot is its index in its sequence;
+/// the page table says which page holds it; qwench_key() and qwench_value() say where.
 typedef struct QwenchKv {
-  void* k;  // [n_seq, n_kv_heads, capacity / block, head_dim, block]
-  void* v;  // [n_seq, n_kv_heads, capacity, head_dim]
-  int32_t dtype, block;
-  int64_t n_seq, n_kv_heads, capacity, head_dim;
+  void* k;                  // keys of page 0: [n_kv_heads, head_dim, page_slots]
+  void* v;                  // values of page 0: [n_kv_heads, page_slots, head_dim]
+  int64_t page_bytes;       // from a page to the next one, of keys and of values
+  QwenchTensor page_table;  // [n_seq, pages of a sequence] i32
+  int64_t n_kv_heads, head_dim;
+  int32_t k_dtype, v_dtype;  // f32, f16 or bf16
+  int32_t page_slots, n_pages;
 } QwenchKv;
 
-/// Index of k[seq, head, pos, d], in elements.
-static inline int64_t qwench_k_index(const QwenchKv* kv, int64_t seq, int64_t head, int64_t pos,
-                                     int64_t d) {
-  const int64_t in_block = pos % kv->block;
-  return ((seq * kv->n_kv_heads + head) * kv->capacity + pos - in_block) * kv->head_dim +
-         d * kv->block + in_block;
+static inline int64_t qwench_page(const QwenchKv* kv, int64_t sequence, int64_t slot) {
+  const int32_t* pages = (const int32_t*)kv->page_table.data;
+  return pages[sequence * kv->page_table.shape[1] + slot / kv->page_slots];
 }
-/// Index of v[seq, head, pos, d], in elements.
-static inline int64_t qwench_v_index(const QwenchKv* kv, int64_t seq, int64_t head, int64_t pos,
-                                     int64_t d) {
-  return ((seq * kv->n_kv_heads + head) * kv->capacity + pos) * kv->head_dim + d;
+/// Address of k[sequence, head, slot, d].
+static inline void* qwench_key(const QwenchKv* kv, int64_t sequence, int64_t head, int64_t slot,
+                               int64_t d) {
+  const int64_t i = (head * kv->head_dim + d) * kv->page_slots + slot % kv->page_slots;
+  return (char*)kv->k + qwench_page(kv, sequence, slot) * kv->page_bytes +
+         i * (kv->k_dtype == QWENCH_F32 ? 4 : 2);
 }
+/// Address of v[sequence, head, slot, d].
+static inline void* qwench_value(const QwenchKv* kv, int64_t sequence, int64_t head, int64_t slot,
+                                 int64_t d) {
+  const int64_t i = (head * kv->page_slots + slot % kv->page_slots) * kv->head_dim + d;
+  return (char*)kv->v + qwench_page(kv, sequence, slot) * kv->page_bytes +
+         i * (kv->v_dtype == QWENCH_F32 ? 4 : 2);
+}
+
+/// By which angles a token's heads turn: pair j by row positions[t, axes[j]] of table tables[t].
+typedef struct QwenchRotation {
+  QwenchTensor positions;  // [n_tokens, axes] i32
+  QwenchTensor axes;       // [head_dim / 2] i32, optional: axis 0
+  QwenchTensor cos, sin;   // [capacity, head_dim / 2], or [tables, capacity, head_dim / 2]
+  QwenchTensor tables;     // [n_tokens] i32, optional: table 0
+} QwenchRotation;
+
+/// Which blocks of page_slots keys a token reads, as far as they lie in its sight.
+typedef struct QwenchBlockList {
+  QwenchTensor rows;    // [n_tokens] i32: a token's row of the list; optional: all blocks are read
+  QwenchTensor counts;  // [n_rows, n_kv_heads] i32
+  QwenchTensor blocks;  // [n_rows, n_kv_heads, most] i32: slot / page_slots, ascending
+} QwenchBlockList;
 
 // ---- ops: what each means, its inputs, then its outputs -----------------------------------------
 
 typedef struct QwenchEmbed {  // x[t] = w[tokens[t]]
   QwenchTensor tokens;        // [n_tokens] i32
-  QwenchTensor w;             // [vocab, dim]
+  QwenchWeight w;             // [vocab, dim]
   QwenchTensor x;             // out: [n_tokens, dim]
 } QwenchEmbed;
 
 typedef struct QwenchLinear {  // y = x w^T (+ bias)
   QwenchTensor x;              // [n_tokens, in]
-  QwenchTensor w;              // [out, in]
+  QwenchWeight w;              // [out, in]
   QwenchTensor bias;           // [out], optional
   QwenchTensor y;              // out: [n_tokens, out]; in and out where `add` is set
   int32_t add;                 // 1: y += x w^T (+ bias), a residual
@@ -99,23 +143,23 @@ typedef struct QwenchHeadNorm {  // the same for every head, in place
 
 typedef struct QwenchRope {  // rotates the pairs (j, j + head_dim / 2), in place
   QwenchTensor x;            // in and out: [n_tokens, n_heads, head_dim]
-  QwenchTensor positions;    // [n_tokens] i32
-  QwenchTensor cos, sin;     // [capacity, head_dim / 2]
+  QwenchRotation rotation;
 } QwenchRope;
 
-typedef struct QwenchKvStore {        // cache[sequence, position] = k, v
-  QwenchTensor k, v;                  // [n_tokens, n_kv_heads, head_dim]
-  QwenchTensor positions, sequences;  // [n_tokens] i32
-  QwenchKv cache;                     // out
+typedef struct QwenchKvStore {    // cache[sequence, slot] = k, v
+  QwenchTensor k, v;              // [n_tokens, n_kv_heads, head_dim]
+  QwenchTensor slots, sequences;  // [n_tokens] i32
+  QwenchKv cache;                 // out
 } QwenchKvStore;
 
-typedef struct QwenchAttention {  // softmax(scale q k^T) v over positions 0..pos, causal; head h of
-                                  // q reads head h / (n_heads / n_kv_heads) of k and v
+typedef struct QwenchAttention {  // softmax(scale q k^T) v over slots 0 to the token's own; head h
+                                  // of q reads head h / (n_heads / n_kv_heads) of k and v
   QwenchTensor q;                 // [n_tokens, n_heads, head_dim]
-  QwenchTensor positions, sequences;  // [n_tokens] i32
-  QwenchKv cache;                     // holds the tokens' own keys and values already
-  QwenchTensor out;                   // out: [n_tokens, n_heads, head_dim]
+  QwenchTensor slots, sequences;  // [n_tokens] i32
+  QwenchKv cache;                 // holds the tokens' own keys and values already
+  QwenchTensor out;               // out: [n_tokens, n_heads, head_dim]
   float scale;
+  QwenchBlockList blocks;
 } QwenchAttention;
 
 typedef struct QwenchSwiGlu {  // h = gate / (1 + exp(-gate)) * up
@@ -132,7 +176,7 @@ typedef struct QwenchArgmax {  // ids[t] = first index of the largest logit
 typedef struct QwenchNormQkv {          // q, k, v = rms_norm(x) w^T (+ bias)
   QwenchTensor x;                       // [n_tokens, dim]
   QwenchTensor norm;                    // [dim] f32
-  QwenchTensor wq, wk, wv;              // [q_dim | kv_dim, dim]
+  QwenchWeight wq, wk, wv;              // [q_dim | kv_dim, dim]
   QwenchTensor bias_q, bias_k, bias_v;  // [q_dim | kv_dim], optional
   QwenchTensor normed;                  // [n_tokens, dim], of no meaning before and after
   QwenchTensor q, k, v;                 // out: [n_tokens, q_dim | kv_dim]
@@ -142,7 +186,7 @@ typedef struct QwenchNormQkv {          // q, k, v = rms_norm(x) w^T (+ bias)
 typedef struct QwenchNormGateUp {  // h = swiglu(rms_norm(x) w_gate^T, rms_norm(x) w_up^T)
   QwenchTensor x;                  // [n_tokens, dim]
   QwenchTensor norm;               // [dim] f32
-  QwenchTensor w_gate, w_up;       // [ffn_dim, dim]
+  QwenchWeight w_gate, w_up;       // [ffn_dim, dim]
   QwenchTensor normed, gate;       // [n_tokens, dim | ffn_dim], of no meaning before and after
   QwenchTensor h;                  // out: [n_tokens, ffn_dim]
   float eps;
@@ -151,19 +195,19 @@ typedef struct QwenchNormGateUp {  // h = swiglu(rms_norm(x) w_gate^T, rms_norm(
 typedef struct QwenchNormLogits {  // y = rms_norm(x) w^T
   QwenchTensor x;                  // [n_tokens, dim]
   QwenchTensor norm;               // [dim] f32
-  QwenchTensor w;                  // [vocab, dim]
+  QwenchWeight w;                  // [vocab, dim]
   QwenchTensor normed;             // [n_tokens, dim], of no meaning before and after
   QwenchTensor y;                  // out: [n_tokens, vocab]
   float eps;
 } QwenchNormLogits;
 
-typedef struct QwenchQkNormRope {     // head_norm of q and k (if weights are given), rope, kv_store
-  QwenchTensor q;                     // in and out: [n_tokens, n_heads, head_dim]
-  QwenchTensor k, v;                  // [n_tokens, n_kv_heads, head_dim]; k may be overwritten
-  QwenchTensor q_norm, k_norm;        // [head_dim] f32, both or none
-  QwenchTensor positions, sequences;  // [n_tokens] i32
-  QwenchTensor cos, sin;              // [capacity, head_dim / 2]
-  QwenchKv cache;                     // out
+typedef struct QwenchQkNormRope {  // head_norm of q and k (if weights are given), rope, kv_store
+  QwenchTensor q;                  // in and out: [n_tokens, n_heads, head_dim]
+  QwenchTensor k, v;               // [n_tokens, n_kv_heads, head_dim]; k may be overwritten
+  QwenchTensor q_norm, k_norm;     // [head_dim] f32, both or none
+  QwenchRotation rotation;
+  QwenchTensor slots, sequences;  // [n_tokens] i32
+  QwenchKv cache;                 // out
   float eps;
 } QwenchQkNormRope;
 
@@ -245,10 +289,12 @@ typedef struct QwenchKernel {
   int (*run)(const QwenchCall* call);  // 0, or a code of failure, which ends the program's command
   int32_t invariant;  // 1: the same bits for any number of threads, tokens and prefill chunks
   int32_t inputs;     // QWENCH_INPUTS_...
+  int32_t options;    // QWENCH_OPTION_... or-ed: those that it honours
 } QwenchKernel;
 
 typedef struct QwenchPlugin {
-  int32_t abi;  // QWENCH_PLUGIN_ABI
+  int32_t abi;    // QWENCH_PLUGIN_ABI
+  int32_t minor;  // QWENCH_PLUGIN_MINOR
   int32_t n_kernels;
   const QwenchKernel* kernels;
   const char *name, *version;

@@ -67,6 +67,7 @@ struct WeightView {
   int64_t out = 0, in = 0;
   const void* plain = nullptr;   // [out, in]
   const void* packed = nullptr;  // layout private to the backend
+  TensorView order = {};         // [in] i32 or null: column k is multiplied with x[order[k]]
 
   int64_t bytes() const { return out * row_bytes(dtype, in); }
 };

@@ -190,6 +190,7 @@ void Calibration::run_sequence(const Weights& weights, size_t sequence) {
   std::vector<int32_t> rows(static_cast<size_t>(n));
   std::iota(rows.begin(), rows.end(), 0);
   backend_.upload(act_.tokens.data, rows.data(), n * 4);
+  backend_.upload(act_.slots.data, rows.data(), n * 4);
   backend_.upload(act_.positions.data, rows.data(), n * 4);
   std::fill(rows.begin(), rows.end(), 0);
   backend_.upload(act_.sequences.data, rows.data(), n * 4);

@@ -28,7 +28,7 @@ class Arena {
 int64_t Activations::place(const ModelConfig& c, void* base) {
   const int64_t n = max_tokens;
   Arena arena(base);
-  for (TensorView* t : {&tokens, &positions, &sequences}) *t = arena.take(DType::kI32, {n});
+  for (TensorView* t : {&tokens, &slots, &positions, &sequences}) *t = arena.take(DType::kI32, {n});
   for (TensorView* t : {&x, &normed}) *t = arena.take(DType::kF32, {n, c.dim});
   for (TensorView* t : {&q, &context}) *t = arena.take(DType::kF32, {n, c.q_dim()});
   for (TensorView* t : {&k, &v}) *t = arena.take(DType::kF32, {n, c.kv_dim()});

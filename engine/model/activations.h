@@ -13,13 +13,13 @@ class Activations {
   static int64_t bytes(const ModelConfig& config, int64_t max_tokens, int64_t max_logits);
 
   int64_t max_tokens = 0, max_logits = 0;
-  TensorView tokens, positions, sequences;  // [max_tokens] i32
-  TensorView x, normed;                     // [max_tokens, dim]: residual stream, its norm
-  TensorView q, context;                    // [max_tokens, q_dim]
-  TensorView k, v;                          // [max_tokens, kv_dim]
-  TensorView gate, h;                       // [max_tokens, ffn_dim]
-  TensorView logits;                        // [max_logits, vocab]
-  TensorView ids;                           // [max_logits] i32
+  TensorView tokens, slots, positions, sequences;  // [max_tokens] i32
+  TensorView x, normed;                            // [max_tokens, dim]: residual stream, its norm
+  TensorView q, context;                           // [max_tokens, q_dim]
+  TensorView k, v;                                 // [max_tokens, kv_dim]
+  TensorView gate, h;                              // [max_tokens, ffn_dim]
+  TensorView logits;                               // [max_logits, vocab]
+  TensorView ids;                                  // [max_logits] i32
 
  private:
   Activations() = default;

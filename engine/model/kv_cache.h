@@ -1,4 +1,5 @@
-// Keys and values of all layers of a session, in one buffer. Layout: ops/kv_view.h.
+// Keys and values of all layers of a session: pages in one buffer, [layer][page], and the table that says
+// which pages a sequence has.
 #pragma once
 #include <vector>
 
@@ -12,16 +13,18 @@ class KvCache {
   KvCache(Backend& backend, const ModelConfig& config, int64_t n_seq, int64_t capacity,
           DType dtype);
 
-  /// Bytes that a cache of these sizes takes.
+  /// Bytes of the keys and values of a cache of these sizes.
   static int64_t bytes(const ModelConfig& config, int64_t n_seq, int64_t capacity, DType dtype);
+  /// Bytes of its page table, which counts to the activations.
+  static int64_t table_bytes(int64_t n_seq, int64_t capacity);
 
   const KvView& view(int64_t layer) const { return views_[size_t(layer)]; }
-  int64_t capacity() const { return views_.front().capacity; }
-  /// Copies positions [0, n) of one sequence to another, in every layer.
+  int64_t capacity() const { return views_.front().capacity(); }
+  /// Copies slots [0, n) of one sequence to another, in every layer.
   void copy_prefix(Backend& backend, int64_t from, int64_t to, int64_t n) const;
 
  private:
-  Buffer storage_;
+  Buffer storage_, table_;
   std::vector<KvView> views_;
 };
 

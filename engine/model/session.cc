@@ -21,10 +21,12 @@ MemoryPlan plan_memory(const ModelConfig& config, int64_t weights, const Session
   plan.kv_cache = KvCache::bytes(config, options.n_seq, options.capacity, options.kv_dtype);
   const int64_t rope =
       checked_mul(round_up(options.capacity, kKvBlock), config.head_dim * 4, "RoPE");
+  const int64_t tables =
+      checked_add(rope, KvCache::table_bytes(options.n_seq, options.capacity), "activations");
   const int64_t host_logits = checked_mul(logit_rows(options) * 4, config.vocab, "logits");
   plan.activations =
       checked_add(Activations::bytes(config, tokens_per_pass(options), logit_rows(options)),
-                  checked_add(rope, host_logits, "activations"), "activations");
+                  checked_add(tables, host_logits, "activations"), "activations");
   return plan;
 }
 
@@ -61,7 +63,7 @@ Session::Session(const Model& model, const SessionOptions& options)
       layer_hooks_(model.layer_hooks) {
   QWENCH_CHECK(options.n_seq > 0 && options.capacity > 0 && options.prefill_chunk > 0);
   host_tokens_.resize(size_t(act_.max_tokens));
-  host_positions_.resize(size_t(act_.max_tokens));
+  host_slots_.resize(size_t(act_.max_tokens));
   host_sequences_.resize(size_t(act_.max_tokens));
   host_logits_.resize(size_t(logit_rows_ * model.config.vocab));
 }
@@ -85,14 +87,15 @@ void Session::forward(Phase phase, int64_t n_tokens, int64_t first_logit) {
   Backend& backend = *model_.backend;
   const int64_t bytes = n_tokens * int64_t(sizeof(int32_t));
   backend.upload(act_.tokens.data, host_tokens_.data(), bytes);
-  backend.upload(act_.positions.data, host_positions_.data(), bytes);
+  backend.upload(act_.slots.data, host_slots_.data(), bytes);
+  backend.upload(act_.positions.data, host_slots_.data(), bytes);  // of text the same numbers
   backend.upload(act_.sequences.data, host_sequences_.data(), bytes);
   int64_t n_scores = 0, n_keys = 0;
   for (int64_t i = 0; i < n_tokens; ++i) {
-    n_scores += host_positions_[size_t(i)] + 1;
+    n_scores += host_slots_[size_t(i)] + 1;
     const bool last =
         i + 1 == n_tokens || host_sequences_[size_t(i + 1)] != host_sequences_[size_t(i)];
-    if (last) n_keys += host_positions_[size_t(i)] + 1;  // the tokens of a sequence stand together
+    if (last) n_keys += host_slots_[size_t(i)] + 1;  // the tokens of a sequence stand together
   }
   backend.begin(phase);
   qwench::forward(backend, {model_.config, model_.weights, cache_, rope_, act_, n_tokens, n_scores,
@@ -120,7 +123,7 @@ void Session::prefill(int64_t seq, const int32_t* tokens, int64_t n, const OnLog
     const int64_t count = std::min(chunk, n - first);
     for (int64_t i = 0; i < count; ++i) {
       host_tokens_[size_t(i)] = tokens[first + i];
-      host_positions_[size_t(i)] = int32_t(length + i);
+      host_slots_[size_t(i)] = int32_t(length + i);
       host_sequences_[size_t(i)] = int32_t(seq);
     }
     const bool last = first + count == n;
@@ -143,7 +146,7 @@ void Session::decode(const int32_t* tokens) {
   for (int64_t seq = 0; seq < n_seq(); ++seq) {
     require_room(seq, 1);
     host_tokens_[size_t(seq)] = tokens[seq];
-    host_positions_[size_t(seq)] = int32_t(lengths_[size_t(seq)]);
+    host_slots_[size_t(seq)] = int32_t(lengths_[size_t(seq)]);
     host_sequences_[size_t(seq)] = int32_t(seq);
   }
   forward(Phase::kDecode, n_seq(), 0);

@@ -88,7 +88,7 @@ class Session {
   int64_t prefill_chunk_;
   CancelCheck cancelled_;
   std::vector<LayerHook> layer_hooks_;
-  std::vector<int32_t> host_tokens_, host_positions_, host_sequences_;  // [max tokens of a pass]
+  std::vector<int32_t> host_tokens_, host_slots_, host_sequences_;  // [max tokens of a pass]
   int64_t n_logits_ = 0;                    // rows of logits that the last pass left
   mutable bool on_host_ = false;            // host_logits_ holds them: fetched when first asked for
   mutable std::vector<float> host_logits_;  // [logit_rows, vocab]

@@ -11,15 +11,17 @@ namespace {
 
 /// The first n_tokens rows of the activations, under the names of the paper.
 struct Step {
-  TensorView positions, sequences;  // [n_tokens]
-  TensorView x, normed;             // [n_tokens, dim]
-  TensorView q, context;            // [n_tokens, q_dim]
-  TensorView k, v;                  // [n_tokens, kv_dim]
-  TensorView gate, h;               // [n_tokens, ffn_dim]
+  TensorView slots, sequences;  // [n_tokens]
+  Rotation rotation;
+  TensorView x, normed;   // [n_tokens, dim]
+  TensorView q, context;  // [n_tokens, q_dim]
+  TensorView k, v;        // [n_tokens, kv_dim]
+  TensorView gate, h;     // [n_tokens, ffn_dim]
 
-  Step(const Activations& act, int64_t n)
-      : positions{act.positions.data, DType::kI32, {n}},
+  Step(const Activations& act, const RopeTable& rope, int64_t n)
+      : slots{act.slots.data, DType::kI32, {n}},
         sequences{act.sequences.data, DType::kI32, {n}},
+        rotation{{act.positions.data, DType::kI32, {n, 1}}, {}, rope.cos, rope.sin, {}},
         x(act.x.slice(0, n)),
         normed(act.normed.slice(0, n)),
         q(act.q.slice(0, n)),
@@ -43,10 +45,9 @@ void attention_block(Backend& backend, const ForwardArgs& a, const LayerWeights&
   const TensorView k = as_heads(s.k, c.head_dim), v = as_heads(s.v, c.head_dim);
   backend.run(NormQkvArgs{s.x, w.attn_norm.view, eps, w.wq.view, w.wk.view, w.wv.view,
                           w.bias_q.view, w.bias_k.view, w.bias_v.view, s.normed, s.q, s.k, s.v});
-  backend.run(QkNormRopeArgs{q, k, v, w.q_norm.view, w.k_norm.view, eps, s.positions, s.sequences,
-                             a.rope.cos, a.rope.sin, cache});
-  backend.run(
-      AttentionArgs{q, s.positions, s.sequences, cache, scale, context, a.n_scores, a.n_keys});
+  backend.run(QkNormRopeArgs{q, k, v, w.q_norm.view, w.k_norm.view, eps, s.rotation, s.slots,
+                             s.sequences, cache});
+  backend.run(AttentionArgs{q, s.slots, s.sequences, cache, scale, context, a.n_scores, a.n_keys});
   backend.run(LinearArgs{s.context, w.wo.view, {}, s.x, /*add=*/true});
 }
 
@@ -60,7 +61,7 @@ void ffn_block(Backend& backend, const ForwardArgs& a, const LayerWeights& w, co
 }  // namespace
 
 void forward(Backend& backend, const ForwardArgs& a) {
-  const Step s(a.act, a.n_tokens);
+  const Step s(a.act, a.rope, a.n_tokens);
   const TensorView tokens{a.act.tokens.data, DType::kI32, {a.n_tokens}};
   backend.run(EmbedArgs{tokens, a.weights.embedding.view, s.x});
   for (int64_t i = 0; i < a.config.n_layers; ++i) {
@@ -69,7 +70,7 @@ void forward(Backend& backend, const ForwardArgs& a) {
     attention_block(backend, a, w, a.cache.view(i), s);
     ffn_block(backend, a, w, s);
     if (!a.layer_hooks) continue;
-    for (const LayerHook& hook : *a.layer_hooks) hook(backend, {i, s.x, s.positions});
+    for (const LayerHook& hook : *a.layer_hooks) hook(backend, {i, s.x, s.slots});
   }
   backend.set_layer(-1);
   const int64_t n_logits = a.n_tokens - a.first_logit;

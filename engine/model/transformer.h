@@ -14,13 +14,13 @@ namespace qwench {
 /// and upload().
 struct LayerOutput {
   int64_t layer = 0;
-  TensorView x;          // [n_tokens, dim]
-  TensorView positions;  // [n_tokens] i32
+  TensorView x;      // [n_tokens, dim]
+  TensorView slots;  // [n_tokens] i32: which token of its sequence a row is
 };
 using LayerHook = std::function<void(Backend&, const LayerOutput&)>;
 
-/// One forward pass: n_tokens tokens (act.tokens, .positions, .sequences are filled), each of which
-/// attends to the positions up to its own. Logits are computed for the tokens from first_logit on.
+/// One forward pass: n_tokens tokens (act.tokens, .slots, .positions, .sequences are filled), each of which
+/// attends to the slots up to its own. Logits are computed for the tokens from first_logit on.
 struct ForwardArgs {
   const ModelConfig& config;
   const Weights& weights;

@@ -4,11 +4,12 @@
 #include "engine/base/checked.h"
 #include "engine/ops/kv_view.h"
 #include "engine/ops/op.h"
+#include "engine/ops/rope.h"
 
 namespace qwench {
 
 struct OpSizes {
-  int64_t n_tokens = 1, depth = 0;  // the tokens stand at positions depth, depth + 1, ...
+  int64_t n_tokens = 1, depth = 0;  // the tokens stand in slots depth, depth + 1, ...
   int64_t n_seq = 1;                // more: the tokens are those of so many sequences in turn
   int64_t out = 4864, in = 896;     // of `linear`
   int64_t dim = 896, n_heads = 14, n_kv_heads = 2, head_dim = 64, ffn_dim = 4864, vocab = 151936;
@@ -22,6 +23,10 @@ struct OpSizes {
   float scale = 1;    // of attention, as a part of 1 / sqrt(head_dim)
   double limit = 1;   // of argmax, as a part of vocab
   bool ties = false;  // argmax: many logits are equal
+  // What only kernels take that list the Option:
+  bool ordered = false;              // weights with an order of inputs of their own
+  bool sparse = false;               // attention to the first block of keys alone
+  int64_t n_axes = 1, n_tables = 1;  // of RoPE
 
   int64_t q_dim() const { return n_heads * head_dim; }
   int64_t kv_dim() const { return n_kv_heads * head_dim; }
@@ -40,9 +45,8 @@ class ExampleAllocator {
   /// i32: start + i * step, kept below `limit`.
   virtual TensorView sequence(int64_t n, int64_t start, int64_t step, int64_t limit) = 0;
   virtual WeightView weight(int64_t out, int64_t in, DType dtype, WeightUse use) = 0;
-  /// The keys and values of n_seq sequences.
-  virtual KvView cache(int64_t n_seq, int64_t n_kv_heads, int64_t capacity, int64_t head_dim,
-                       DType dtype) = 0;
+  /// f32, f16 or bf16: values of about unit size, as they are stored.
+  virtual TensorView stored(Shape shape, DType dtype) = 0;
 
   // What several ops have.
   TensorView row_values(const OpSizes& s, int64_t width) { return values({s.n_tokens, width}); }
@@ -55,12 +59,53 @@ class ExampleAllocator {
   TensorView bias(const OpSizes& s, int64_t width) {
     return s.bias ? values({width}) : TensorView{};
   }
-  TensorView positions(const OpSizes& s) {
+  TensorView slots(const OpSizes& s) {
     return sequence(s.n_tokens, s.depth, 1, s.depth + s.n_tokens);
   }
+  /// Positions go on from slot to slot; of several axes from axis to axis, and the pairs take these in turn.
+  Rotation rotation(const OpSizes& s) {
+    Rotation r;
+    r.positions = slots(s);
+    if (s.n_axes > 1) {
+      r.positions = sequence(s.n_tokens * s.n_axes, s.depth, 1, s.depth + s.n_tokens);
+      r.axes = sequence(s.head_dim / 2, 0, 1, s.n_axes);
+    }
+    r.positions.shape = {s.n_tokens, s.n_axes};
+    Shape table{s.capacity(), s.head_dim / 2};
+    if (s.n_tables > 1) {
+      table = {s.n_tables, s.capacity(), s.head_dim / 2};
+      r.tables = sequence(s.n_tokens, 1, 1, s.n_tables);
+    }
+    r.cos = values(table), r.sin = values(table);
+    return r;
+  }
   TensorView sequences(const OpSizes& s) { return sequence(s.n_tokens, 0, 1, s.n_seq); }
+  /// The sequences have the pages one after another, from page 1 on; page 0 comes last.
   KvView cache_of(const OpSizes& s) {
-    return cache(s.n_seq, s.n_kv_heads, s.capacity(), s.head_dim, s.kv_dtype);
+    const int64_t n = s.n_seq * (s.capacity() / kKvBlock);
+    const int64_t part = kv_bytes(s.kv_dtype, s.n_kv_heads, s.head_dim);
+    KvView c;
+    c.k = stored({n * 2 * s.n_kv_heads * kKvBlock, s.head_dim}, s.kv_dtype).data;
+    c.v = static_cast<char*>(c.k) + part, c.page_bytes = 2 * part;
+    c.k_type = c.v_type = s.kv_dtype;
+    c.n_pages = n, c.n_kv_heads = s.n_kv_heads, c.head_dim = s.head_dim;
+    c.page_table = sequence(n, 1, 1, n), c.page_table.shape = {s.n_seq, n / s.n_seq};
+    return c;
+  }
+  /// A list of block 0 for every token.
+  BlockList first_block(const OpSizes& s) {
+    const int64_t n = s.n_tokens * s.n_kv_heads;
+    BlockList list;
+    list.rows = sequence(s.n_tokens, 0, 1, s.n_tokens);
+    list.counts = sequence(n, 1, 0, 2), list.counts.shape = {s.n_tokens, s.n_kv_heads};
+    list.blocks = sequence(n, 0, 0, 1), list.blocks.shape = {s.n_tokens, s.n_kv_heads, 1};
+    return list;
+  }
+  /// A matrix whose inputs come in an order of its own where the sizes say so.
+  WeightView matrix(const OpSizes& s, int64_t out, int64_t in) {
+    WeightView w = weight(out, in, s.dtype, WeightUse::kLinear);
+    if (s.ordered) w.order = sequence(in, 1, 1, in);
+    return w;
   }
 };
 
@@ -74,12 +119,9 @@ class NoMemory : public ExampleAllocator {
     return room({n}, DType::kI32);
   }
   WeightView weight(int64_t out, int64_t in, DType dtype, WeightUse) override {
-    return {dtype, out, in, &byte_, &byte_};
+    return {dtype, out, in, &byte_, &byte_, {}};
   }
-  KvView cache(int64_t n_seq, int64_t n_kv_heads, int64_t capacity, int64_t head_dim,
-               DType dtype) override {
-    return {&byte_, &byte_, dtype, n_seq, n_kv_heads, capacity, head_dim};
-  }
+  TensorView stored(Shape shape, DType dtype) override { return room(shape, dtype); }
 
  private:
   alignas(64) char byte_ = 0;

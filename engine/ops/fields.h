@@ -6,10 +6,11 @@
 
 #include "engine/ops/kv_view.h"
 #include "engine/ops/op.h"
+#include "engine/ops/rope.h"
 
 namespace qwench {
 
-/// f(use, field) for every field of type T (TensorView, WeightView or KvView), inputs first; also for those
+/// f(use, field) for every field of type T (TensorView, WeightView, KvView, BlockList or Rotation), inputs first; also for those
 /// that are missing.
 template <class T, class Args, class F>
 void for_each_field(Args& args, F&& f) {
@@ -19,7 +20,7 @@ void for_each_field(Args& args, F&& f) {
   });
 }
 
-/// The tensors that the op writes, missing ones left out; keys and values as flat rows.
+/// The tensors that the op writes, missing ones left out; keys and values page by page.
 template <class Args>
 std::vector<TensorView> outputs(const Args& args) {
   std::vector<TensorView> all;
@@ -27,7 +28,8 @@ std::vector<TensorView> outputs(const Args& args) {
     if (writes(use) && t) all.push_back(t);
   });
   for_each_field<KvView>(args, [&](Use use, const KvView& cache) {
-    if (writes(use)) all.push_back(cache.flat_k()), all.push_back(cache.flat_v());
+    for (int64_t page = 0; writes(use) && page < cache.n_pages; ++page)
+      all.push_back(cache.k_page(page)), all.push_back(cache.v_page(page));
   });
   return all;
 }
@@ -51,6 +53,23 @@ Args part_of(Args args, int64_t first, int64_t n) {
     t->shape.dim[0] = n;
   }
   return args;
+}
+
+/// The options that the args make use of.
+template <class Args>
+OptionSet options_of(const Args& args) {
+  OptionSet used;
+  for_each_field<WeightView>(args, [&](Use, const WeightView& w) {
+    if (w.order) used.add(Option::kInputOrder);
+  });
+  for_each_field<BlockList>(args, [&](Use, const BlockList& list) {
+    if (list) used.add(Option::kBlockList);
+  });
+  for_each_field<Rotation>(args, [&](Use, const Rotation& r) {
+    if (r.axes) used.add(Option::kPositionAxes);
+    if (r.tables) used.add(Option::kRopeTables);
+  });
+  return used;
 }
 
 /// True when a second run of the same args starts from what the first one left.

@@ -10,14 +10,14 @@ namespace qwench {
 struct KvStoreArgs {
   static constexpr std::string_view kName = "kv_store";
   using Parts = OpList<>;
-  TensorView k, v;                  // [n_tokens, n_kv_heads, head_dim]
-  TensorView positions, sequences;  // [n_tokens] i32
-  KvView cache;                     // cache[sequence, position] = k, v
+  TensorView k, v;              // [n_tokens, n_kv_heads, head_dim]
+  TensorView slots, sequences;  // [n_tokens] i32
+  KvView cache;                 // cache[sequence, slot] = k, v
 
   template <class Self, class Visit>
   static void fields(Self& a, Visit&& visit) {
     visit(Use::kRows, a.k), visit(Use::kRows, a.v);
-    visit(Use::kRows, a.positions), visit(Use::kRows, a.sequences);
+    visit(Use::kRows, a.slots), visit(Use::kRows, a.sequences);
     visit(Use::kStore, a.cache);
   }
 };

@@ -1,38 +1,49 @@
-// One layer's keys and values as the ops see them.
+// One layer's keys and values as the ops see them: pages, and which of them a sequence has.
 #pragma once
 #include "engine/base/tensor.h"
 
 namespace qwench {
 
-/// Positions per KV block. Blocks are cut at absolute positions, so a sum over keys has one order.
+/// Slots of a page, which is a KV block. Blocks are cut at absolute slots, so a sum over keys has one order.
 constexpr int64_t kKvBlock = 64;
 
-/// Keys and values of every sequence of a session. Within a block of kKvBlock positions keys are stored
-/// transposed, so that 8 keys' scores are 8 SIMD lanes.
+/// Bytes of the keys, or of the values, of a page. A backend orders them within as it likes and takes no
+/// more.
+inline int64_t kv_bytes(DType type, int64_t n_kv_heads, int64_t head_dim) {
+  return kKvBlock * n_kv_heads * row_bytes(type, head_dim);
+}
+
+/// A token's slot is its index in its sequence; slot s lies in page page_table[sequence, s / kKvBlock].
 struct KvView {
-  void* k = nullptr;  // [n_seq, n_kv_heads, capacity / kKvBlock, head_dim, kKvBlock]
-  void* v = nullptr;  // [n_seq, n_kv_heads, capacity, head_dim]
-  DType dtype = DType::kF32;
-  int64_t n_seq = 0, n_kv_heads = 0, capacity = 0, head_dim = 0;  // capacity % kKvBlock == 0
+  void* k = nullptr;  // keys of page 0; those of page p lie p * page_bytes behind
+  void* v = nullptr;  // values, the same
+  int64_t page_bytes = 0;
+  DType k_type = DType::kF32, v_type = DType::kF32;
+  int64_t n_pages = 0, n_kv_heads = 0, head_dim = 0;
+  TensorView page_table = {};  // [n_seq, pages of a sequence] i32
 
-  /// Index of k[seq, head, pos, d] and v[seq, head, pos, d], in elements.
-  int64_t k_index(int64_t seq, int64_t head, int64_t pos, int64_t d) const {
-    const int64_t block = pos / kKvBlock * kKvBlock;
-    return ((seq * n_kv_heads + head) * capacity + block) * head_dim + d * kKvBlock +
-           pos % kKvBlock;
-  }
-  int64_t v_index(int64_t seq, int64_t head, int64_t pos, int64_t d) const {
-    return ((seq * n_kv_heads + head) * capacity + pos) * head_dim + d;
-  }
-
-  /// All keys, or all values, as rows [n_seq * n_kv_heads * capacity, head_dim].
-  TensorView flat_k() const { return flat(k); }
-  TensorView flat_v() const { return flat(v); }
+  int64_t n_seq() const { return page_table.rows(); }
+  /// Slots of a sequence.
+  int64_t capacity() const { return page_table.cols() * kKvBlock; }
+  /// Keys, or values, of a page: [n_kv_heads * kKvBlock, head_dim] elements in the backend's order.
+  TensorView k_page(int64_t page) const { return part(k, k_type, page); }
+  TensorView v_page(int64_t page) const { return part(v, v_type, page); }
 
  private:
-  TensorView flat(void* data) const {
-    return {data, dtype, {n_seq * n_kv_heads * capacity, head_dim}};
+  TensorView part(void* first, DType type, int64_t page) const {
+    return {static_cast<char*>(first) + page * page_bytes, type, {n_kv_heads * kKvBlock, head_dim}};
   }
+};
+
+/// Which blocks of keys the tokens read, where it is not every block up to their own: per query tile and KV
+/// head. A token sees no slot after its own in them either.
+struct BlockList {
+  TensorView rows =
+      {};  // [n_tokens] i32: a token's row of the list, one for all tokens of a query tile
+  TensorView counts = {};  // [n_rows, n_kv_heads] i32: blocks that are read, one at least
+  TensorView blocks = {};  // [n_rows, n_kv_heads, most] i32: slot / kKvBlock, ascending
+
+  explicit operator bool() const { return bool(rows); }
 };
 
 }  // namespace qwench

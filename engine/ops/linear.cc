@@ -18,8 +18,8 @@ void validate(const LinearArgs& a) {
 }
 
 LinearArgs example(Tag<LinearArgs>, const OpSizes& s, ExampleAllocator& m) {
-  return {m.row_values(s, s.in), m.weight(s.out, s.in, s.dtype, WeightUse::kLinear),
-          m.bias(s, s.out), s.residual ? m.row_values(s, s.out) : m.row_room(s, s.out), s.residual};
+  return {m.row_values(s, s.in), m.matrix(s, s.out, s.in), m.bias(s, s.out),
+          s.residual ? m.row_values(s, s.out) : m.row_room(s, s.out), s.residual};
 }
 
 }  // namespace qwench

@@ -21,8 +21,8 @@ NormGateUpArgs example(Tag<NormGateUpArgs>, const OpSizes& s, ExampleAllocator& 
   a.x = m.row_values(s, s.dim);
   a.norm = m.values({s.dim});
   a.eps = s.eps;
-  a.w_gate = m.weight(s.ffn_dim, s.dim, s.dtype, WeightUse::kLinear);
-  a.w_up = m.weight(s.ffn_dim, s.dim, s.dtype, WeightUse::kLinear);
+  a.w_gate = m.matrix(s, s.ffn_dim, s.dim);
+  a.w_up = m.matrix(s, s.ffn_dim, s.dim);
   a.normed = m.row_room(s, s.dim);
   a.gate = m.row_room(s, s.ffn_dim), a.h = m.row_room(s, s.ffn_dim);
   return a;

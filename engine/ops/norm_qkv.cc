@@ -21,9 +21,9 @@ NormQkvArgs example(Tag<NormQkvArgs>, const OpSizes& s, ExampleAllocator& m) {
   a.x = m.row_values(s, s.dim);
   a.norm = m.values({s.dim});
   a.eps = s.eps;
-  a.wq = m.weight(s.q_dim(), s.dim, s.dtype, WeightUse::kLinear);
-  a.wk = m.weight(s.kv_dim(), s.dim, s.dtype, WeightUse::kLinear);
-  a.wv = m.weight(s.kv_dim(), s.dim, s.dtype, WeightUse::kLinear);
+  a.wq = m.matrix(s, s.q_dim(), s.dim);
+  a.wk = m.matrix(s, s.kv_dim(), s.dim);
+  a.wv = m.matrix(s, s.kv_dim(), s.dim);
   a.bias_q = m.bias(s, s.q_dim()), a.bias_k = m.bias(s, s.kv_dim());
   a.bias_v = m.bias(s, s.kv_dim());
   a.normed = m.row_room(s, s.dim);

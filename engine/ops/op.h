@@ -10,10 +10,14 @@
 //                                 everything that comes from outside
 //   compose(args, run)            run(part) for its parts in order: what a fused kernel must equal
 //   example(Tag, sizes, memory)   args of given sizes, for questions to kernels, for timing and for tests
-// All activations are f32; tokens, positions and sequences are i32.
+// All activations are f32; tokens and what says where a token stands are i32: its slot (index in the
+// sequence, where its keys and values go, and the last one it sees), its positions (what RoPE turns by, one to
+// three axes) and its sequence (which has the pages).
 #pragma once
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <type_traits>
 
 #include "engine/base/tensor.h"
@@ -44,6 +48,26 @@ constexpr bool has_rows_of_tokens(Use use) { return use <= Use::kScratch; }
 constexpr bool writes(Use use) {
   return use == Use::kUpdate || use == Use::kResult || use == Use::kStore;
 }
+
+/// Optional inputs that change what an op computes. A kernel says which of them it honours; args with others
+/// it is never given.
+enum class Option : uint8_t { kInputOrder, kBlockList, kPositionAxes, kRopeTables };
+constexpr std::array<const char*, 4> kOptionMissing = {
+    "reads weights whose columns lie in the order of the inputs only",
+    "reads all keys up to the token: no list of blocks", "turns by one position a token only",
+    "reads one table of angles for all tokens only"};
+
+/// A set of options.
+struct OptionSet {
+  uint8_t bits = 0;
+
+  constexpr OptionSet() = default;
+  constexpr OptionSet(std::initializer_list<Option> options) {
+    for (const Option option : options) bits = uint8_t(bits | 1u << unsigned(option));
+  }
+  constexpr bool has(Option option) const { return bits >> unsigned(option) & 1; }
+  constexpr void add(Option option) { bits = uint8_t(bits | 1u << unsigned(option)); }
+};
 
 template <class Args>
 struct Tag {

@@ -7,9 +7,8 @@
 namespace qwench {
 
 OpCost cost(const QkNormRopeArgs& a) {
-  OpCost total = cost(RopeArgs{a.q, a.positions, a.cos, a.sin}) +
-                 cost(RopeArgs{a.k, a.positions, a.cos, a.sin}) +
-                 cost(KvStoreArgs{a.k, a.v, a.positions, a.sequences, a.cache});
+  OpCost total = cost(RopeArgs{a.q, a.rotation}) + cost(RopeArgs{a.k, a.rotation}) +
+                 cost(KvStoreArgs{a.k, a.v, a.slots, a.sequences, a.cache});
   if (a.q_norm) total.flops += 4 * (a.q.shape.count() + a.k.shape.count());
   return total;
 }
@@ -20,14 +19,13 @@ void validate(const QkNormRopeArgs& a) {
 }
 
 QkNormRopeArgs example(Tag<QkNormRopeArgs>, const OpSizes& s, ExampleAllocator& m) {
-  const Shape table{s.capacity(), s.head_dim / 2};
   QkNormRopeArgs a;
   a.q = m.head_values(s, s.n_heads);
   a.k = m.head_values(s, s.n_kv_heads), a.v = m.head_values(s, s.n_kv_heads);
   if (s.qk_norm) a.q_norm = m.values({s.head_dim}), a.k_norm = m.values({s.head_dim});
   a.eps = s.eps;
-  a.positions = m.positions(s), a.sequences = m.sequences(s);
-  a.cos = m.values(table), a.sin = m.values(table);
+  a.rotation = m.rotation(s);
+  a.slots = m.slots(s), a.sequences = m.sequences(s);
   a.cache = m.cache_of(s);
   return a;
 }

@@ -16,16 +16,16 @@ struct QkNormRopeArgs {
   TensorView k, v;            // [n_tokens, n_kv_heads, head_dim]
   TensorView q_norm, k_norm;  // [head_dim], or both null
   float eps = 0;
-  TensorView positions, sequences;  // [n_tokens] i32
-  TensorView cos, sin;              // [capacity, head_dim / 2]
+  Rotation rotation;
+  TensorView slots, sequences;  // [n_tokens] i32
   KvView cache;
 
   template <class Self, class Visit>
   static void fields(Self& a, Visit&& visit) {
     visit(Use::kUpdate, a.q), visit(Use::kConsumed, a.k), visit(Use::kRows, a.v);
     visit(Use::kWhole, a.q_norm), visit(Use::kWhole, a.k_norm);
-    visit(Use::kRows, a.positions), visit(Use::kRows, a.sequences);
-    visit(Use::kLookup, a.cos), visit(Use::kLookup, a.sin);
+    Rotation::fields(a.rotation, visit);
+    visit(Use::kRows, a.slots), visit(Use::kRows, a.sequences);
     visit(Use::kStore, a.cache);
   }
 };
@@ -38,9 +38,9 @@ template <class Run>
 void compose(const QkNormRopeArgs& a, const Run& run) {
   if (a.q_norm) run(HeadNormArgs{a.q, a.q_norm, a.eps});
   if (a.k_norm) run(HeadNormArgs{a.k, a.k_norm, a.eps});
-  run(RopeArgs{a.q, a.positions, a.cos, a.sin});
-  run(RopeArgs{a.k, a.positions, a.cos, a.sin});
-  run(KvStoreArgs{a.k, a.v, a.positions, a.sequences, a.cache});
+  run(RopeArgs{a.q, a.rotation});
+  run(RopeArgs{a.k, a.rotation});
+  run(KvStoreArgs{a.k, a.v, a.slots, a.sequences, a.cache});
 }
 
 }  // namespace qwench

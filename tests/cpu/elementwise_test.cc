@@ -27,6 +27,18 @@ double worst(const Poisoned& got, const Poisoned& expected, double magnitude) {
   }
   return ratio;
 }
+/// A cache in this memory: two parts a page, pages of sequence s from pages[s * n] on.
+KvView cache_in(Poisoned& memory, std::vector<int32_t>& pages, DType dtype, int64_t n_heads,
+                int64_t head_dim) {
+  const int64_t part = kv_bytes(dtype, n_heads, head_dim), n = int64_t(pages.size());
+  KvView c;
+  c.k = memory.view().data, c.v = memory.view().as<char>() + part, c.page_bytes = 2 * part;
+  c.k_type = c.v_type = dtype;
+  c.n_pages = n, c.n_kv_heads = n_heads, c.head_dim = head_dim;
+  const int64_t n_seq = n > 1 ? 2 : 1;
+  c.page_table = {pages.data(), DType::kI32, {n_seq, n / n_seq}};
+  return c;
+}
 /// All that the memory of a cache holds, as elements of this type.
 std::vector<float> numbers_in(Poisoned& cache, DType dtype) {
   const int64_t n = cache.view().bytes() / size_of(dtype);
@@ -135,8 +147,9 @@ TEST_CASE("every qk_norm_rope kernel equals the reference and fills the same cac
           CAPTURE(choice);
           CAPTURE(head_dim);
           const int64_t n = 11, capacity = 128, half = head_dim / 2;
-          std::vector<int32_t> pos, seq(size_t(n), 1);
-          for (int32_t t = 0; t < n; ++t) pos.push_back(58 + t);  // over a block border
+          std::vector<int32_t> positions, slots, seq(size_t(n), 1), pages = {2, 0, 3, 1};
+          for (int32_t t = 0; t < n; ++t) slots.push_back(58 + t);  // over a block border
+          for (int32_t t = 0; t < n; ++t) positions.push_back(70 - t);
           Poisoned cos({capacity, half}, 1), sin({capacity, half}, 2), wq({head_dim}, 3),
               wk({head_dim}, 4);
           struct Out {
@@ -147,24 +160,18 @@ TEST_CASE("every qk_norm_rope kernel equals the reference and fills the same cac
                   Poisoned({n, 2, head_dim}, 7), Poisoned({2, 2 * 2 * capacity, head_dim})};
             std::memset(o.cache.view().data, 0xff,
                         size_t(o.cache.view().bytes()));  // NaN of both types
-            KvView cache{o.cache.view().data,
-                         o.cache.view().as<float>() + o.cache.size() / 2,
-                         dtype,
-                         2,
-                         2,
-                         capacity,
-                         head_dim};
-            const QkNormRopeArgs args{o.q.view(),
-                                      o.k.view(),
-                                      o.v.view(),
-                                      norm ? wq.view() : TensorView{},
-                                      norm ? wk.view() : TensorView{},
-                                      1e-6f,
-                                      {pos.data(), DType::kI32, {n}},
-                                      {seq.data(), DType::kI32, {n}},
-                                      cos.view(),
-                                      sin.view(),
-                                      cache};
+            const KvView cache = cache_in(o.cache, pages, dtype, 2, head_dim);
+            const QkNormRopeArgs args{
+                o.q.view(),
+                o.k.view(),
+                o.v.view(),
+                norm ? wq.view() : TensorView{},
+                norm ? wk.view() : TensorView{},
+                1e-6f,
+                {{positions.data(), DType::kI32, {n, 1}}, {}, cos.view(), sin.view(), {}},
+                {slots.data(), DType::kI32, {n}},
+                {seq.data(), DType::kI32, {n}},
+                cache};
             const bool ran = runs(*backend_with(kernels), args);
             return std::make_pair(std::move(o), ran);
           };
@@ -192,7 +199,7 @@ TEST_CASE("every qk_norm_rope kernel equals the reference and fills the same cac
 
 TEST_CASE("every qk_norm_rope kernel norms heads of any size") {
   const int64_t n = 2, head_dim = 48, capacity = 64;
-  std::vector<int32_t> pos = {3, 4}, seq = {0, 0};
+  std::vector<int32_t> pos = {3, 4}, seq = {0, 0}, pages = {0};
   for (const std::string& choice : choices_of<QkNormRopeArgs>())
     for (const auto& [spread, eps] : kScales) {
       const float deviation = spread;
@@ -202,28 +209,45 @@ TEST_CASE("every qk_norm_rope kernel norms heads of any size") {
       const auto run = [&, deviation = deviation, eps = eps](const std::string& kernels) {
         Poisoned q({n, 2, head_dim}, 4, deviation), k({n, 1, head_dim}, 5, deviation),
             v({n, 1, head_dim}, 6), cache({2 * capacity, head_dim});
-        const KvView view{cache.view().data,
-                          cache.view().as<float>() + cache.size() / 2,
-                          DType::kF32,
-                          1,
-                          1,
-                          capacity,
-                          head_dim};
-        backend_with(kernels)->run(QkNormRopeArgs{q.view(),
-                                                  k.view(),
-                                                  v.view(),
-                                                  w.view(),
-                                                  w.view(),
-                                                  eps,
-                                                  {pos.data(), DType::kI32, {n}},
-                                                  {seq.data(), DType::kI32, {n}},
-                                                  cos.view(),
-                                                  sin.view(),
-                                                  view});
+        const KvView view = cache_in(cache, pages, DType::kF32, 1, head_dim);
+        backend_with(kernels)->run(
+            QkNormRopeArgs{q.view(),
+                           k.view(),
+                           v.view(),
+                           w.view(),
+                           w.view(),
+                           eps,
+                           {{pos.data(), DType::kI32, {n, 1}}, {}, cos.view(), sin.view(), {}},
+                           {pos.data(), DType::kI32, {n}},
+                           {seq.data(), DType::kI32, {n}},
+                           view});
         return q;
       };
       const Poisoned expected = run("reference"), got = run(choice);
       CHECK(worst(got, expected, 4) <= 1);
+    }
+}
+
+TEST_CASE("rope turns every pair by its own axis, and every token by its own table") {
+  // Two tokens of one head of 4: pairs (0, 2) and (1, 3), on axes 1 and 0. Of 2 tables x 3 positions x 2 pairs
+  // each angle is its place.
+  std::vector<int32_t> positions = {0, 2, 1, 0}, axes = {1, 0}, tables = {1, 0};
+  Poisoned cos({2, 3, 2}), sin({2, 3, 2}), x({2, 1, 4});
+  for (int64_t i = 0; i < 12; ++i) cos.at(i) = std::cos(float(i)), sin.at(i) = std::sin(float(i));
+  for (int64_t i = 0; i < 8; ++i)
+    x.at(i) = i % 4 < 2 ? 1 : 0;  // pairs (1, 0): they become (cos, sin)
+  backend_with("")->run(RopeArgs{x.view(),
+                                 {{positions.data(), DType::kI32, {2, 2}},
+                                  {axes.data(), DType::kI32, {2}},
+                                  cos.view(),
+                                  sin.view(),
+                                  {tables.data(), DType::kI32, {2}}}});
+  // Token 0: table 1; pair 0 by position 2, pair 1 by position 0. Token 1: table 0; by 0 and by 1.
+  const float angles[] = {6 + 2 * 2 + 0, 6 + 0 + 1, 0 + 0 + 0, 0 + 2 * 1 + 1};
+  for (int64_t t = 0; t < 2; ++t)
+    for (int64_t j = 0; j < 2; ++j) {
+      CHECK(x.at(4 * t + j) == std::cos(angles[2 * t + j]));
+      CHECK(x.at(4 * t + 2 + j) == std::sin(angles[2 * t + j]));
     }
 }
 

@@ -67,24 +67,36 @@ static int rms_norm(const QwenchCall* call) {
 #else
 #define INVARIANT 1
 #endif
+#if defined(UNKNOWN_OPTION)
+#define OPTIONS 1024
+#else
+#define OPTIONS 0
+#endif
 
 static const QwenchKernel kernels[] = {
-    {OP, NAME, UNSUPPORTED, RUN, INVARIANT, QWENCH_INPUTS_F32},
-    {"rms_norm", "own2", can_run, rms_norm, 1, QWENCH_INPUTS_F32},
+    {OP, NAME, UNSUPPORTED, RUN, INVARIANT, QWENCH_INPUTS_F32, OPTIONS},
+    {"rms_norm", "own2", can_run, rms_norm, 1, QWENCH_INPUTS_F32, 0},
 #if defined(DUPLICATE)
-    {"rms_norm", "own", can_run, rms_norm, 1, QWENCH_INPUTS_F32},
+    {"rms_norm", "own", can_run, rms_norm, 1, QWENCH_INPUTS_F32, 0},
 #elif defined(BUILT_IN_NAME)
-    {"swiglu", "f32_polyexp_avx2", can_run, rms_norm, 1, QWENCH_INPUTS_F32},
+    {"swiglu", "f32_polyexp_avx2", can_run, rms_norm, 1, QWENCH_INPUTS_F32, 0},
 #else
-    {"rms_norm", "own3", can_run, rms_norm, 1, QWENCH_INPUTS_F32},
+    {"rms_norm", "own3", can_run, rms_norm, 1, QWENCH_INPUTS_F32, 0},
 #endif
 };
 
 static QwenchPlugin plugin = {
 #if defined(OTHER_ABI)
     QWENCH_PLUGIN_ABI + 1,
+#elif defined(VERSION_1)
+    1,
 #else
     QWENCH_PLUGIN_ABI,
+#endif
+#if defined(LATER_MINOR)
+    QWENCH_PLUGIN_MINOR + 1,
+#else
+    QWENCH_PLUGIN_MINOR,
 #endif
 #if defined(NO_KERNEL)
     0,

@@ -10,7 +10,7 @@ static float* floats(const QwenchTensor* t) { return (float*)t->data; }
 
 /// y = x w^T + bias, or y += that, of the rows [begin, end) of w.
 static void multiply(const QwenchLinear* a, int64_t begin, int64_t end) {
-  const int64_t rows = a->x.shape[0], in = a->x.shape[1], out = a->w.shape[0];
+  const int64_t rows = a->x.shape[0], in = a->x.shape[1], out = a->w.out;
   int64_t t, o, k;
   for (t = 0; t < rows; ++t)
     for (o = begin; o < end; ++o) {
@@ -18,7 +18,8 @@ static void multiply(const QwenchLinear* a, int64_t begin, int64_t end) {
 #if defined(IGNORES_BIAS)
       sum = 0;
 #endif
-      for (k = 0; k < in; ++k) sum += (double)floats(&a->x)[t * in + k] * floats(&a->w)[o * in + k];
+      for (k = 0; k < in; ++k)
+        sum += (double)floats(&a->x)[t * in + k] * ((const float*)a->w.data)[o * in + k];
 #if defined(PREFILL_ONLY)
       if (rows > 1) sum *= 2;
 #elif defined(DECODE_ONLY)
@@ -91,7 +92,7 @@ static int linear(const QwenchCall* call) {
   static int calls = 0;
 #endif
   misbehave(call);
-  call->parallel_for(call, a->w.shape[0], 1, part, NULL);
+  call->parallel_for(call, a->w.out, 1, part, NULL);
 #if defined(WRONG_LATE)
   if (++calls > WRONG_LATE) floats(&a->y)[0] += 1000;
 #elif defined(DEPENDS_ON_THREADS)
@@ -112,14 +113,15 @@ static int rope(const QwenchCall* call) {
   const int64_t heads = a->x.shape[1], half = a->x.shape[2] / 2;
   int64_t t, h, j;
   for (t = 0; t < a->x.shape[0]; ++t) {
-    int64_t pos = ((const int32_t*)a->positions.data)[t];
+    int64_t pos = ((const int32_t*)a->rotation.positions.data)[t];
 #if defined(SECOND_CHUNK)
     if (t > 0 && pos >= 4) pos = 0;
 #endif
     for (h = 0; h < heads; ++h)
       for (j = 0; j < half; ++j) {
         float* x = floats(&a->x) + (t * heads + h) * 2 * half + j;
-        const double c = floats(&a->cos)[pos * half + j], s = floats(&a->sin)[pos * half + j];
+        const double c = floats(&a->rotation.cos)[pos * half + j],
+                     s = floats(&a->rotation.sin)[pos * half + j];
         const double first = x[0], second = x[half];
         x[0] = (float)(first * c - second * s), x[half] = (float)(second * c + first * s);
       }
@@ -159,11 +161,12 @@ static const char* f32_only(const QwenchCall* call) {
 static const char* anything(const QwenchCall* call) { return call ? NULL : ""; }
 
 static const QwenchKernel kernels[] = {
-    {"linear", "own", f32_only, linear, 1, QWENCH_INPUTS_F32},
-    {"rope", "own", anything, rope, 1, QWENCH_INPUTS_F32},
-    {"argmax", "own", anything, largest, 1, QWENCH_INPUTS_F32},
+    {"linear", "own", f32_only, linear, 1, QWENCH_INPUTS_F32, 0},
+    {"rope", "own", anything, rope, 1, QWENCH_INPUTS_F32, 0},
+    {"argmax", "own", anything, largest, 1, QWENCH_INPUTS_F32, 0},
 };
-static const QwenchPlugin plugin = {QWENCH_PLUGIN_ABI, 3, kernels, "faulty", "1.0"};
+static const QwenchPlugin plugin = {
+    QWENCH_PLUGIN_ABI, QWENCH_PLUGIN_MINOR, 3, kernels, "faulty", "1.0"};
 
 const QwenchPlugin* qwench_plugin(void) {
 #if defined(CRASHES_AT_LOAD)

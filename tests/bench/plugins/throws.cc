@@ -16,10 +16,10 @@ int swiglu(const QwenchCall* call) {
 }
 
 const QwenchKernel kKernels[] = {
-    {"rms_norm", "own", anything, rms_norm, 1, QWENCH_INPUTS_F32},
-    {"swiglu", "own", anything, swiglu, 1, QWENCH_INPUTS_F32},
+    {"rms_norm", "own", anything, rms_norm, 1, QWENCH_INPUTS_F32, 0},
+    {"swiglu", "own", anything, swiglu, 1, QWENCH_INPUTS_F32, 0},
 };
-const QwenchPlugin kPlugin = {QWENCH_PLUGIN_ABI, 2, kKernels, "throws", "1.0"};
+const QwenchPlugin kPlugin = {QWENCH_PLUGIN_ABI, QWENCH_PLUGIN_MINOR, 2, kKernels, "throws", "1.0"};
 
 }  // namespace
 

@@ -8,7 +8,7 @@
 
 #include "engine/base/check.h"
 #include "engine/calibrate/matrix_encoder.h"
-#include "sample_weights.h"
+#include "tests/engine/formats/sample_weights.h"
 
 using namespace qwench;
 using test::Normal;
