@@ -324,3 +324,25 @@ TEST_CASE("a policy that mixes layouts holds both, and memory counts both") {
   CHECK((both.view.plain && both.view.packed));
   CHECK(mixed->memory().now[size_t(MemoryKind::kWeights)] == 2 * 64 * 64 * 2);
 }
+
+TEST_CASE("a weight's own order of inputs is that of the inputs it is multiplied with") {
+  const int64_t n = 2, in = 5, out = 3;
+  std::vector<int32_t> order = {3, 0, 4, 1, 2};
+  Poisoned x({n, in}, 1), gathered({n, in}), w({out, in}, 2), y({n, out}), expected({n, out});
+  for (int64_t t = 0; t < n; ++t)
+    for (int64_t k = 0; k < in; ++k) gathered.at(t * in + k) = x.at(t * in + order[size_t(k)]);
+  const auto backend = backend_with("linear=reference");
+  const Weight held = backend->import(w.view(), WeightUse::kLinear);
+  WeightView ordered = held.view;
+  ordered.order = {order.data(), DType::kI32, {in}};
+  backend->run(LinearArgs{gathered.view(), held.view, {}, expected.view()});
+  backend->run(LinearArgs{x.view(), ordered, {}, y.view()});
+  for (int64_t i = 0; i < y.size(); ++i) CHECK(y.at(i) == expected.at(i));
+  // Everything else refuses it: an op made of others passes the refusal on.
+  for (const std::string& choice : choices_of<LinearArgs>()) {
+    if (choice == "linear=reference") continue;
+    CAPTURE(choice);
+    CHECK_THROWS_WITH_AS(backend_with(choice)->run(LinearArgs{x.view(), ordered, {}, y.view()}),
+                         doctest::Contains("order of the inputs only"), UsageError);
+  }
+}

@@ -84,3 +84,10 @@ TEST_CASE("attention reads a key once a step and KV head, however many tokens lo
   CHECK(cost_at<AttentionArgs>(s).bytes == 2 * (8 + 9) * 2 * 16 * 2 + 2 * 4 * 4 * 16 * 4);
   CHECK(cost_at<AttentionArgs>(s).flops == 4 * (6 + 7 + 8 + 9) * 4 * 16);
 }
+
+TEST_CASE("what a list of blocks leaves out costs attention nothing") {
+  OpSizes s = sizes();
+  s.depth = 100, s.sparse = true;  // slots 100, 101 and 102 see the 64 keys of the first block
+  CHECK(cost_at<AttentionArgs>(s).flops == 4 * (3 * 64) * 4 * 16);
+  CHECK(cost_at<AttentionArgs>(s).bytes == 2 * 64 * 2 * 16 * 2 + 2 * 768);
+}
