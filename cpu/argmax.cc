@@ -17,11 +17,15 @@ void argmax_reference(const ArgmaxArgs& a, Stream&) {
   }
 }
 
+#if defined(QWENCH_X86)
 const char* avx2_unsupported(const ArgmaxArgs&) { return avx2_missing(); }
 void avx2(const ArgmaxArgs& a, Stream&) { argmax_avx2(a); }
+#endif
 
 constexpr Kernel<ArgmaxArgs> kArgmax[] = {
+#if defined(QWENCH_X86)
     {"f32_twopass_avx2", avx2_unsupported, avx2},
+#endif
     {"reference", always_supported<ArgmaxArgs>, argmax_reference},
 };
 

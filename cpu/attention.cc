@@ -82,12 +82,16 @@ void attention_reference(const AttentionArgs& a, Stream& stream) {
   });
 }
 
+#if defined(QWENCH_X86)
 void avx2(const AttentionArgs& a, Stream& stream) { attention_avx2(team_of(stream), a); }
 void avx512(const AttentionArgs& a, Stream& stream) { attention_avx512(team_of(stream), a); }
+#endif
 
 constexpr Kernel<AttentionArgs> kAttention[] = {
+#if defined(QWENCH_X86)
     {"f32_blockmerge_avx512", attention_avx512_unsupported, avx512},
     {"f32_blockmerge_avx2", attention_avx2_unsupported, avx2},
+#endif
     {"reference",
      always_supported<AttentionArgs>,
      attention_reference,

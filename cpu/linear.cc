@@ -30,6 +30,17 @@ void linear_reference(const LinearArgs& a, Stream& stream) {
 }
 const char* reference_unsupported(const LinearArgs& a) { return needs_plain(a.w); }
 
+const char* eigen_unsupported(const LinearArgs& a) {
+  if (eigen_rows_per_block(a.w) == 0) return "a row of weights exceeds the scratch memory";
+  return needs_plain(a.w);
+}
+void linear_eigen(const LinearArgs& a, Stream& stream) {
+#if defined(QWENCH_X86)
+  if (!avx2_missing()) return linear_eigen_avx2(team_of(stream), a);
+#endif
+  linear_eigen_base(team_of(stream), a);
+}
+
 struct Linear {
   using Args = LinearArgs;
   static std::array<const WeightView*, 1> weights(const Args& a) { return {&a.w}; }

@@ -30,9 +30,10 @@ constexpr Kernel<typename Op::Args> panel_kernel(
           inputs};
 }
 
-/// The shared rows, then `more`.
+/// The shared rows, then `more`; on other processors than x86-64 only those, and a list may be empty.
 template <class Op, class... More>
 constexpr auto panel_kernels(More... more) {
+#if defined(QWENCH_X86)
   return std::array<Kernel<typename Op::Args>, 14 + sizeof...(More)>{
       panel_kernel<Op, DType::kF32, kPanelAvx512>("f32_panel_avx512"),
       panel_kernel<Op, DType::kF16, kPanelAvx512>("f16_panel_avx512"),
@@ -50,6 +51,9 @@ constexpr auto panel_kernels(More... more) {
       panel_kernel<Op, DType::kBF16, kPanelAvx512Bf16>("bf16_dot_avx512bf16",
                                                        InputPrecision::kBF16),
       more...};
+#else
+  return std::array<Kernel<typename Op::Args>, sizeof...(More)>{more...};
+#endif
 }
 
 }  // namespace qwench::cpu

@@ -8,6 +8,7 @@ namespace qwench::cpu {
 
 namespace {
 
+#if defined(QWENCH_X86)
 const char* fused_unsupported(const QkNormRopeArgs& a) {
   if (const char* missing = avx2_missing()) return missing;
   if (a.q.cols() % 16) return "head_dim must be a multiple of 16";
@@ -16,6 +17,9 @@ const char* fused_unsupported(const QkNormRopeArgs& a) {
 void fused(const QkNormRopeArgs& a, Stream& stream) { qk_norm_rope_avx2(team_of(stream), a); }
 
 constexpr Kernel<QkNormRopeArgs> kQkNormRope[] = {{"f32_fused_avx2", fused_unsupported, fused}};
+#else
+constexpr std::array<Kernel<QkNormRopeArgs>, 0> kQkNormRope{};  // its parts are all there is
+#endif
 
 void to_c(const QkNormRopeArgs& a, QwenchArgs& to) {
   to.qk_norm_rope = {tensor(a.q),      tensor(a.k),

@@ -20,11 +20,15 @@ void rms_norm_reference(const RmsNormArgs& a, Stream&) {
   }
 }
 
+#if defined(QWENCH_X86)
 const char* avx2_unsupported(const RmsNormArgs&) { return avx2_missing(); }
 void avx2(const RmsNormArgs& a, Stream& stream) { rms_norm_avx2(team_of(stream), a); }
+#endif
 
 constexpr Kernel<RmsNormArgs> kRmsNorm[] = {
+#if defined(QWENCH_X86)
     {"f32_twopass_avx2", avx2_unsupported, avx2},
+#endif
     {"reference", always_supported<RmsNormArgs>, rms_norm_reference},
 };
 

@@ -17,11 +17,15 @@ void swiglu_reference(const SwiGluArgs& a, Stream&) {
   }
 }
 
+#if defined(QWENCH_X86)
 const char* avx2_unsupported(const SwiGluArgs&) { return avx2_missing(); }
 void avx2(const SwiGluArgs& a, Stream& stream) { swiglu_avx2(team_of(stream), a); }
+#endif
 
 constexpr Kernel<SwiGluArgs> kSwiGlu[] = {
+#if defined(QWENCH_X86)
     {"f32_polyexp_avx2", avx2_unsupported, avx2},
+#endif
     {"reference", always_supported<SwiGluArgs>, swiglu_reference},
 };
 
