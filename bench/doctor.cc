@@ -45,8 +45,10 @@ std::vector<std::string> warnings(const OrderedJson& environment) {
     list.emplace_back("not a Release build: build with `cmake --preset release`");
   if (tool["sanitizer"] == true) list.emplace_back("sanitizers are on: times mean nothing");
   const cpu::CpuInfo& info = cpu::cpu_info();
-  if (!info.avx2) list.emplace_back("no AVX2, FMA and F16C: only reference kernels run here");
-  if (info.virtual_machine)
+  if (!info.avx2)
+    list.emplace_back(
+        "no AVX2, FMA and F16C: only the kernels for any CPU run here, many times slower");
+  if (info.virtual_machine.value_or(false))
     list.emplace_back("a virtual machine: neighbours can slow it down at any time");
   const OrderedJson& governor = environment["cpu"]["governor"];
   if (governor.is_string() && governor != "performance")

@@ -156,14 +156,22 @@ void CpuBackend::import_rows(Weight& weight, int64_t first, const TensorView& ro
 }  // namespace
 
 const char* avx2_missing() {
+  if (cpu_info().limit == IsaLimit::kBase) return "AVX2 is left out (--isa base)";
   return cpu_info().avx2 ? nullptr : "this processor has no AVX2, FMA and F16C";
 }
 
-static constexpr char kLeftOut[] = "AVX-512 is left out (--isa avx2)";
+static const char* avx512_left_out() {
+  switch (cpu_info().limit) {
+    case IsaLimit::kNative: break;
+    case IsaLimit::kAvx2: return "AVX-512 is left out (--isa avx2)";
+    case IsaLimit::kBase: return "AVX-512 is left out (--isa base)";
+  }
+  return nullptr;
+}
 
 const char* avx512_missing(DType weights) {
+  if (const char* left_out = avx512_left_out()) return left_out;
   const CpuInfo& info = cpu_info();
-  if (info.limited) return kLeftOut;
   if (!info.avx512) return "this processor has no AVX-512 F, BW, VL and DQ";
   if (is_quantized(weights) && !(info.avx512_vnni && info.avx512_vbmi))
     return "this processor has no AVX-512 VNNI and VBMI";
@@ -171,7 +179,7 @@ const char* avx512_missing(DType weights) {
 }
 
 const char* avx512bf16_missing() {
-  if (cpu_info().limited) return kLeftOut;
+  if (const char* left_out = avx512_left_out()) return left_out;
   return cpu_info().avx512_bf16 ? nullptr : "this processor has no AVX-512 BF16";
 }
 

@@ -18,9 +18,8 @@
 
 #include "cpu/cgroup.h"
 
-#if defined(__x86_64__) || defined(__i386__)
+#if defined(QWENCH_X86)
 #include <cpuid.h>
-#define QWENCH_X86 1
 #endif
 #if defined(__linux__)
 #include <sched.h>
@@ -205,6 +204,10 @@ void read_machine(CpuInfo* info) {
   info->l2_bytes = sysctl_number("hw.l2cachesize");
   info->l3_bytes = sysctl_number("hw.l3cachesize");
   info->ram_bytes = sysctl_number("hw.memsize");
+  int guest = 0;
+  bytes = sizeof guest;
+  if (sysctlbyname("kern.hv_vmm_present", &guest, &bytes, nullptr, 0) == 0)
+    info->virtual_machine = guest != 0;
 }
 
 int64_t system_available() {
@@ -238,10 +241,15 @@ CpuInfo& mutable_info() {
 
 const CpuInfo& cpu_info() { return mutable_info(); }
 
-void limit_to_avx2() {
+bool limit_isa(std::string_view name) {
+  const auto at = std::find(kIsaLimitNames.begin(), kIsaLimitNames.end(), name);
+  if (at == kIsaLimitNames.end()) return false;
   CpuInfo& info = mutable_info();
-  info.limited = true;
+  info.limit = std::max(info.limit, IsaLimit(at - kIsaLimitNames.begin()));
+  if (info.limit == IsaLimit::kNative) return true;
   info.avx512 = info.avx512_vnni = info.avx512_vbmi = info.avx512_bf16 = info.avx_vnni = false;
+  if (info.limit == IsaLimit::kBase) info.avx2 = false;
+  return true;
 }
 
 int64_t available_memory_bytes() {

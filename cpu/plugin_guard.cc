@@ -92,7 +92,8 @@ extern "C" void on_crash(int signal, siginfo_t* info, void*) {
   if (const char* who = ran_last.load())
     write_error({who, ": ran before this crash; it may have written where it must not"});
   ::sigaction(signal, &handlers_before[size_t(crash - kCrashes)], nullptr);
-  if (info->si_code <= 0) ::raise(signal);  // sent by somebody; a fault comes again by itself
+  const bool sent = info->si_code <= 0 || info->si_code == SI_USER;  // macOS: SI_USER is positive
+  if (sent) ::raise(signal);  // a fault comes again by itself
 }
 
 void on_exit() {

@@ -118,7 +118,7 @@ std::vector<std::string> Programs::options(int64_t prefill_chunk) const {
   };
   if (!model_.dtype.empty()) add("--dtype", model_.dtype);
   if (model_.threads) add("--threads", std::to_string(model_.threads));
-  if (cpu::cpu_info().limited) add("--isa", "avx2");
+  if (cpu::cpu_info().limit != cpu::IsaLimit::kNative) add("--isa", isa_option());
   for (const std::string& plugin : model_.plugins) add("--plugin", plugin);
   for (const std::string& kernel : model_.kernels) add("--kernel", kernel);
   if (model_.mmap) options.emplace_back("--mmap");

@@ -65,12 +65,10 @@ void add_plugin_option(CLI::App& command, std::vector<std::string>& plugins) {
 void add_isa_option(CLI::App& command) {
   command
       .add_option_function<std::string>(
-          "--isa",
-          [](const std::string& name) {
-            if (name == "avx2") cpu::limit_to_avx2();
-          },
-          "Instruction sets to use: native, or avx2 at most")
-      ->check(CLI::IsMember({"native", "avx2"}));
+          "--isa", cpu::limit_isa,
+          "Instruction sets to use: native, avx2 at most, or base: those of every CPU of this kind")
+      ->check(CLI::IsMember(
+          std::vector<std::string>(cpu::kIsaLimitNames.begin(), cpu::kIsaLimitNames.end())));
 }
 
 void add_threads_option(CLI::App& command, ModelOptions& options) {

@@ -34,7 +34,7 @@ void add_plugin_option(CLI::App& command, std::vector<std::string>& plugins);
 /// -t, for the commands that take one thread count.
 /// And --isa, beside it.
 void add_threads_option(CLI::App& command, ModelOptions& options);
-/// --isa native|avx2, in force as soon as it is read.
+/// --isa native|avx2|base, in force as soon as it is read.
 void add_isa_option(CLI::App& command);
 
 /// True for `--kernel list`.

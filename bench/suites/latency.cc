@@ -85,7 +85,8 @@ std::string causes_of_variance() {
   const OrderedJson& governor = environment["cpu"]["governor"];
   if (governor.is_string() && governor != "performance")
     add("frequency governor " + governor.get<std::string>() + " (set performance)");
-  if (cpu::cpu_info().virtual_machine) add("virtual machine (its neighbours cannot be seen)");
+  if (cpu::cpu_info().virtual_machine.value_or(false))
+    add("virtual machine (its neighbours cannot be seen)");
   return (seen.empty() ? "no cause seen" : "seen: " + seen) +
          "; also possible: thermal throttling, too short a warm-up, few --runs";
 }

@@ -1,10 +1,6 @@
 // What the device and the page cache give of the model's own files, and what loading makes of it.
 #include <algorithm>
 
-#include <unistd.h>
-
-#include <fstream>
-
 #include "bench/suites/criteria.h"
 #include "bench/suites/machine_suites.h"
 #include "bench/suites/timed_checkpoint.h"
@@ -19,13 +15,6 @@ namespace {
 
 constexpr int64_t kMiB = int64_t(1) << 20;
 constexpr const char* kRates[] = {"sequential_read", "random_1mib_read"};
-
-/// Resident bytes of this process now; 0 where they cannot be read.
-int64_t resident_bytes() {
-  std::ifstream file("/proc/self/statm");
-  int64_t all = 0, resident = 0;
-  return file >> all >> resident ? resident * int64_t(sysconf(_SC_PAGESIZE)) : 0;
-}
 
 /// What is known of one load; times in nanoseconds.
 struct Load {
@@ -89,7 +78,7 @@ class StorageSuite {
     found_.result.details["storage"] = storage_device(files_.front().path());
     found_.result.details["bytes"] = bytes_;
     found_.result.details["bytes_read_in_order"] = most_;
-    if (cpu::cpu_info().virtual_machine)
+    if (cpu::cpu_info().virtual_machine.value_or(false))
       found_.result.details["note"] =
           "a virtual machine: what is cold here may be warm in the cache of the host";
   }
@@ -137,9 +126,9 @@ class StorageSuite {
     const ModelOptions& model = context_.options().model;
     LoadOptions options = load_options(model);
     Load load;
-    load.rss_before = resident_bytes();
+    load.rss_before = cpu::rss_bytes();
     options.progress = [&](const LoadProgress&) {
-      load.peak_rss = std::max(load.peak_rss, resident_bytes());
+      load.peak_rss = std::max(load.peak_rss, cpu::rss_bytes());
     };
     const std::unique_ptr<Backend> backend = make_backend(model, threads_of(context_));
     const int64_t start = now_ns();

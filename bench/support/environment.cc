@@ -17,6 +17,7 @@
 #include "bench/support/utc.h"
 #include "cpu/cpu_info.h"
 #include "engine/base/check.h"
+#include "engine/checkpoint/model_places.h"
 
 #ifndef QWENCH_VERSION
 #define QWENCH_VERSION "unknown"
@@ -100,7 +101,8 @@ OrderedJson cpu_block() {
           {"l1d_bytes", info.l1d_bytes},
           {"l2_bytes", info.l2_bytes},
           {"l3_bytes", info.l3_bytes},
-          {"virtual_machine", info.virtual_machine},
+          {"virtual_machine",
+           info.virtual_machine ? OrderedJson(*info.virtual_machine) : OrderedJson()},
           {"governor", text_or_null(first_line(sys + "scaling_governor"))},
           {"driver", text_or_null(first_line(sys + "scaling_driver"))}};
 }
@@ -147,7 +149,12 @@ std::string version_text() {
 const std::string& program_hash() {
   static const std::string hash = [] {
     try {
-      return file_hash("/proc/self/exe");
+#ifdef __APPLE__
+      return file_hash(program_file());
+#else
+      return file_hash(
+          "/proc/self/exe");  // this very program, even where its name leads to another by now
+#endif
     } catch (const Error&) {
       return std::string();
     }
@@ -171,7 +178,7 @@ std::string model_name(const std::string& path) {
   return path.substr(slash == std::string::npos ? 0 : slash + 1, end - slash);
 }
 
-const char* isa_option() { return cpu::cpu_info().limited ? "avx2" : "native"; }
+std::string isa_option() { return std::string(name_of(cpu::cpu_info().limit)); }
 
 std::string isa_text() {
   const cpu::CpuInfo& info = cpu::cpu_info();

@@ -25,8 +25,8 @@ std::string model_name(const std::string& path);
 /// "avx2", "avx512": the instruction sets that this processor offers the kernels; "scalar" when
 /// none.
 std::string isa_text();
-/// What --isa came to: "avx2" or "native".
-const char* isa_option();
+/// What --isa came to: "native", "avx2" or "base".
+std::string isa_option();
 
 /// The first line of a file such as those in /proc and /sys, without blanks at its end; "" where it
 /// cannot be read.

@@ -102,7 +102,9 @@ constexpr Key kKeys[] = {
     {"plugins", "--plugin", [](BenchOptions&, const Value& v) { refuse_plugins(v); }},
     {"isa", "--isa",
      [](BenchOptions&, const Value& v) {
-       if (v.text() == "avx2") cpu::limit_to_avx2();
+       if (!cpu::limit_isa(v.text()))
+         fail("{}: isa: expected {}, got '{}'", v.path, fmt::join(cpu::kIsaLimitNames, ", "),
+              v.text());
      }},
     {"prefill_tokens", "-p", [](BenchOptions& o, const Value& v) { o.prefill = v.list(); }},
     {"decode_tokens", "-n", [](BenchOptions& o, const Value& v) { o.decode = v.list(); }},

@@ -3,15 +3,14 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
 #include <functional>
 #include <limits>
 
 #include "bench/support/output.h"
+#include "cpu/cpu_info.h"
 
 namespace qwench::bench {
 
@@ -59,12 +58,9 @@ std::vector<std::string> find_sensors(const Sysfs& sysfs) {
   return readable(sysfs, std::move(files));
 }
 
-/// Pages in memory, the second number of /proc/self/statm; bytes.
 std::optional<int64_t> rss_bytes() {
-  std::ifstream file("/proc/self/statm");
-  int64_t total = 0, resident = 0;
-  if (!(file >> total >> resident) || resident <= 0) return std::nullopt;
-  return resident * sysconf(_SC_PAGESIZE);
+  const int64_t bytes = cpu::rss_bytes();
+  return bytes > 0 ? std::optional(bytes) : std::nullopt;
 }
 
 std::optional<int64_t> difference(std::optional<int64_t> after, std::optional<int64_t> before) {

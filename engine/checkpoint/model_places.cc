@@ -16,11 +16,8 @@
 
 namespace qwench {
 
-namespace {
-
 namespace fs = std::filesystem;
 
-/// The file of this program; empty where the system does not say.
 fs::path program_file() {
   std::error_code ignored;
 #ifdef __APPLE__
@@ -31,8 +28,6 @@ fs::path program_file() {
   return fs::read_symlink("/proc/self/exe", ignored);
 #endif
 }
-
-}  // namespace
 
 std::vector<std::string> model_places() {
   const char* given = std::getenv("QWENCH_MODELS");

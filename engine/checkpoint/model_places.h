@@ -1,10 +1,14 @@
 // Folders in which models lie by name, so that `-m qwench-tiny` works from anywhere.
 #pragma once
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace qwench {
+
+/// The file of this program; empty where the system does not say.
+std::filesystem::path program_file();
 
 /// $QWENCH_MODELS alone where it is set, so that it can also hide the others; else ./models, the folder that
 /// `install` fills beside this program, and the source tree that it was built from.
