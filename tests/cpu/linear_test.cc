@@ -294,7 +294,7 @@ TEST_CASE("every norm_gate_up kernel is silu(gate) * up of the exact products") 
         CHECK(worst_ratio <= 1);
         CHECK((h.guards_intact() && scratch.guards_intact()));
       }
-  CHECK(ran >= 3 * 2 * 6);
+  CHECK(ran >= 3 * (has_avx2() ? 2 : 1) * 6);
 }
 
 TEST_CASE("every embed kernel returns the exact row") {
@@ -315,6 +315,7 @@ TEST_CASE("every embed kernel returns the exact row") {
 }
 
 TEST_CASE("a policy that mixes layouts holds both, and memory counts both") {
+  if (!has_avx2()) return;  // all that there is reads the plain layout
   const Matrix matrix(DType::kBF16, 64, 64, 1);
   const auto plain = backend_with("linear=eigen"), mixed = backend_with("embed=reference");
   const Weight w = plain->import(matrix.view, WeightUse::kTiedEmbedding);

@@ -175,7 +175,8 @@ TEST_CASE("what is known of the processor is consistent") {
   CHECK((info.avx2 || !info.avx512));
   CHECK((info.avx512 || !(info.avx512_vnni || info.avx512_bf16)));
 #if defined(__x86_64__)
-  CHECK(info.avx2 == (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")));
+  const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  CHECK(info.avx2 == (has_avx2 && info.limit != IsaLimit::kBase));
 #endif
   for (int64_t bytes : {info.l1d_bytes, info.l2_bytes, info.l3_bytes}) CHECK(bytes >= 0);
   if (info.l1d_bytes > 0 && info.l2_bytes > 0) CHECK(info.l1d_bytes <= info.l2_bytes);

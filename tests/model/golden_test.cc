@@ -66,7 +66,7 @@ TEST_CASE("greedy tokens are those of transformers") {
 
 TEST_CASE("logits are bit-identical for any thread count and prefill chunk") {
   for (const std::string& folder : golden_text_folders())
-    for (const char* kernels : {"", "reference"}) {
+    for (const std::string& kernels : {invariant_kernels(), std::string("reference")}) {
       CAPTURE(folder);
       CAPTURE(kernels);
       const std::vector<int32_t> tokens = expected_ints(folder, "input_ids");
@@ -81,6 +81,7 @@ TEST_CASE("logits are bit-identical for any thread count and prefill chunk") {
 }
 
 TEST_CASE("so are those of quantised weights") {
+  const std::string kernels = invariant_kernels();
   for (const char* name : {"text/qwen3-tied-bf16", "text/qwen2-untied-f32"})
     for (const DType dtype : {DType::kQ8_0, DType::kQ4_0, DType::kQ4G}) {
       CAPTURE(name);
@@ -88,11 +89,11 @@ TEST_CASE("so are those of quantised weights") {
       const std::string folder = data_folder(name);
       const std::vector<int32_t> tokens = expected_ints(folder, "input_ids");
       const LoadOptions load = held_as(dtype);
-      const auto one = prompt_logits(TestModel(folder, "", 1, load), tokens, 64);
-      const TestModel two(folder, "", 2, load);
+      const auto one = prompt_logits(TestModel(folder, kernels, 1, load), tokens, 64);
+      const TestModel two(folder, kernels, 2, load);
       for (int64_t chunk : {1, 2, 7, 8, 64, 512})
         CHECK(same_bits(prompt_logits(two, tokens, chunk), one));
-      CHECK(same_bits(prompt_logits(TestModel(folder, "", 3, load), tokens, 7), one));
+      CHECK(same_bits(prompt_logits(TestModel(folder, kernels, 3, load), tokens, 7), one));
     }
 }
 
@@ -100,7 +101,7 @@ TEST_CASE("an f16 KV cache stays near and is bit-identical too") {
   const std::string folder = data_folder("text/qwen3-tied-bf16");
   const std::vector<int32_t> tokens = expected_ints(folder, "input_ids");
   const std::vector<float> expected = expected_floats(folder, "logits");
-  const TestModel m(folder), reference(folder, "reference");
+  const TestModel m(folder, invariant_kernels()), reference(folder, "reference");
   const std::vector<float> got = prompt_logits(m, tokens, 64, DType::kF16);
   CHECK(same_bits(prompt_logits(m, tokens, 7, DType::kF16), got));
   CHECK(largest_difference(got, expected) <= 5e-3 * largest_value(expected));

@@ -21,13 +21,18 @@ inline std::unique_ptr<Backend> backend_with(const std::string& choice, int thre
   return cpu::make_cpu_backend(options);
 }
 
-/// "op=kernel" for every kernel of an op on the CPU backend, and "op=composed" for a level-2 op.
+/// False for a kernel whose name has an instruction set in it, where there is not even AVX2.
+inline bool may_run(std::string_view kernel) {
+  return cpu::cpu_info().avx2 || kernel.find("_avx") == kernel.npos;
+}
+
+/// "op=kernel" for every kernel of an op on the CPU backend that may run, and "op=composed" for a level-2 op.
 template <class Args>
 std::vector<std::string> choices_of() {
   const std::string op(Args::kName);
   std::vector<std::string> choices;
   for (const Kernel<Args>& k : backend_with("", 1)->kernels(Tag<Args>{}))
-    choices.push_back(op + "=" + std::string(k.name));
+    if (may_run(k.name)) choices.push_back(op + "=" + std::string(k.name));
   if (kHasParts<Args>) choices.push_back(op + "=composed");
   return choices;
 }

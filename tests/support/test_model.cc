@@ -1,10 +1,14 @@
 // See test_model.h.
 #include "tests/support/test_model.h"
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <sstream>
+
+#include "cpu/cpu_info.h"
 
 namespace qwench::test {
 
@@ -14,6 +18,14 @@ std::vector<std::string> golden_text_folders() {
     if (entry.is_directory()) names.push_back(entry.path().string());
   std::sort(names.begin(), names.end());
   return names;
+}
+
+std::string invariant_kernels() {
+  if (cpu::cpu_info().avx2) return "";
+  MESSAGE(
+      "skipped: bits of the default kernels, which are Eigen's without AVX2; linear=reference "
+      "instead");
+  return "linear=reference";
 }
 
 TestModel::TestModel(const std::string& path, const std::string& kernels, int threads,

@@ -18,6 +18,10 @@ inline std::string data_folder(const std::string& name) {
 /// The names of the golden folders under tests/data/text, sorted.
 std::vector<std::string> golden_text_folders();
 
+/// The default kernels where their bits do not depend on the shape; with Eigen among them (no AVX2) "linear=reference",
+/// said aloud.
+std::string invariant_kernels();
+
 /// Matrices of this type, whatever the file holds.
 inline LoadOptions held_as(DType dtype) {
   LoadOptions load;
