@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <tuple>
 
+#include "bench/support/number_option.h"
 #include "bench/support/suggest.h"
 
 namespace qwench::bench {
@@ -33,12 +33,9 @@ T read_integer(const Entry& e, T min, T max) {
 }
 
 double read_fraction(const Entry& e) {
-  double number = 0;
-  const char* end = e.value.data() + e.value.size();
-  const auto [stop, error] = std::from_chars(e.value.data(), end, number);
-  if (error != std::errc() || stop != end || !std::isfinite(number) || number < 0)
-    e.expected("a number from 0 on");
-  return number;
+  const std::optional<double> number = parse_real(e.value);
+  if (!number || *number < 0) e.expected("a number from 0 on");
+  return *number;
 }
 
 bool read_switch(const Entry& e) {

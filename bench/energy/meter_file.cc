@@ -2,12 +2,12 @@
 #include "bench/energy/meter_file.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <thread>
 
 #include "bench/support/environment.h"
+#include "bench/support/number_option.h"
 #include "bench/support/output.h"
 #include "bench/support/statistics.h"
 #include "bench/support/utc.h"
@@ -22,16 +22,8 @@ namespace {
 constexpr int64_t kMostBytes = 256 << 20;
 constexpr int64_t kSecond = 1'000'000'000;
 
-std::optional<double> plain_number(const std::string& text) {
-  double value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || stop != end || !std::isfinite(value)) return std::nullopt;
-  return value;
-}
-
 std::optional<int64_t> moment(const std::string& text) {
-  const std::optional<double> seconds = plain_number(text);
+  const std::optional<double> seconds = parse_real(text);
   if (!seconds) return parse_utc(text);
   if (*seconds < 0 || *seconds > 9e9) return std::nullopt;
   const double whole = std::floor(*seconds);
@@ -67,7 +59,7 @@ PowerPoint read_point(const CsvRow& row, const Columns& columns, const std::stri
   if (!ns)
     fail("{}:{}: timestamp: expected seconds since 1970 or UTC as 2026-01-31T12:00:00Z, got {}",
          path, row.line, in_quotes(time));
-  const std::optional<double> watts = plain_number(power);
+  const std::optional<double> watts = parse_real(power);
   if (!watts || *watts < 0 || *watts > kMostWatts)
     fail("{}:{}: W: expected a power of 0 to {} W, got {}", path, row.line, kMostWatts,
          in_quotes(power));

@@ -1,9 +1,13 @@
-// from_chars: no locale, no blanks, nothing left over.
+// Integers by from_chars: no locale, no blanks, nothing left over. Apple's C++ library has none for real numbers:
+// those are strtod's, in the letters that from_chars takes.
 #include "bench/support/number_option.h"
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
+#include <string>
 
 namespace qwench::bench {
 
@@ -42,9 +46,15 @@ std::optional<uint64_t> parse_unsigned(std::string_view text) {
 }
 
 std::optional<double> parse_real(std::string_view text) {
-  const std::optional<double> value = parse_whole<double>(text);  // reads "nan" and "inf" too
-  if (!value || !std::isfinite(*value)) return std::nullopt;
-  return *value + 0.0;  // -0 becomes 0
+  const std::string copy(text);
+  if (text.empty() || text[0] == '+' || text.find_first_not_of("0123456789.+-eE") != text.npos)
+    return std::nullopt;
+  char* end = nullptr;
+  errno = 0;
+  const double value = std::strtod(copy.c_str(), &end);  // LC_NUMERIC is "C": nobody sets it
+  const bool vanished = errno == ERANGE && value == 0;
+  if (end != copy.c_str() + copy.size() || !std::isfinite(value) || vanished) return std::nullopt;
+  return value + 0.0;  // -0 becomes 0
 }
 
 CLI::Validator number_within(int64_t min, int64_t max) {

@@ -74,9 +74,10 @@ TEST_CASE("a number is plain, decimal, finite and whole") {
   CHECK(parse_integer("010") == 10);
   CHECK(parse_unsigned("18446744073709551615") == UINT64_MAX);
   CHECK(parse_real("1e308") == 1e308);
+  CHECK(parse_real("-.5e-3") == -0.0005);
   CHECK(!std::signbit(*parse_real("-0")));
   for (const char* text :
-       {"", " ", "nan", "inf", "-inf", "1e309", "0x10", "1 ", "+1", "1,5", "1x"}) {
+       {"", " ", "nan", "inf", "-inf", "1e309", "1e-999", "0x10", "1 ", "+1", "1,5", "1x"}) {
     INFO(text);
     CHECK(!parse_integer(text));
     CHECK(!parse_real(text));
