@@ -159,6 +159,7 @@ void multiply_block(Team& team, const LinearArgs* matmuls, int n, const PanelPro
 void gate_up_block(Team& team, const NormGateUpArgs& a, const PanelProducts& products,
                    const Block& block) {
   const int64_t panels = ceil_div(a.w_gate.out, kPanelRows);
+  const LinearArgs to_h{a.normed, a.w_gate, {}, a.h};
   team.parallel_for(panels, 1, [&](int64_t begin, int64_t end, int thread) {
     Scratch& scratch = *static_cast<Scratch*>(team.scratch(thread));
     float *gate = scratch.sums[0], *up = scratch.sums[1];
@@ -169,7 +170,7 @@ void gate_up_block(Team& team, const NormGateUpArgs& a, const PanelProducts& pro
       multiply(products, a.w_up, panel, block, scratch, up);
       for (int64_t i = 0; i < block.n_tokens * kPanelRows; i += 8)
         _mm256_store_ps(gate + i, swiglu_ps(_mm256_load_ps(gate + i), _mm256_load_ps(up + i)));
-      store_rows(LinearArgs{a.normed, a.w_gate, {}, a.h}, panel, block, gate);
+      store_rows(to_h, panel, block, gate);
     }
   });
 }
