@@ -18,12 +18,12 @@ struct Query {
 
   int64_t row() const { return token * a.q.shape[1] + head; }
   int64_t kv_head() const { return head / (a.q.shape[1] / a.cache.n_kv_heads); }
-  int64_t last_slot() const { return a.slots.as<const int32_t>()[token]; }
 
   /// f(block, slot) for every slot that is seen, ascending.
   template <class F>
   void for_each_key(F&& f) const {
-    const int64_t sequence = a.sequences.as<const int32_t>()[token], last = last_slot();
+    const int64_t sequence = a.sequences.as<const int32_t>()[token];
+    const int64_t last = a.slots.as<const int32_t>()[token];
     const auto within = [&](int64_t start) {
       const KvBlock block = kv_block(a.cache, sequence, start, kv_head());
       for (int64_t slot = start; slot <= std::min(last, start + kKvBlock - 1); ++slot)

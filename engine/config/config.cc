@@ -18,9 +18,8 @@ const Family& read_family(const Json& json, const std::string& where) {
   const std::string type = read_string(json, "model_type", where);
   if (const Family* family = find_family(type)) return *family;
   fail(
-      "model_type: expected {}, got {} ({}); mixture-of-experts, vision and hybrid families are "
-      "not "
-      "supported yet",
+      "model_type: expected {}, got {} ({}); mixture-of-experts, vision and hybrid families "
+      "are not supported yet",
       kFamilies, in_quotes(type), where);
 }
 

@@ -339,7 +339,7 @@ TEST_CASE("a weight's own order of inputs is that of the inputs it is multiplied
   backend->run(LinearArgs{gathered.view(), held.view, {}, expected.view()});
   backend->run(LinearArgs{x.view(), ordered, {}, y.view()});
   for (int64_t i = 0; i < y.size(); ++i) CHECK(y.at(i) == expected.at(i));
-  // Everything else refuses it: an op made of others passes the refusal on.
+  // Every other kernel refuses it.
   for (const std::string& choice : choices_of<LinearArgs>()) {
     if (choice == "linear=reference") continue;
     CAPTURE(choice);
