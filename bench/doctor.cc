@@ -14,6 +14,7 @@
 #include "bench/support/table.h"
 #include "cpu/cpu_info.h"
 #include "cuda/cuda_backend.h"
+#include "engine/base/host_memory.h"
 #include "metal/metal_backend.h"
 
 namespace qwench::bench {
@@ -86,8 +87,8 @@ std::string report_text(const OrderedJson& environment, const OrderedJson& backe
   facts.add({"processor", info.model});
   facts.add({"instructions", isa_text()});
   facts.add({"cores", sizes_text(info)});
-  facts.add({"memory", fmt::format("{}, {} available", format_bytes(info.ram_bytes),
-                                   format_bytes(cpu::available_memory_bytes()))});
+  facts.add({"memory", fmt::format("{}, {} available", format_bytes(total_memory_bytes()),
+                                   format_bytes(available_memory_bytes()))});
   for (const OrderedJson& b : backends)
     facts.add({"backend " + b["name"].get<std::string>(),
                b["available"] == true ? "ready" : b["reason"].get<std::string>()});

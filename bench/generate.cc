@@ -7,7 +7,7 @@
 #include "bench/support/interrupt.h"
 #include "bench/support/output.h"
 #include "bench/support/table.h"
-#include "cpu/cpu_info.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -79,7 +79,7 @@ Generated generate(const GenerateArgs& args) {
     ++g.decode_steps;
   }
   if (g.decode_steps) g.decode_ns = now_ns() - first_token;
-  g.peak_rss_bytes = cpu::peak_rss_bytes();
+  g.peak_rss_bytes = peak_rss_bytes();
   g.backend = std::string(args.backend.name());
   return g;
 }

@@ -9,7 +9,7 @@
 #include "bench/support/exit_code.h"
 #include "bench/support/output.h"
 #include "bench/support/table.h"
-#include "cpu/cpu_info.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -107,8 +107,7 @@ int run_inspect(InspectOptions o) {
   if (!capacity) capacity = config.max_positions > 0 ? config.max_positions : 4096;
   const MemoryPlan plan = plan_memory(config, planned_weight_bytes(o.model, *checkpoint),
                                       session_options(o.model, 1, capacity));
-  const int64_t available = cpu::available_memory_bytes(),
-                counted = counted_parameters(*checkpoint);
+  const int64_t available = available_memory_bytes(), counted = counted_parameters(*checkpoint);
   const std::string decoded = o.model.dtype.empty() ? decoded_types(*checkpoint) : "";
   if (o.json) {
     print(to_text({{"model", model_name(o.model.model)},

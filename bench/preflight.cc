@@ -11,9 +11,10 @@
 
 #include "bench/support/environment.h"
 #include "bench/support/table.h"
-#include "cpu/cgroup.h"
 #include "cpu/cpu_info.h"
+#include "engine/base/cgroup.h"
 #include "engine/base/check.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -41,7 +42,7 @@ Check setting(const char* name, const std::string& path, const std::string& want
 }
 
 Check memory() {
-  const int64_t all = cpu::cpu_info().ram_bytes, free = cpu::available_memory_bytes();
+  const int64_t all = total_memory_bytes(), free = available_memory_bytes();
   return judged({"memory", fmt::format("{}, {} available", format_bytes(all), format_bytes(free)),
                  "16 GB, half of it available", Fitness::kUnknown,
                  "close other programs; choose a smaller model, --dtype q4g, a smaller --ctx"},
@@ -140,8 +141,8 @@ Check power(const std::string& root) {
 }
 
 Check container(const std::string& root) {
-  const cpu::CgroupLimits limits = cpu::cgroup_limits(root);
-  const bool memory = limits.memory_available != cpu::CgroupLimits::kNoLimit;
+  const CgroupLimits limits = cgroup_limits(root);
+  const bool memory = limits.memory_available != CgroupLimits::kNoLimit;
   std::string found;
   if (limits.cpus > 0) found = fmt::format("{:.2f} cores", limits.cpus);
   if (memory)

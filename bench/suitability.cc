@@ -8,6 +8,7 @@
 #include "bench/support/output.h"
 #include "cpu/cpu_info.h"
 #include "engine/base/format_bytes.h"
+#include "engine/base/host_memory.h"
 #include "engine/formats/format.h"
 #include "engine/model/kv_cache.h"
 
@@ -21,7 +22,7 @@ constexpr int64_t kSide = 4096, kPromptTokens = 64, kMiB = int64_t(1) << 20;
 int64_t ring_bytes(bool quick) {
   const int64_t cache = std::max<int64_t>(cpu::cpu_info().l3_bytes, 16 * kMiB);
   const int64_t bytes = std::min((quick ? 2 : 6) * cache, 1024 * kMiB);
-  const int64_t available = cpu::available_memory_bytes();
+  const int64_t available = available_memory_bytes();
   if (3 * bytes > available)
     fail("memory: expected {} to time the kernels with, got {} available", format_bytes(3 * bytes),
          format_bytes(available));
@@ -96,7 +97,7 @@ MachineSpeed measure_kernels(const ModelOptions& options, int threads, double re
                              bool quick) {
   MachineSpeed machine;
   machine.threads = threads, machine.read_bandwidth = read_bandwidth;
-  machine.available_bytes = cpu::available_memory_bytes();
+  machine.available_bytes = available_memory_bytes();
   const std::unique_ptr<Backend> backend = make_backend(options, threads);
   for (DType dtype : kTunedDTypes) machine.kernels.push_back(measure_dtype(*backend, dtype, quick));
   return machine;

@@ -1,4 +1,4 @@
-// What this processor is and what it may use: cpuid, cores, caches, memory.
+// What this processor is and what it may use: cpuid, cores, caches.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -22,7 +22,6 @@ struct CpuInfo {
   int logical_cores = 1;               // this process may run on (affinity mask, cgroup quota)
   int physical_cores = 1;
   int64_t l1d_bytes = 0, l2_bytes = 0, l3_bytes = 0;  // 0: unknown; l1d and l2 per core
-  int64_t ram_bytes = 0, available_bytes = 0;         // available: min of MemAvailable and cgroup
   std::optional<bool> virtual_machine;                // none: unknown
 };
 
@@ -32,14 +31,5 @@ const CpuInfo& cpu_info();
 /// From here on as if the processor had nothing beyond what is named; of several limits the narrowest holds. False
 /// for a name that is none. Before any backend or probe is made; there is no way back.
 bool limit_isa(std::string_view name);
-
-/// Memory that a new allocation may take now: MemAvailable, cgroup limit and RLIMIT_AS considered.
-int64_t available_memory_bytes();
-
-/// Peak resident set of this process so far; 0 where it cannot be read.
-int64_t peak_rss_bytes();
-
-/// Resident set of this process now; 0 where it cannot be read.
-int64_t rss_bytes();
 
 }  // namespace qwench::cpu

@@ -13,6 +13,7 @@
 #include "cpu/probe_kernels.h"
 #include "cpu/probe_race.h"
 #include "engine/base/check.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::cpu {
 namespace {

@@ -14,6 +14,7 @@
 #include "cpu/probe_race.h"
 #include "cpu/stream_kernels.h"
 #include "engine/base/check.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::cpu {
 

@@ -7,8 +7,8 @@
 #include "bench/accuracy/divergence.h"
 #include "bench/support/environment.h"
 #include "bench/support/interrupt.h"
-#include "cpu/cpu_info.h"
 #include "engine/base/checked.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -180,7 +180,7 @@ Contenders::Contenders(std::vector<Configuration> configurations, const Workload
     opened.back().session.logit_rows = 0;
   }
   require_memory_together(opened, bytes_of_rows(opened.front().checkpoint->config(), workload),
-                          cpu::available_memory_bytes());
+                          available_memory_bytes());
   for (OpenedModel& model : opened) {
     auto loaded = std::make_unique<ConfiguredModel>(std::move(model));  // its errors have its name
     const Configuration of = loaded->configuration();  // `loaded` is gone where the next throws

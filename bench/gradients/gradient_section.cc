@@ -9,8 +9,8 @@
 #include "bench/gradients/finite_differences.h"
 #include "bench/gradients/golden_layer.h"
 #include "bench/support/table.h"
-#include "cpu/cpu_info.h"
 #include "engine/base/checked.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -65,7 +65,7 @@ void check_memory(const GradientArgs& a) {
   const int64_t needed =
       checked_add(checked_add(weights, activations, "gradients: bytes"),
                   checked_add(inputs, kStaging, "gradients: bytes"), "gradients: bytes");
-  const int64_t available = cpu::available_memory_bytes();
+  const int64_t available = available_memory_bytes();
   if (needed > available)
     fail(
         "memory: the gradients of a layer need {} (weights and gradients {}, activations of "

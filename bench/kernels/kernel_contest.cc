@@ -12,6 +12,7 @@
 #include "bench/support/interrupt.h"
 #include "bench/support/output.h"
 #include "cpu/cpu_info.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -34,7 +35,7 @@ int64_t copies_needed(const ContestSettings& settings, size_t n_kernels) {
   NoMemory none;
   const int64_t bytes = std::max<int64_t>(1, cost(example<Args>(settings.sizes, none)).bytes);
   int64_t ring = std::clamp(4 * cpu::cpu_info().l3_bytes, kLeast, kMost);
-  ring = std::min(ring, cpu::available_memory_bytes() / (8 * int64_t(n_kernels)));
+  ring = std::min(ring, available_memory_bytes() / (8 * int64_t(n_kernels)));
   return std::clamp<int64_t>((ring + bytes - 1) / bytes, 1, 256);
 }
 

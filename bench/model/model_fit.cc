@@ -7,7 +7,7 @@
 #include "bench/support/environment.h"
 #include "bench/support/output.h"
 #include "bench/support/table.h"
-#include "cpu/cpu_info.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -20,7 +20,7 @@ ModelFit fit_of(const ModelOptions& o, const cpu::Roofline& roofline, int thread
   fit.capacity = o.capacity;
   if (!fit.capacity)
     fit.capacity = config.max_positions > 0 ? std::min<int64_t>(config.max_positions, 4096) : 4096;
-  fit.available = cpu::available_memory_bytes();
+  fit.available = available_memory_bytes();
   fit.plan = plan_memory(config, planned_weight_bytes(o, *checkpoint),
                          session_options(o, 1, fit.capacity));
   fit.token = token_cost(*checkpoint, load, parse_dtype(o.kv_dtype), fit.capacity / 2);

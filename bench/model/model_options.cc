@@ -14,6 +14,7 @@
 #include "cpu/cpu_info.h"
 #include "cpu/plugin_guard.h"
 #include "cuda/cuda_backend.h"
+#include "engine/base/host_memory.h"
 #include "metal/metal_backend.h"
 
 namespace qwench::bench {
@@ -194,7 +195,7 @@ LoadedModel load_model(const ModelOptions& options, const Checkpoint& checkpoint
                        std::unique_ptr<Backend> backend, const SessionOptions& session) {
   const ModelConfig& config = checkpoint.config();
   require_memory(config, planned_weight_bytes(options, checkpoint), session,
-                 cpu::available_memory_bytes());
+                 available_memory_bytes());
   Progress progress;
   LoadOptions load = load_options(options);
   const int64_t start = now_ns();

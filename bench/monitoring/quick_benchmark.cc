@@ -8,7 +8,7 @@
 #include "bench/support/output.h"
 #include "bench/sweep/case.h"
 #include "bench/text_options.h"
-#include "cpu/cpu_info.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -35,7 +35,7 @@ std::vector<int32_t> prompt_of(const QuickOptions& o, const Checkpoint& checkpoi
 }
 
 void read_memory(MonitorSample& sample) {
-  const int64_t available = cpu::available_memory_bytes(), ram = cpu::cpu_info().ram_bytes;
+  const int64_t available = available_memory_bytes(), ram = total_memory_bytes();
   if (available > 0) sample.memory_available_bytes = available;
   if (available > 0 && ram > 0)
     sample.memory_usage_percent = 100 * (1 - double(std::min(available, ram)) / double(ram));

@@ -11,6 +11,7 @@
 #include "cpu/cpu_info.h"
 #include "engine/base/checked.h"
 #include "engine/base/content_hash.h"
+#include "engine/base/host_memory.h"
 #include "engine/checkpoint/quantized_folder.h"
 #include "engine/config/config_json.h"
 
@@ -114,7 +115,7 @@ void QuantizeJob::require_room() const {
         Calibration::bytes(source_->config(), int64_t(sequences_.size() * sequences_[0].size()),
                            int64_t(sequences_[0].size()), !options_.no_feedback);
   const int64_t needed = checked_add(part_bytes, calibration, what);
-  const int64_t available = cpu::available_memory_bytes();
+  const int64_t available = available_memory_bytes();
   if (needed > available)
     fail(
         "memory: {} needed (the largest part {}, calibration {}), {} available; use fewer "

@@ -13,7 +13,7 @@
 #include "bench/suites/memory_levels.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/table.h"
-#include "cpu/cpu_info.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -152,11 +152,10 @@ SuiteResult access_pattern(SuiteContext& context) {
   SuiteFindings found;
   const int64_t runs = context.options().quick ? 3 : std::max<int64_t>(context.options().runs, 5);
   const int64_t largest = working_set(memory_levels().back(), 1);
-  if (2 * largest > cpu::available_memory_bytes()) {
-    found.missing(
-        "dram_latency", "ns",
-        fmt::format("expected {} to measure with, got {} available", format_bytes(2 * largest),
-                    format_bytes(cpu::available_memory_bytes())));
+  if (2 * largest > available_memory_bytes()) {
+    found.missing("dram_latency", "ns",
+                  fmt::format("expected {} to measure with, got {} available",
+                              format_bytes(2 * largest), format_bytes(available_memory_bytes())));
     judge_access_pattern(found);
     return std::move(found.result);
   }

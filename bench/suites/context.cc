@@ -1,6 +1,7 @@
 // What suites share: one checkpoint, one model, one measurement of the machine.
 #include "bench/suites/suite.h"
 #include "cpu/cpu_info.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -27,7 +28,7 @@ LoadedModel& SuiteContext::model(int64_t n_seq, int64_t capacity) {
   const Checkpoint& from = checkpoint();
   const SessionOptions session = session_options(options_.model, n_seq, capacity);
   if (model_) {
-    require_memory(from.config(), 0, session, cpu::available_memory_bytes());
+    require_memory(from.config(), 0, session, available_memory_bytes());
     return *model_;
   }
   std::unique_ptr<Backend> backend = make_backend(options_.model, threads());

@@ -9,7 +9,7 @@
 #include "bench/support/interrupt.h"
 #include "bench/support/table.h"
 #include "bench/sweep/case.h"
-#include "cpu/cpu_info.h"
+#include "engine/base/host_memory.h"
 #include "engine/base/threads.h"
 #include "engine/checkpoint/checkpoint.h"
 
@@ -20,7 +20,7 @@ namespace {
 /// The largest resident set seen while it lives: the kernel's own peak is that of the whole process.
 class ResidentWatch {
  public:
-  ResidentWatch() : peak_(cpu::rss_bytes()) {
+  ResidentWatch() : peak_(rss_bytes()) {
     thread_.start([this] { watch(); });
   }
   ~ResidentWatch() { stop(); }
@@ -32,13 +32,13 @@ class ResidentWatch {
     if (thread_.empty()) return peak_;
     done_ = true;
     thread_.join();
-    return peak_ = std::max(peak_, cpu::rss_bytes());
+    return peak_ = std::max(peak_, rss_bytes());
   }
 
  private:
   void watch() {
     while (!done_) {
-      peak_ = std::max(peak_, cpu::rss_bytes());
+      peak_ = std::max(peak_, rss_bytes());
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
   }
@@ -85,7 +85,7 @@ struct Phases {
       result.figures.push_back(measured(fmt::format("{}_{}", phase, kMemoryKindNames[i]), "bytes",
                                         {double(memory.now[i])}));
     }
-    add_growth(phase + "_rss_delta", cpu::rss_bytes());
+    add_growth(phase + "_rss_delta", rss_bytes());
   }
   /// May be negative where memory was given back.
   void add_growth(const std::string& name, int64_t rss_now) {
@@ -115,7 +115,7 @@ void run_phases(SuiteContext& context, int64_t n_prompt, int64_t n_new, Phases& 
   }
   phases.add_phase("decoded", loaded.backend->memory());
   phases.add_growth("running_peak_rss_delta", running.stop());
-  phases.add("process_peak_rss", cpu::peak_rss_bytes(), "the peak cannot be read here");
+  phases.add("process_peak_rss", peak_rss_bytes(), "the peak cannot be read here");
 }
 
 MemoryMeasured measured_memory(SuiteContext& context, const SessionOptions& session,
@@ -142,7 +142,7 @@ SuiteResult run(SuiteContext& context) {
   const int64_t n_prompt = prompt_tokens(o), n_new = answer_tokens(o);
   context.unload();
   Phases phases;
-  phases.rss = cpu::rss_bytes(), phases.available = cpu::available_memory_bytes();
+  phases.rss = rss_bytes(), phases.available = available_memory_bytes();
   phases.add("model_size_on_disk", bytes_on_disk(context.checkpoint()),
              "random weights: there is no file");
   run_phases(context, n_prompt, n_new, phases);

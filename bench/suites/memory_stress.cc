@@ -10,7 +10,7 @@
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
 #include "bench/support/interrupt.h"
-#include "cpu/cpu_info.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -37,7 +37,7 @@ struct Tested {
 Tested test(SuiteContext& context, const RepeatedPhrase& phrase, int64_t n_new) {
   Tested t;
   release_free_memory();
-  t.before = cpu::rss_bytes();
+  t.before = rss_bytes();
   const int64_t start = now_ns();
   try {
     const std::vector<int32_t> prompt =
@@ -45,7 +45,7 @@ Tested test(SuiteContext& context, const RepeatedPhrase& phrase, int64_t n_new) 
     t.prompt_tokens = int64_t(prompt.size());
     GenerationSession session(context, 1, t.prompt_tokens + n_new);
     session.generate(prompt, n_new);
-    t.during = cpu::rss_bytes();
+    t.during = rss_bytes();
   } catch (const UsageError&) {
     throw;
   } catch (const Error& error) {  // kept as data: what does not fit is what the test is for
@@ -53,7 +53,7 @@ Tested test(SuiteContext& context, const RepeatedPhrase& phrase, int64_t n_new) 
   }
   t.seconds = double(now_ns() - start) * 1e-9;
   release_free_memory();
-  t.after = cpu::rss_bytes();
+  t.after = rss_bytes();
   return t;
 }
 

@@ -8,7 +8,7 @@
 #include "bench/suites/result.h"
 #include "bench/support/environment.h"
 #include "bench/support/interrupt.h"
-#include "cpu/cpu_info.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -42,7 +42,7 @@ struct Work {
 
 /// The fields that the guides ask of every record.
 OrderedJson record(Work& work, std::string test_name, int64_t batch, int64_t sequence_length) {
-  const int64_t memory = cpu::peak_rss_bytes();
+  const int64_t memory = peak_rss_bytes();
   return {{"model_name", model_name(work.context.options().model.model)},
           {"test_name", std::move(test_name)},
           {"tokens_per_second", nullptr},

@@ -7,7 +7,7 @@
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
 #include "bench/support/interrupt.h"
-#include "cpu/cpu_info.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -40,7 +40,7 @@ Endurance endure(SuiteContext& context) {
     if (g.interrupted) break;
     e.judged.hashes.push_back(output_hash(g.ids));
     e.judged.tokens_per_second.push_back(g.tokens_per_second());
-    if (const int64_t rss = cpu::rss_bytes()) e.judged.rss.push_back(double(rss));
+    if (const int64_t rss = rss_bytes()) e.judged.rss.push_back(double(rss));
     e.seconds = double(now_ns() - start) * 1e-9;
     context.progress().show(fmt::format("stability: {:.0f} of {:.0f} s", e.seconds, limit));
   }

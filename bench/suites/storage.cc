@@ -8,6 +8,7 @@
 #include "bench/support/interrupt.h"
 #include "bench/support/table.h"
 #include "cpu/cpu_info.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -126,9 +127,9 @@ class StorageSuite {
     const ModelOptions& model = context_.options().model;
     LoadOptions options = load_options(model);
     Load load;
-    load.rss_before = cpu::rss_bytes();
+    load.rss_before = rss_bytes();
     options.progress = [&](const LoadProgress&) {
-      load.peak_rss = std::max(load.peak_rss, cpu::rss_bytes());
+      load.peak_rss = std::max(load.peak_rss, rss_bytes());
     };
     const std::unique_ptr<Backend> backend = make_backend(model, threads_of(context_));
     const int64_t start = now_ns();
@@ -144,7 +145,7 @@ class StorageSuite {
 
   void loads() {
     const int64_t needed = planned_weight_bytes(context_.options().model, context_.checkpoint());
-    const int64_t available = cpu::available_memory_bytes();
+    const int64_t available = available_memory_bytes();
     if (needed > available) {
       const std::string why = fmt::format("expected {} for the weights, got {} available",
                                           format_bytes(needed), format_bytes(available));

@@ -20,7 +20,7 @@
 #include "bench/support/output_file.h"
 #include "bench/support/table.h"
 #include "bench/tasks/prompt_task.h"
-#include "cpu/cpu_info.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -163,7 +163,7 @@ int print_plan(const SuitesOptions& o, SuiteContext& context,
   const OrderedJson plan =
       plan_json(plan_suites(suites, context,
                             estimate_rates(context.checkpoint().config(), bytes, bandwidth, peak)),
-                cpu::available_memory_bytes());
+                available_memory_bytes());
   context.progress().show("");
   print(o.json ? to_text({{"schema_version", kSuitesSchemaVersion},
                           {"command", "suites"},

@@ -7,7 +7,7 @@
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
 #include "bench/support/interrupt.h"
-#include "cpu/cpu_info.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -56,12 +56,12 @@ SuiteResult run(SuiteContext& context) {
   for (int64_t i = 0; i < o.warmup && !interrupted(); ++i) session.generate(prompts[0], n_new);
   Samples samples;
   ThroughputMeasured& judged = samples.judged;
-  judged.room_bytes = cpu::rss_bytes() + cpu::available_memory_bytes();
+  judged.room_bytes = rss_bytes() + available_memory_bytes();
   judged.asked = runs * int64_t(prompts.size());
   judged.gpu = session.loaded().backend->name() != "cpu";
   for (int64_t i = 0; i < runs && !interrupted(); ++i)
     run_pass(context, session, prompts, n_new, samples);
-  judged.peak_bytes = cpu::peak_rss_bytes(), judged.interrupted = interrupted();
+  judged.peak_bytes = peak_rss_bytes(), judged.interrupted = interrupted();
   SuiteResult result;
   result.interrupted = judged.interrupted;
   result.figures = {

@@ -17,6 +17,7 @@
 #include "bench/support/utc.h"
 #include "cpu/cpu_info.h"
 #include "engine/base/check.h"
+#include "engine/base/host_memory.h"
 #include "engine/checkpoint/model_places.h"
 
 #ifndef QWENCH_VERSION
@@ -194,12 +195,11 @@ std::string isa_text() {
 std::string utc_now() { return utc_text(unix_now_ns()); }
 
 OrderedJson environment_block() {
-  const cpu::CpuInfo& info = cpu::cpu_info();
   return {{"tool", tool_block()},
           {"os", os_block()},
           {"cpu", cpu_block()},
-          {"ram_bytes", info.ram_bytes},
-          {"available_bytes", cpu::available_memory_bytes()},
+          {"ram_bytes", total_memory_bytes()},
+          {"available_bytes", available_memory_bytes()},
           {"load_average", load_average()},
           {"openmp", openmp_variables()},
           {"command_line", command_line},
@@ -210,7 +210,7 @@ OrderedJson environment_block() {
 std::string environment_line() {
   const cpu::CpuInfo& info = cpu::cpu_info();
   return fmt::format("qwench {}, {}, {} cores, {}, {}{}", version_text(), info.model,
-                     info.physical_cores, isa_text(), format_bytes(info.ram_bytes),
+                     info.physical_cores, isa_text(), format_bytes(total_memory_bytes()),
                      sanitized() ? ", SANITIZER BUILD: times mean nothing" : "");
 }
 

@@ -7,7 +7,7 @@
 #include "bench/model/identity.h"
 #include "bench/support/output.h"
 #include "bench/support/table.h"
-#include "cpu/cpu_info.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -72,7 +72,7 @@ BenchPlan plan_bench(const BenchOptions& o) {
     samples.emplace(o.samples, sample_conditions(o, axes, identity_json(o.model, *checkpoint)),
                     true);
   BenchPlan plan;
-  plan.available_bytes = cpu::available_memory_bytes();
+  plan.available_bytes = available_memory_bytes();
   plan.load_seconds = double(sizes.weights) / kLoadBytesPerSecond;
   std::map<int, cpu::Roofline> ceilings;
   for (const CaseKey& key : cases_of(axes)) {

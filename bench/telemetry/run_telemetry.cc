@@ -10,7 +10,7 @@
 #include <limits>
 
 #include "bench/support/output.h"
-#include "cpu/cpu_info.h"
+#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -58,8 +58,8 @@ std::vector<std::string> find_sensors(const Sysfs& sysfs) {
   return readable(sysfs, std::move(files));
 }
 
-std::optional<int64_t> rss_bytes() {
-  const int64_t bytes = cpu::rss_bytes();
+std::optional<int64_t> resident_set() {
+  const int64_t bytes = rss_bytes();
   return bytes > 0 ? std::optional(bytes) : std::nullopt;
 }
 
@@ -170,7 +170,7 @@ RunTelemetry TelemetryReader::finish(int64_t wall_ns) const {
   run.involuntary_switches = difference(after.involuntary, before_.involuntary);
   run.clock_mhz = clock_mhz();
   run.temperature_celsius = temperature();
-  run.rss_bytes = rss_bytes();
+  run.rss_bytes = resident_set();
   return run;
 }
 

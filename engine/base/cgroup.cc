@@ -1,13 +1,13 @@
 // Reads /proc/self/cgroup, then walks each hierarchy from the own group to the root: a parent's
 // limit binds too, and inside a container only the root of the mounted part may be there.
-#include "cpu/cgroup.h"
+#include "engine/base/cgroup.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
 
-namespace qwench::cpu {
+namespace qwench {
 namespace {
 
 /// First word of a file; empty where it cannot be read.
@@ -106,4 +106,4 @@ CgroupLimits cgroup_limits(const std::string& root) {
   return limits;
 }
 
-}  // namespace qwench::cpu
+}  // namespace qwench

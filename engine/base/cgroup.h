@@ -4,7 +4,7 @@
 #include <limits>
 #include <string>
 
-namespace qwench::cpu {
+namespace qwench {
 
 struct CgroupLimits {
   static constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
@@ -16,4 +16,4 @@ struct CgroupLimits {
 /// `root` replaces "/" before proc/self/cgroup and sys/fs/cgroup (for tests).
 CgroupLimits cgroup_limits(const std::string& root = "/");
 
-}  // namespace qwench::cpu
+}  // namespace qwench
