@@ -43,7 +43,6 @@ class CpuBackend final : public Backend {
     check_policy();
   }
 
-  const std::shared_ptr<Team>& team() const { return team_; }
   std::string_view name() const override { return "cpu"; }
   int threads() const override { return team_->size(); }
   void upload(void* device, const void* host, int64_t bytes) override {
@@ -68,7 +67,7 @@ class CpuBackend final : public Backend {
   void choose_layouts(const WeightView& w, WeightUse use, bool& plain, bool& packed) const;
 
   PageArena memory_arena_;
-  std::shared_ptr<Team> team_;  // that of another backend, where threads are shared
+  std::shared_ptr<Team> team_;  // of other backends too, where threads are shared
   PluginKernels plugins_;
 };
 
@@ -183,17 +182,16 @@ const char* avx512bf16_missing() {
   return cpu_info().avx512_bf16 ? nullptr : "this processor has no AVX-512 BF16";
 }
 
-std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options) {
+std::shared_ptr<Team> make_team(int threads) {
   constexpr int kMaxThreads = 1024;
-  if (options.threads < 0 || options.threads > kMaxThreads)
-    fail_usage("--threads: expected 1 to {} (0: physical cores), got {}", kMaxThreads,
-               options.threads);
-  if (options.threads_of) {
-    const auto& team = static_cast<const CpuBackend*>(options.threads_of)->team();
-    return std::make_unique<CpuBackend>(options, team);
-  }
-  const int threads = options.threads ? options.threads : cpu_info().physical_cores;
-  return std::make_unique<CpuBackend>(options, std::make_shared<Team>(threads));
+  if (threads < 0 || threads > kMaxThreads)
+    fail_usage("--threads: expected 1 to {} (0: physical cores), got {}", kMaxThreads, threads);
+  return std::make_shared<Team>(threads ? threads : cpu_info().physical_cores);
+}
+
+std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options) {
+  return std::make_unique<CpuBackend>(options,
+                                      options.team ? options.team : make_team(options.threads));
 }
 
 }  // namespace qwench::cpu

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "cpu/cpu_backend.h"
 #include "engine/base/cgroup.h"
 
 #if defined(QWENCH_X86)

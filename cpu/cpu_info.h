@@ -1,17 +1,13 @@
 // What this processor is and what it may use: cpuid, cores, caches.
 #pragma once
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 
 namespace qwench::cpu {
 
-/// The most that kernels may use: all that there is, AVX2, or what every processor of the architecture has.
+/// What limit_isa() left; kIsaLimitNames has their names in the same order.
 enum class IsaLimit : unsigned char { kNative, kAvx2, kBase };
-constexpr std::array<std::string_view, 3> kIsaLimitNames = {"native", "avx2", "base"};
-constexpr std::string_view name_of(IsaLimit limit) { return kIsaLimitNames[size_t(limit)]; }
 
 struct CpuInfo {
   std::string model;    // brand string, "unknown" where it cannot be read
@@ -25,11 +21,7 @@ struct CpuInfo {
   std::optional<bool> virtual_machine;                // none: unknown
 };
 
-/// Read once, cached.
+/// Read once, cached; what limit_isa() takes away is taken from it.
 const CpuInfo& cpu_info();
-
-/// From here on as if the processor had nothing beyond what is named; of several limits the narrowest holds. False
-/// for a name that is none. Before any backend or probe is made; there is no way back.
-bool limit_isa(std::string_view name);
 
 }  // namespace qwench::cpu

@@ -18,6 +18,7 @@
 #include <system_error>
 #include <thread>
 
+#include "cpu/cpu_backend.h"
 #include "engine/base/check.h"
 
 namespace qwench::cpu {

@@ -5,7 +5,6 @@
 // plug-in may hold a lock of the allocator), so that is all that is done here. Who wants to go on after a crash
 // runs the plug-in in a process of its own first.
 #pragma once
-#include <cstddef>
 #include <cstdint>
 
 namespace qwench::cpu {
@@ -28,12 +27,5 @@ class PluginCall {
 void guard_against_plugins();
 /// The same stack on another thread that runs a plug-in's code.
 void use_signal_stack();
-
-/// Of one call. Without it 60 s, or what 1e8 operations a second take where that is longer.
-void set_plugin_time_limit(double seconds);
-
-/// What goes to stdout first when a plug-in ends the program; must stay as it is until the next call, and
-/// until the end of one that is under way.
-void set_last_words(const char* text, size_t size);
 
 }  // namespace qwench::cpu

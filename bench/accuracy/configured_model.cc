@@ -17,7 +17,7 @@ MemoryPlan OpenedModel::plan() const {
 namespace {
 
 OpenedModel open_unnamed(const Configuration& configuration, int64_t capacity, int64_t rows,
-                         const Backend* threads_of) {
+                         std::shared_ptr<cpu::Team> team) {
   OpenedModel opened;
   opened.configuration = configuration;
   opened.checkpoint = open_model(configuration.model);
@@ -25,7 +25,7 @@ OpenedModel open_unnamed(const Configuration& configuration, int64_t capacity, i
   if (configuration.inject.layer >= config.n_layers)
     fail_usage("inject.layer: expected 0 to {} (layers of {}), got {}", config.n_layers - 1,
                configuration.model.model, configuration.inject.layer);
-  opened.backend = make_backend(configuration.model, configuration.model.threads, threads_of);
+  opened.backend = make_backend(configuration.model, configuration.model.threads, std::move(team));
   opened.session = session_options(configuration.model, 1, capacity);
   opened.session.prefill_chunk = std::min(opened.session.prefill_chunk, rows);
   opened.session.logit_rows = opened.session.prefill_chunk;
@@ -35,9 +35,9 @@ OpenedModel open_unnamed(const Configuration& configuration, int64_t capacity, i
 }  // namespace
 
 OpenedModel open_configured(const Configuration& configuration, int64_t capacity, int64_t rows,
-                            const Backend* threads_of) {
-  return of_configuration(configuration,
-                          [&] { return open_unnamed(configuration, capacity, rows, threads_of); });
+                            std::shared_ptr<cpu::Team> team) {
+  return of_configuration(
+      configuration, [&] { return open_unnamed(configuration, capacity, rows, std::move(team)); });
 }
 
 void require_memory_together(const std::vector<OpenedModel>& models, int64_t shared,

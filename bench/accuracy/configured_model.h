@@ -35,10 +35,10 @@ auto of_configuration(const Configuration& configuration, const F& f) {
   }
 }
 
-/// Plans one sequence of `capacity` positions and logits of up to `rows` tokens a pass. UsageError
-/// on a wrong model, kernel or a layer to damage that the model does not have.
+/// Plans one sequence of `capacity` positions and logits of up to `rows` tokens a pass. team: as for
+/// make_backend(). UsageError on a wrong model, kernel or a layer to damage that the model does not have.
 OpenedModel open_configured(const Configuration& configuration, int64_t capacity, int64_t rows,
-                            const Backend* threads_of = nullptr);
+                            std::shared_ptr<cpu::Team> team = nullptr);
 
 /// Error with every configuration's bytes unless all of them and `shared` bytes fit together.
 void require_memory_together(const std::vector<OpenedModel>& models, int64_t shared,

@@ -2,6 +2,7 @@
 #include "bench/comparison/contenders.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "bench/accuracy/divergence.h"
@@ -26,12 +27,18 @@ ConfiguredModel& without_watching(ConfiguredModel& model) {
   return model;
 }
 
-/// Threads of an opened configuration with the same number of them.
-const Backend* threads_like(const std::vector<OpenedModel>& opened, const Configuration& c) {
-  for (const OpenedModel& other : opened)
-    if (other.configuration.model.threads == c.model.threads) return other.backend.get();
-  return nullptr;
-}
+/// Threads that all configurations with the same number of them have.
+class SharedTeams {
+ public:
+  std::shared_ptr<cpu::Team> of(const Configuration& c) {
+    std::shared_ptr<cpu::Team>& team = teams_[c.model.threads];
+    if (!team) team = of_configuration(c, [&] { return cpu::make_team(int(c.model.threads)); });
+    return team;
+  }
+
+ private:
+  std::map<int64_t, std::shared_ptr<cpu::Team>> teams_;
+};
 
 /// Rows of one kind as they come, every n-th of them where all take too much memory.
 class RowKeeper {
@@ -169,13 +176,13 @@ std::optional<Turn> Contender::take_turn(Phase phase, int64_t repeats, double de
 Contenders::Contenders(std::vector<Configuration> configurations, const Workload& workload)
     : configurations_(std::move(configurations)) {
   std::vector<OpenedModel> opened;
+  SharedTeams teams;
   for (const Configuration& c : configurations_) {
     size_t same = 0;
     while (same < opened.size() && opened[same].configuration.loaded != c.loaded) ++same;
     of_.push_back(same);
     if (same < opened.size()) continue;
-    opened.push_back(
-        open_configured(c, workload.capacity(), c.model.prefill_chunk, threads_like(opened, c)));
+    opened.push_back(open_configured(c, workload.capacity(), c.model.prefill_chunk, teams.of(c)));
     opened.back().session.n_seq = workload.batch;
     opened.back().session.logit_rows = 0;
   }

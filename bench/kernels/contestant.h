@@ -7,26 +7,28 @@
 
 #include "bench/kernels/kernel_contest.h"
 #include "bench/kernels/kernel_trial.h"
+#include "cpu/cpu_backend.h"
 
 namespace qwench::bench {
 
-/// A backend with a choice of the policy ("linear=eigen", "reference" or ""); with the threads of another one
-/// where that is given.
+/// A backend with a choice of the policy ("linear=eigen", "reference" or ""); on the threads of a team where one
+/// is given.
 std::unique_ptr<Backend> forced_backend(const std::string& choice, int threads,
                                         const std::vector<std::string>& plugins,
-                                        const Backend* threads_of = nullptr);
+                                        std::shared_ptr<cpu::Team> team = nullptr);
 
 template <class Args>
 class Contestant {
  public:
-  /// threads_of: null for threads of its own.
-  Contestant(const std::string& kernel, const ContestSettings& settings, const Backend* threads_of)
+  /// team: null for threads of its own.
+  Contestant(const std::string& kernel, const ContestSettings& settings,
+             const std::shared_ptr<cpu::Team>& team)
       : settings_(settings) {
     row.kernel = kernel;
     // The oracle of a composed op is every op at its reference, which the policy calls "reference".
     const bool everything = kernel == "reference" && kHasParts<Args>;
     choice_ = everything ? "reference" : std::string(Args::kName) + "=" + kernel;
-    backend_ = forced_backend(choice_, settings.threads, settings.plugins, threads_of);
+    backend_ = forced_backend(choice_, settings.threads, settings.plugins, team);
     for (const Kernel<Args>& k : backend_->kernels(Tag<Args>{}))
       if (k.name == kernel) kernel_ = &k, row.plugin = k.plugin;
   }

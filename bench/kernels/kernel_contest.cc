@@ -40,8 +40,8 @@ int64_t copies_needed(const ContestSettings& settings, size_t n_kernels) {
 }
 
 template <class Args>
-Outputs oracle_output(const ContestSettings& settings, const Backend& threads_of) {
-  Contestant<Args> oracle("reference", settings, &threads_of);
+Outputs oracle_output(const ContestSettings& settings, const std::shared_ptr<cpu::Team>& team) {
+  Contestant<Args> oracle("reference", settings, team);
   if (!oracle.prepare(1)) fail("reference: {}", oracle.row.refusal);
   oracle.warm_up();
   return oracle.output();
@@ -49,12 +49,13 @@ Outputs oracle_output(const ContestSettings& settings, const Backend& threads_of
 
 /// What the trials should give.
 template <class Args>
-std::vector<Outputs> trial_outputs(const ContestSettings& settings, const Backend& threads_of) {
+std::vector<Outputs> trial_outputs(const ContestSettings& settings,
+                                   const std::shared_ptr<cpu::Team>& team) {
   std::vector<Outputs> all;
   for (const TrialSizes& trial : trial_sizes(id_of<Args>(), settings.sizes)) {
     ContestSettings of_trial = settings;
     of_trial.sizes = trial.sizes;
-    all.push_back(oracle_output<Args>(of_trial, threads_of));
+    all.push_back(oracle_output<Args>(of_trial, team));
   }
   return all;
 }
@@ -138,15 +139,16 @@ std::vector<ContestRow> rows_of(const Contestants<Args>& all, const ContestSetti
 template <class Args>
 std::vector<ContestRow> contest(const ContestSettings& settings) {
   const std::map<std::string, std::string> failures = plugin_failures<Args>(settings);
-  const std::unique_ptr<Backend> threads = forced_backend("", settings.threads, settings.plugins);
-  const std::vector<std::string> names = names_of<Args>(*threads);
-  const Outputs oracle = oracle_output<Args>(settings, *threads);
-  const std::vector<Outputs> trials = trial_outputs<Args>(settings, *threads);
+  const std::shared_ptr<cpu::Team> team = cpu::make_team(settings.threads);
+  const std::vector<std::string> names =
+      names_of<Args>(*forced_backend("", settings.threads, settings.plugins, team));
+  const Outputs oracle = oracle_output<Args>(settings, team);
+  const std::vector<Outputs> trials = trial_outputs<Args>(settings, team);
   const int64_t n_copies = copies_needed<Args>(settings, names.size());
   Contestants<Args> all;
   for (const std::string& name : names) {
     if (interrupted()) break;
-    all.push_back(std::make_unique<Contestant<Args>>(name, settings, threads.get()));
+    all.push_back(std::make_unique<Contestant<Args>>(name, settings, team));
     Contestant<Args>& c = *all.back();
     if (const auto failed = failures.find(name); failed != failures.end()) {
       c.row.failure = failed->second;

@@ -10,9 +10,6 @@
 #include "bench/support/seed_option.h"
 #include "bench/support/suggest.h"
 #include "bench/support/table.h"
-#include "cpu/cpu_backend.h"
-#include "cpu/cpu_info.h"
-#include "cpu/plugin_guard.h"
 #include "cuda/cuda_backend.h"
 #include "engine/base/host_memory.h"
 #include "metal/metal_backend.h"
@@ -104,10 +101,10 @@ void check_backend(const std::string& name) {
 }
 
 std::unique_ptr<Backend> make_backend(const ModelOptions& options, int64_t threads,
-                                      const Backend* threads_of) {
+                                      std::shared_ptr<cpu::Team> team) {
   check_backend(options.backend);
   cpu::CpuOptions cpu;
-  cpu.threads = int(threads), cpu.threads_of = threads_of;
+  cpu.threads = int(threads), cpu.team = std::move(team);
   cpu.policy = read_policy(options), cpu.plugins = options.plugins;
   std::unique_ptr<Backend> backend = cpu::make_cpu_backend(cpu);
   if (options.check_finite) backend->observers.push_back(require_finite);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cpu/cpu_backend.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/model/session.h"
 
@@ -46,10 +47,10 @@ KernelPolicy read_policy(const ModelOptions& options);
 /// UsageError that says why, unless `name` is a backend of this build.
 void check_backend(const std::string& name);
 
-/// A backend of `threads` threads with the options' policy, those of `threads_of` where one is given.
+/// A backend of `threads` threads with the options' policy; on the CPU those of `team` where one is given.
 /// UsageError on an unknown kernel, Error on a plug-in that cannot be used.
 std::unique_ptr<Backend> make_backend(const ModelOptions& options, int64_t threads,
-                                      const Backend* threads_of = nullptr);
+                                      std::shared_ptr<cpu::Team> team = nullptr);
 
 /// Says once what a person should know of a model's files: what they hold beyond what is used, and
 /// that the weights of a shape card are random.

@@ -15,6 +15,7 @@
 #include "bench/support/output.h"
 #include "bench/support/table.h"
 #include "bench/support/utc.h"
+#include "cpu/cpu_backend.h"
 #include "cpu/cpu_info.h"
 #include "engine/base/check.h"
 #include "engine/base/host_memory.h"
@@ -179,7 +180,7 @@ std::string model_name(const std::string& path) {
   return path.substr(slash == std::string::npos ? 0 : slash + 1, end - slash);
 }
 
-std::string isa_option() { return std::string(name_of(cpu::cpu_info().limit)); }
+std::string isa_option() { return std::string(cpu::kIsaLimitNames[size_t(cpu::cpu_info().limit)]); }
 
 std::string isa_text() {
   const cpu::CpuInfo& info = cpu::cpu_info();

@@ -12,7 +12,7 @@
 #include <exception>
 
 #include "bench/support/interrupt.h"
-#include "cpu/plugin_guard.h"
+#include "cpu/cpu_backend.h"
 #include "engine/base/check.h"
 
 namespace qwench::bench {

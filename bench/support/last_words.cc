@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "bench/support/output.h"
-#include "cpu/plugin_guard.h"
+#include "cpu/cpu_backend.h"
 
 namespace qwench::bench {
 

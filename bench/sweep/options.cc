@@ -12,6 +12,7 @@
 #include "bench/support/number_option.h"
 #include "bench/support/output_file.h"
 #include "bench/support/suggest.h"
+#include "cpu/cpu_backend.h"
 #include "cpu/cpu_info.h"
 
 namespace qwench::bench {

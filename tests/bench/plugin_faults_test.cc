@@ -7,7 +7,7 @@
 
 #include "bench/kernels/kernel_contest.h"
 #include "bench/support/forked.h"
-#include "cpu/plugin_guard.h"
+#include "cpu/cpu_backend.h"
 
 using namespace qwench;
 using bench::ContestRow;

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <string_view>
 
-#include "cpu/cpu_info.h"
+#include "cpu/cpu_backend.h"
 
 int main(int argc, char** argv) {
   constexpr std::string_view kIsa = "--isa=";
