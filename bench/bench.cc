@@ -4,8 +4,8 @@
 
 #include "bench/commands.h"
 #include "bench/kernels/kernel_command.h"
+#include "bench/machine/ceilings.h"
 #include "bench/model/identity.h"
-#include "bench/roofline.h"
 #include "bench/suites/suites_command.h"
 #include "bench/support/environment.h"
 #include "bench/support/exit_code.h"

@@ -2,11 +2,11 @@
 #include <CLI/CLI.hpp>
 
 #include "bench/commands.h"
-#include "bench/energy/find_sources.h"
-#include "bench/model/model_fit.h"
+#include "bench/machine/ceilings.h"
+#include "bench/machine/energy/find_sources.h"
+#include "bench/machine/model_fit.h"
+#include "bench/machine/preflight.h"
 #include "bench/model/model_options.h"
-#include "bench/preflight.h"
-#include "bench/roofline.h"
 #include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/number_option.h"

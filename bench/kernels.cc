@@ -5,8 +5,8 @@
 
 #include "bench/commands.h"
 #include "bench/kernels/kernel_report.h"
+#include "bench/machine/ceilings.h"
 #include "bench/model/model_options.h"
-#include "bench/roofline.h"
 #include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"

@@ -2,8 +2,8 @@
 #include <CLI/CLI.hpp>
 
 #include "bench/commands.h"
-#include "bench/energy/energy_options.h"
 #include "bench/kernels/kernel_command.h"
+#include "bench/machine/energy/energy_options.h"
 #include "bench/model/default_model.h"
 #include "bench/monitoring/monitor_loop.h"
 #include "bench/monitoring/quick_benchmark.h"

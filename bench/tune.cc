@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "bench/commands.h"
-#include "bench/roofline.h"
-#include "bench/suitability.h"
+#include "bench/machine/ceilings.h"
+#include "bench/machine/prediction.h"
 #include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/number_option.h"

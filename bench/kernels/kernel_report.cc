@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "bench/kernels/kernel_list.h"
-#include "bench/roofline.h"
+#include "bench/machine/ceilings.h"
 #include "bench/support/environment.h"
 #include "bench/support/output.h"
 #include "bench/support/table.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/energy/energy_meter.h"
+#include "bench/machine/energy/energy_meter.h"
 #include "bench/model/model_options.h"
 #include "bench/monitoring/history.h"
 

@@ -8,9 +8,9 @@
 #include <sys/mman.h>
 #endif
 
+#include "bench/machine/memory_levels.h"
 #include "bench/suites/criteria.h"
 #include "bench/suites/machine_suites.h"
-#include "bench/suites/memory_levels.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/table.h"
 #include "engine/base/host_memory.h"

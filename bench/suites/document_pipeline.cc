@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "bench/greedy.h"
-#include "bench/suitability.h"
+#include "bench/machine/memory_levels.h"
+#include "bench/machine/prediction.h"
 #include "bench/suites/criteria.h"
 #include "bench/suites/machine_suites.h"
-#include "bench/suites/memory_levels.h"
 #include "bench/suites/synthetic_corpus.h"
 #include "bench/support/interrupt.h"
 

@@ -1,7 +1,7 @@
 // Bandwidth by level of the memory, operation and thread count, and the part of it that decode uses.
+#include "bench/machine/memory_levels.h"
 #include "bench/suites/criteria.h"
 #include "bench/suites/machine_suites.h"
-#include "bench/suites/memory_levels.h"
 #include "bench/suites/result.h"
 #include "bench/support/interrupt.h"
 #include "bench/sweep/case.h"

@@ -1,12 +1,12 @@
 // Which released models this machine can serve: predicted from the timed kernels, checked against the
 // loaded model where that one is large enough to read from memory.
-#include "bench/suitability.h"
+#include "bench/machine/prediction.h"
 
 #include <algorithm>
 
+#include "bench/machine/memory_levels.h"
 #include "bench/suites/criteria.h"
 #include "bench/suites/machine_suites.h"
-#include "bench/suites/memory_levels.h"
 #include "bench/support/interrupt.h"
 #include "bench/sweep/case.h"
 

@@ -16,7 +16,7 @@ Criterion with_ceiling(Criterion c, double percent) {
 
 struct Judge {
   const TargetsMeasured& m;
-  const Ceilings& ceilings;
+  const ModelCeilings& ceilings;
 
   Criterion speed(std::string name, double least, size_t batch, std::string note) const {
     const double ceiling = ceilings.tokens_per_second(double(kTargetBatches[batch]));
@@ -86,7 +86,7 @@ std::string why_not(const UseTarget& row, const TargetsMeasured& m) {
 
 }  // namespace
 
-std::vector<Criterion> judge_targets(const TargetsMeasured& m, const Ceilings& ceilings) {
+std::vector<Criterion> judge_targets(const TargetsMeasured& m, const ModelCeilings& ceilings) {
   const Judge judge_by{m, ceilings};
   const TargetClass of = class_of(m.parameters, m.bits);
   std::vector<Criterion> criteria = judge_model_row(judge_by, *of.nearest);

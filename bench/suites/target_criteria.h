@@ -21,6 +21,6 @@ struct TargetsMeasured {
 
 /// A row for every target of the nearest size class, then for every use. What no implementation could reach with
 /// these ceilings is not a failure; what is about other models or devices is not applicable.
-std::vector<Criterion> judge_targets(const TargetsMeasured& m, const Ceilings& ceilings);
+std::vector<Criterion> judge_targets(const TargetsMeasured& m, const ModelCeilings& ceilings);
 
 }  // namespace qwench::bench

@@ -89,12 +89,12 @@ const std::vector<UseTarget>& use_targets() {
   return rows;
 }
 
-double Ceilings::tokens_per_second(double batch) const {
+double ModelCeilings::tokens_per_second(double batch) const {
   const double by_bytes = batch * bytes_per_second / weight_bytes;
   return ops_per_second > 0 ? std::min(by_bytes, ops_per_second / ops_per_token) : by_bytes;
 }
 
-double Ceilings::first_token_ns(double n) const {
+double ModelCeilings::first_token_ns(double n) const {
   const double by_bytes = weight_bytes / bytes_per_second;
   return 1e9 * std::max(by_bytes, ops_per_second > 0 ? n * ops_per_token / ops_per_second : 0);
 }

@@ -54,7 +54,7 @@ struct UseTarget {
 const std::vector<UseTarget>& use_targets();
 
 /// What the machine allows for a model, from measured bandwidth and arithmetic alone.
-struct Ceilings {
+struct ModelCeilings {
   double bytes_per_second = 0, ops_per_second = 0;
   double weight_bytes = 0;   // read for each step
   double ops_per_token = 0;  // multiply and add

@@ -54,13 +54,13 @@ TargetsMeasured measure(SuiteContext& context) {
 }
 
 /// The embedding of a model with a head of its own is not read as a whole.
-Ceilings ceilings_of(SuiteContext& context) {
+ModelCeilings ceilings_of(SuiteContext& context) {
   const ModelConfig& config = context.checkpoint().config();
   const double parameters = double(config.parameters());
   const double bytes = double(planned_weight_bytes(context.options().model, context.checkpoint()));
   const double table = double(config.vocab) * double(config.dim);
   const cpu::Roofline& roofline = context.roofline();
-  Ceilings c;
+  ModelCeilings c;
   c.bytes_per_second = roofline.dram_read.per_second;
   for (const cpu::Probe* probe :
        {&roofline.fp32_fma, &roofline.bf16, &roofline.int8, &roofline.int8_vnni})
@@ -71,10 +71,10 @@ Ceilings ceilings_of(SuiteContext& context) {
 }
 
 /// Every row of the model table: could this machine reach it with a model of that size?
-OrderedJson reachable_rows(const Ceilings& machine) {
+OrderedJson reachable_rows(const ModelCeilings& machine) {
   OrderedJson rows = OrderedJson::array();
   for (const ModelTarget& row : model_targets()) {
-    Ceilings c = machine;
+    ModelCeilings c = machine;
     c.weight_bytes = row.parameters * row.bits / 8, c.ops_per_token = 2 * row.parameters;
     const double ceiling = c.tokens_per_second(1);
     rows.push_back(
@@ -90,7 +90,7 @@ OrderedJson reachable_rows(const Ceilings& machine) {
 
 SuiteResult run(SuiteContext& context) {
   const TargetsMeasured m = measure(context);
-  const Ceilings ceilings = ceilings_of(context);
+  const ModelCeilings ceilings = ceilings_of(context);
   SuiteResult result;
   result.interrupted = interrupted();
   result.figures = {measured("decode_tokens_per_second", "tokens/s", m.tokens_per_second),

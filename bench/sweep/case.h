@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "bench/machine/run_telemetry.h"
 #include "bench/support/statistics.h"
-#include "bench/telemetry/run_telemetry.h"
 #include "engine/model/session.h"
 
 namespace qwench::bench {

@@ -1,7 +1,7 @@
 // What `qwench bench` is asked for: from the command line, or from the result of an earlier run, which
 // holds the same options resolved.
 #pragma once
-#include "bench/energy/energy_options.h"
+#include "bench/machine/energy/energy_options.h"
 #include "bench/model/model_options.h"
 #include "engine/base/json.h"
 

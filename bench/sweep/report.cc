@@ -1,7 +1,7 @@
 // The JSON and CSV forms; tables.cc has the form for people.
 #include "bench/sweep/report.h"
 
-#include "bench/roofline.h"
+#include "bench/machine/ceilings.h"
 #include "bench/support/environment.h"
 #include "bench/support/output.h"
 

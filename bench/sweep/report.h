@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "bench/energy/energy_meter.h"
 #include "bench/kernels/kernel_list.h"
+#include "bench/machine/energy/energy_meter.h"
 #include "bench/sweep/case.h"
 #include "cpu/probes.h"
 

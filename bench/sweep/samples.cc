@@ -5,7 +5,7 @@
 #include <limits>
 #include <set>
 
-#include "bench/roofline.h"
+#include "bench/machine/ceilings.h"
 #include "bench/support/environment.h"
 #include "bench/support/output.h"
 #include "cpu/cpu_info.h"

@@ -1,5 +1,5 @@
 // The benchmark as a person reads it: cases, where their time went, memory, kernels, ceilings.
-#include "bench/roofline.h"
+#include "bench/machine/ceilings.h"
 #include "bench/support/environment.h"
 #include "bench/support/table.h"
 #include "bench/sweep/report.h"

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <iterator>
 
-#include "bench/tasks/csv.h"
+#include "bench/support/csv.h"
 #include "bench/tasks/task_file.h"
 #include "bench/text_metrics/python_text.h"
 #include "engine/base/check.h"

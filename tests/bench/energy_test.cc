@@ -7,11 +7,11 @@
 #include <limits>
 #include <thread>
 
-#include "bench/energy/battery.h"
-#include "bench/energy/energy_meter.h"
-#include "bench/energy/find_sources.h"
-#include "bench/energy/meter_file.h"
-#include "bench/energy/rapl.h"
+#include "bench/machine/energy/battery.h"
+#include "bench/machine/energy/energy_meter.h"
+#include "bench/machine/energy/find_sources.h"
+#include "bench/machine/energy/meter_file.h"
+#include "bench/machine/energy/rapl.h"
 #include "bench/support/output.h"
 #include "bench/support/utc.h"
 #include "bench/sweep/report.h"

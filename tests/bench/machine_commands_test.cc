@@ -2,9 +2,9 @@
 #include <doctest/doctest.h>
 
 #include "bench/export/export.h"
-#include "bench/model/model_fit.h"
-#include "bench/preflight.h"
-#include "bench/suitability.h"
+#include "bench/machine/model_fit.h"
+#include "bench/machine/prediction.h"
+#include "bench/machine/preflight.h"
 #include "cpu/cpu_info.h"
 #include "tests/bench/program.h"
 

@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <set>
 
+#include "bench/machine/memory_levels.h"
 #include "bench/suites/findings.h"
 #include "bench/suites/machine_suites.h"
-#include "bench/suites/memory_levels.h"
 #include "bench/suites/synthetic_corpus.h"
 #include "bench/suites/weight_files.h"
 #include "engine/base/check.h"

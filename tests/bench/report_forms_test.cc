@@ -8,7 +8,7 @@
 #include "bench/report/gnuplot.h"
 #include "bench/report/shown_table.h"
 #include "bench/report/writers.h"
-#include "bench/tasks/csv.h"
+#include "bench/support/csv.h"
 #include "tests/bench/report_results.h"
 #include "tests/bench/schema_check.h"
 #include "tests/support/scratch.h"

@@ -33,7 +33,7 @@ TargetsMeasured fast_run(double parameters, double bits) {
   m.parameters = parameters, m.bits = bits;
   return m;
 }
-constexpr Ceilings kFastMachine{400e9, 50e12, 1e9, 3.4e9};
+constexpr ModelCeilings kFastMachine{400e9, 50e12, 1e9, 3.4e9};
 
 int64_t count(const std::vector<Criterion>& criteria, Judged outcome) {
   return std::count_if(criteria.begin(), criteria.end(),
@@ -117,7 +117,7 @@ TEST_CASE(
     "measured") {
   TargetsMeasured slow = fast_run(1.7e9, 4.5);
   slow.batch_tokens_per_second = {20.0, std::nullopt, 100.0, 200.0};
-  const Ceilings laptop{40e9, 400e9, 1e9, 3.4e9};
+  const ModelCeilings laptop{40e9, 400e9, 1e9, 3.4e9};
   const auto judged = judge_targets(slow, laptop);
   CHECK(find(judged, "1.7B 4-bit: batch 1").outcome == Judged::kUnreachable);
   CHECK(find(judged, "1.7B 4-bit: batch 4").outcome == Judged::kUnknown);

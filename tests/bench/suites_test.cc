@@ -157,10 +157,10 @@ TEST_CASE(
 }
 
 TEST_CASE("ceilings are bandwidth over bytes, or arithmetic where that is less") {
-  const Ceilings laptop{42.7e9, 0, 1.72e9 * 4.5 / 8, 2 * 1.72e9};
+  const ModelCeilings laptop{42.7e9, 0, 1.72e9 * 4.5 / 8, 2 * 1.72e9};
   CHECK(laptop.tokens_per_second(1) == doctest::Approx(44).epsilon(0.01));
   CHECK(laptop.tokens_per_second(4) == doctest::Approx(176).epsilon(0.01));
-  const Ceilings slow_arithmetic{42.7e9, 3.44e9 * 50, 1.72e9 * 4.5 / 8, 3.44e9};
+  const ModelCeilings slow_arithmetic{42.7e9, 3.44e9 * 50, 1.72e9 * 4.5 / 8, 3.44e9};
   CHECK(slow_arithmetic.tokens_per_second(4) == doctest::Approx(50));
   CHECK(slow_arithmetic.first_token_ns(100) == doctest::Approx(2e9));
   CHECK(nearest_target(1.2e6, 16).name == "1.7B 8-bit");

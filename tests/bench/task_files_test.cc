@@ -1,7 +1,7 @@
 // Task files: every form read, every malformed one refused with its line.
 #include <doctest/doctest.h>
 
-#include "bench/tasks/csv.h"
+#include "bench/support/csv.h"
 #include "bench/tasks/hellaswag.h"
 #include "bench/tasks/mmlu.h"
 #include "bench/tasks/prompt_task.h"

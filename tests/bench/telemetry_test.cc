@@ -1,5 +1,5 @@
 // What the machine did in each timed run, on fake machines and on this one.
-#include "bench/telemetry/run_telemetry.h"
+#include "bench/machine/run_telemetry.h"
 
 #include <doctest/doctest.h>
 

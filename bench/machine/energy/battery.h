@@ -1,7 +1,7 @@
 // A laptop's battery as a power meter of the whole machine.
 #pragma once
-#include "bench/energy/energy_source.h"
-#include "bench/energy/sysfs.h"
+#include "bench/machine/energy/energy_source.h"
+#include "bench/machine/energy/sysfs.h"
 
 namespace qwench::bench {
 

@@ -1,6 +1,6 @@
 // Decode is reading: bytes of the weights at the kernel's rate, keys and values at the probe's. Prefill is
 // arithmetic at the kernel's rate, and reads the weights once.
-#include "bench/suitability.h"
+#include "bench/machine/prediction.h"
 
 #include <algorithm>
 

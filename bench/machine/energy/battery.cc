@@ -1,5 +1,5 @@
 // Whether a battery is discharging is asked at every reading: somebody may plug the charger in.
-#include "bench/energy/battery.h"
+#include "bench/machine/energy/battery.h"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // NVIDIA's management library, which comes with the driver: opened at run time, so that the program
 // needs neither. The functions are a table, which tests fill with their own.
 #pragma once
-#include "bench/energy/energy_source.h"
+#include "bench/machine/energy/energy_source.h"
 
 namespace qwench::bench {
 

@@ -1,9 +1,9 @@
 // An external meter wins: who names its log wants its figures.
-#include "bench/energy/energy_options.h"
+#include "bench/machine/energy/energy_options.h"
 
 #include <CLI/CLI.hpp>
 
-#include "bench/energy/meter_file.h"
+#include "bench/machine/energy/meter_file.h"
 #include "bench/support/duration_option.h"
 
 namespace qwench::bench {

@@ -1,5 +1,5 @@
 // The figures change every 20 to 100 ms, hence windows of 5 s at least.
-#include "bench/energy/nvml.h"
+#include "bench/machine/energy/nvml.h"
 
 #include <dlfcn.h>
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
 // One read() a file: the kernel makes the text anew at each.
-#include "bench/energy/sysfs.h"
+#include "bench/machine/energy/sysfs.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

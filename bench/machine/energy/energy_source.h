@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "bench/energy/power_series.h"
+#include "bench/machine/energy/power_series.h"
 
 namespace qwench::bench {
 

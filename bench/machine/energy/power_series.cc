@@ -1,5 +1,5 @@
 // Both kinds of series are piecewise linear functions of time: of energy, or of power.
-#include "bench/energy/power_series.h"
+#include "bench/machine/energy/power_series.h"
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
 // The options of the commands that measure energy.
 #pragma once
 
-#include "bench/energy/energy_meter.h"
-#include "bench/energy/find_sources.h"
+#include "bench/machine/energy/energy_meter.h"
+#include "bench/machine/energy/find_sources.h"
 
 namespace CLI {
 class App;

@@ -1,5 +1,5 @@
 // The labels that reports carry, and what a source without a log answers.
-#include "bench/energy/energy_source.h"
+#include "bench/machine/energy/energy_source.h"
 
 namespace qwench::bench {
 

@@ -1,5 +1,5 @@
 // Threads split a matrix, so the private caches of all of them hold it together.
-#include "bench/suites/memory_levels.h"
+#include "bench/machine/memory_levels.h"
 
 #include <algorithm>
 

@@ -1,17 +1,17 @@
 // The file is read anew for every window: a live meter has added to it.
-#include "bench/energy/meter_file.h"
+#include "bench/machine/energy/meter_file.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <thread>
 
+#include "bench/support/csv.h"
 #include "bench/support/environment.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
 #include "bench/support/statistics.h"
 #include "bench/support/utc.h"
-#include "bench/tasks/csv.h"
 #include "engine/base/check.h"
 #include "engine/base/file.h"
 

@@ -1,5 +1,5 @@
 // The source is only ever read by one thread: ours before the other begins and after it has ended.
-#include "bench/energy/sampler.h"
+#include "bench/machine/energy/sampler.h"
 
 #include <algorithm>
 #include <chrono>

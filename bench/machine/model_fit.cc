@@ -1,9 +1,9 @@
 // The bound is that of reading: arithmetic and everything else only come on top.
-#include "bench/model/model_fit.h"
+#include "bench/machine/model_fit.h"
 
 #include <algorithm>
 
-#include "bench/suites/memory_levels.h"
+#include "bench/machine/memory_levels.h"
 #include "bench/support/environment.h"
 #include "bench/support/output.h"
 #include "bench/support/table.h"

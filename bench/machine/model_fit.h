@@ -2,8 +2,8 @@
 #pragma once
 #include <string>
 
+#include "bench/machine/prediction.h"
 #include "bench/model/model_options.h"
-#include "bench/suitability.h"
 #include "cpu/probes.h"
 
 namespace qwench::bench {

@@ -1,5 +1,5 @@
 // One long window instead of many short ones: a counter's update at each end weighs less.
-#include "bench/energy/energy_meter.h"
+#include "bench/machine/energy/energy_meter.h"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // The log of an external power meter, such as a smart plug: lines `timestamp,W`, in ascending time, that
 // another program writes before, while or after we measure.
 #pragma once
-#include "bench/energy/energy_source.h"
+#include "bench/machine/energy/energy_source.h"
 
 namespace qwench::bench {
 

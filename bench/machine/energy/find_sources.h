@@ -2,9 +2,9 @@
 #pragma once
 #include <vector>
 
-#include "bench/energy/energy_source.h"
-#include "bench/energy/nvml.h"
-#include "bench/energy/sysfs.h"
+#include "bench/machine/energy/energy_source.h"
+#include "bench/machine/energy/nvml.h"
+#include "bench/machine/energy/sysfs.h"
 #include "engine/base/json.h"
 
 namespace qwench::bench {

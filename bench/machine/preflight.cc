@@ -1,5 +1,5 @@
 // Each check reads one file or makes one call; what cannot be read is "unknown", never "ok".
-#include "bench/preflight.h"
+#include "bench/machine/preflight.h"
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,5 @@
 // A reader that walks the text once and counts lines as it goes.
-#include "bench/tasks/csv.h"
+#include "bench/support/csv.h"
 
 #include <algorithm>
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <functional>
 
-#include "bench/energy/energy_source.h"
+#include "bench/machine/energy/energy_source.h"
 
 namespace qwench::bench {
 

@@ -1,6 +1,6 @@
 // Each domain's counter wraps at its max_energy_range_uj; the sum of what was counted since the first
 // reading does not. At 200 W that takes 20 minutes, and readings are never so far apart.
-#include "bench/energy/rapl.h"
+#include "bench/machine/energy/rapl.h"
 
 #include <fmt/format.h>
 

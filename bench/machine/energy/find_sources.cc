@@ -1,8 +1,8 @@
 // A GPU's meter says nothing about a run on the processor, nor the other way round; a battery feeds both.
-#include "bench/energy/find_sources.h"
+#include "bench/machine/energy/find_sources.h"
 
-#include "bench/energy/battery.h"
-#include "bench/energy/rapl.h"
+#include "bench/machine/energy/battery.h"
+#include "bench/machine/energy/rapl.h"
 
 namespace qwench::bench {
 

@@ -1,5 +1,5 @@
 // Which files there are is looked up once; a run costs a few reads before and after.
-#include "bench/telemetry/run_telemetry.h"
+#include "bench/machine/run_telemetry.h"
 
 #include <fmt/format.h>
 #include <sys/resource.h>

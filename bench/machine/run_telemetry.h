@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/energy/sysfs.h"
+#include "bench/machine/energy/sysfs.h"
 #include "engine/base/json.h"
 
 namespace qwench::bench {

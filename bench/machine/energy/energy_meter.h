@@ -3,7 +3,7 @@
 #pragma once
 #include <functional>
 
-#include "bench/energy/sampler.h"
+#include "bench/machine/energy/sampler.h"
 #include "engine/base/json.h"
 
 namespace qwench::bench {

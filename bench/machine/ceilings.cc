@@ -1,5 +1,5 @@
 // Percentages of what was measured, never of a data sheet.
-#include "bench/roofline.h"
+#include "bench/machine/ceilings.h"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // Running Average Power Limit: the processor's own counters of energy, under class/powercap.
 #pragma once
-#include "bench/energy/energy_source.h"
-#include "bench/energy/sysfs.h"
+#include "bench/machine/energy/energy_source.h"
+#include "bench/machine/energy/sysfs.h"
 
 namespace qwench::bench {
 
