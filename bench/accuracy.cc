@@ -8,7 +8,7 @@
 #include "bench/commands.h"
 #include "bench/gradients/gradient_section.h"
 #include "bench/kernels/kernel_command.h"
-#include "bench/support/environment.h"
+#include "bench/machine/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/number_option.h"

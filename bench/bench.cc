@@ -7,18 +7,17 @@
 #include "bench/machine/ceilings.h"
 #include "bench/model/identity.h"
 #include "bench/suites/suites_command.h"
-#include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/last_words.h"
 #include "bench/support/output.h"
 #include "bench/support/output_file.h"
+#include "bench/support/program.h"
 #include "bench/sweep/options.h"
 #include "bench/sweep/plan.h"
 #include "bench/sweep/report.h"
 #include "bench/sweep/samples.h"
 #include "bench/trace_file.h"
-#include "cpu/cpu_info.h"
 
 namespace qwench::bench {
 
@@ -71,8 +70,8 @@ struct Sweep {
 /// What the cases of one thread count share.
 struct Bench {
   const LoadedModel& loaded;
-  cpu::ReadMeter meter;
-  cpu::Roofline roofline;
+  const std::unique_ptr<Probes> probes;
+  Ceilings roofline;
   std::vector<size_t> rows;  // of the report, measured now
 };
 
@@ -115,7 +114,7 @@ void measure(Sweep& sweep, Bench& bench, Session& session, const CaseKey& key) {
       [&](int64_t run) {
         sweep.progress.show(fmt::format("{}: run {}/{}", label_of(key), run + 1, o.runs));
       },
-      [&] { return bench.meter.measure(0.1).per_second; }};
+      [&] { return bench.probes->read(0.1).per_second; }};
   std::optional<EnergyFigures> energy;
   settings.after_runs = energy_of(sweep, key, energy);
   std::optional<CaseResult> result = measure_case(session, bench.loaded.model, settings);
@@ -158,9 +157,9 @@ void measure_idle(Sweep& sweep) {
   sweep.progress.done(sweep.meter->idle_text());
 }
 
-cpu::Roofline measure_ceilings(Sweep& sweep, int threads) {
+Ceilings measure_ceilings(Sweep& sweep, Probes& probes) {
   sweep.progress.show("measuring bandwidth and peak");
-  return cpu::measure_roofline(threads, 1.0);
+  return probes.ceilings(1.0);
 }
 
 /// All cases of one thread count, between two measurements of the ceilings. Nothing is loaded where all
@@ -168,17 +167,18 @@ cpu::Roofline measure_ceilings(Sweep& sweep, int threads) {
 void measure_threads(Sweep& sweep, const Checkpoint& checkpoint, std::unique_ptr<Backend> backend,
                      const std::vector<std::vector<CaseKey>>& sessions) {
   const BenchOptions& o = sweep.options;
-  const int threads = backend->threads();
   const SessionOptions largest = session_options(
       o.model, sweep.axes.batch.back(), capacity_of(o, sweep.axes, sweep.axes.depth.back()));
   const LoadedModel loaded = load_model(o.model, checkpoint, std::move(backend), largest);
   if (sweep.trace) loaded.backend->trace = &*sweep.trace;
-  Bench bench{loaded, cpu::ReadMeter(threads), measure_ceilings(sweep, threads), {}};
+  Bench bench{loaded, loaded.backend->probes(), {}, {}};
+  bench.roofline = measure_ceilings(sweep, *bench.probes);
   measure_idle(sweep);
   finished([&] {
     for (const std::vector<CaseKey>& session : sessions) measure_session(sweep, bench, session);
   });
-  if (!interrupted()) bench.roofline = higher(bench.roofline, measure_ceilings(sweep, threads));
+  if (!interrupted())
+    bench.roofline = higher(bench.roofline, measure_ceilings(sweep, *bench.probes));
   for (const size_t row : bench.rows) sweep.report.rows[row].roofline = bench.roofline;
 }
 

@@ -5,9 +5,9 @@
 #include <new>
 
 #include "bench/commands.h"
-#include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/output.h"
+#include "bench/support/program.h"
 #include "bench/support/standard_streams.h"
 #include "bench/unexpected_words.h"
 #include "engine/base/check.h"

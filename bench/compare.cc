@@ -9,13 +9,13 @@
 #include "bench/comparison/guide_sets.h"
 #include "bench/comparison/programs.h"
 #include "bench/kernels/kernel_command.h"
-#include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/last_words.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
 #include "bench/support/output_file.h"
+#include "bench/support/program.h"
 
 namespace qwench::bench {
 

@@ -4,15 +4,16 @@
 #include "bench/commands.h"
 #include "bench/machine/ceilings.h"
 #include "bench/machine/energy/find_sources.h"
+#include "bench/machine/environment.h"
+#include "bench/machine/host.h"
 #include "bench/machine/model_fit.h"
 #include "bench/machine/preflight.h"
 #include "bench/model/model_options.h"
-#include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
+#include "bench/support/program.h"
 #include "bench/support/table.h"
-#include "cpu/cpu_info.h"
 #include "cuda/cuda_backend.h"
 #include "engine/base/host_memory.h"
 #include "metal/metal_backend.h"
@@ -45,8 +46,8 @@ std::vector<std::string> warnings(const OrderedJson& environment) {
   if (tool["build_type"] != "Release")
     list.emplace_back("not a Release build: build with `cmake --preset release`");
   if (tool["sanitizer"] == true) list.emplace_back("sanitizers are on: times mean nothing");
-  const cpu::CpuInfo& info = cpu::cpu_info();
-  if (!info.avx2)
+  const BackendInfo& info = host();
+  if (!info.has("avx2"))
     list.emplace_back(
         "no AVX2, FMA and F16C: only the kernels for any CPU run here, many times slower");
   if (info.virtual_machine.value_or(false))
@@ -61,15 +62,15 @@ std::vector<std::string> warnings(const OrderedJson& environment) {
   return list;
 }
 
-std::string sizes_text(const cpu::CpuInfo& info) {
+std::string sizes_text(const BackendInfo& info) {
   return fmt::format("{} physical, {} logical; L1d {}, L2 {}, L3 {}", info.physical_cores,
                      info.logical_cores, format_bytes(info.l1d_bytes), format_bytes(info.l2_bytes),
                      format_bytes(info.l3_bytes));
 }
 
-std::string probes_text(const cpu::Roofline& r) {
+std::string probes_text(const Ceilings& r) {
   Table table({"<measured", "threads", "rate", "% of per-cycle limit", "<probe kernel"});
-  for (const cpu::Probe* p : {&r.dram_read, &r.fp32_fma, &r.bf16, &r.int8, &r.int8_vnni}) {
+  for (const Probe* p : {&r.dram_read, &r.fp32_fma, &r.bf16, &r.int8, &r.int8_dot}) {
     if (p->name.empty()) continue;
     table.add({p->name, std::to_string(p->threads),
                fmt::format("{:.1f} G{}", p->per_second / 1e9, p->unit),
@@ -80,11 +81,11 @@ std::string probes_text(const cpu::Roofline& r) {
 }
 
 std::string report_text(const OrderedJson& environment, const OrderedJson& backends,
-                        const cpu::Roofline& roofline, const std::string& energy) {
-  const cpu::CpuInfo& info = cpu::cpu_info();
+                        const Ceilings& roofline, const std::string& energy) {
+  const BackendInfo& info = host();
   Table facts({"<qwench", "<" + version_text()});
   facts.add({"system", environment["os"]["kernel"].get<std::string>()});
-  facts.add({"processor", info.model});
+  facts.add({"processor", info.device});
   facts.add({"instructions", isa_text()});
   facts.add({"cores", sizes_text(info)});
   facts.add({"memory", fmt::format("{}, {} available", format_bytes(total_memory_bytes()),
@@ -110,12 +111,12 @@ int run_doctor(const DoctorOptions& o) {
     return kExitOk;
   }
   if (!o.model.model.empty()) open_model(o.model);  // what is wrong with it is said at once
-  const int threads = o.model.threads ? int(o.model.threads) : cpu::cpu_info().physical_cores;
-  cpu::Roofline roofline;
+  const int threads = threads_or_default(o.model.threads);
+  Ceilings roofline;
   {
     Progress progress;
     progress.show("measuring bandwidth and peaks");
-    roofline = cpu::measure_roofline(threads, 2.0);
+    roofline = measure_ceilings(o.model, threads, 2.0);
   }
   const OrderedJson environment = environment_block(), backends = backends_json();
   std::optional<ModelFit> fit;

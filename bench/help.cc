@@ -3,9 +3,9 @@
 
 #include "bench/commands.h"
 #include "bench/support/command_tree.h"
-#include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/output.h"
+#include "bench/support/program.h"
 #include "engine/base/check.h"
 
 namespace qwench::bench {

@@ -5,9 +5,9 @@
 #include "bench/commands.h"
 #include "bench/model/default_model.h"
 #include "bench/model/model_options.h"
-#include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/output.h"
+#include "bench/support/program.h"
 #include "bench/support/table.h"
 #include "engine/base/host_memory.h"
 

@@ -6,8 +6,8 @@
 #include "bench/commands.h"
 #include "bench/kernels/kernel_report.h"
 #include "bench/machine/ceilings.h"
+#include "bench/machine/host.h"
 #include "bench/model/model_options.h"
-#include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/last_words.h"
@@ -15,9 +15,9 @@
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
 #include "bench/support/output_file.h"
+#include "bench/support/program.h"
 #include "bench/support/seed_option.h"
 #include "bench/support/suggest.h"
-#include "cpu/cpu_info.h"
 
 namespace qwench::bench {
 
@@ -189,7 +189,7 @@ ContestSettings read_settings(const KernelsOptions& o, OpId op) {
   ContestSettings settings;
   settings.sizes = read_sizes(o, op);
   settings.baseline = baseline_of(o, op), settings.plugins = o.model.plugins;
-  settings.threads = o.model.threads ? int(o.model.threads) : cpu::cpu_info().physical_cores;
+  settings.threads = threads_or_default(o.model.threads);
   settings.seconds = o.seconds, settings.seed = o.model.seed;
   settings.cold = o.cache.empty() ? streams_from_memory(op) : o.cache == "cold";
   return settings;
@@ -228,7 +228,7 @@ void measure_ceilings(Progress& progress, KernelReport& report) {
     progress.show("measuring bandwidth and peak");
     const double seconds = std::min(2 * report.settings.seconds, 1.0);
     report.roofline =
-        higher(report.roofline, cpu::measure_roofline(report.settings.threads, seconds));
+        higher(report.roofline, measure_ceilings(ModelOptions(), report.settings.threads, seconds));
   };
   if (report.results.empty()) return once();
   for (int i = 0; i < kAgain && above_ceilings(report) && !interrupted(); ++i) once();

@@ -4,18 +4,19 @@
 #include "bench/commands.h"
 #include "bench/kernels/kernel_command.h"
 #include "bench/machine/energy/energy_options.h"
+#include "bench/machine/environment.h"
+#include "bench/machine/host.h"
 #include "bench/model/default_model.h"
 #include "bench/monitoring/monitor_loop.h"
 #include "bench/monitoring/quick_benchmark.h"
 #include "bench/monitoring/summary.h"
 #include "bench/support/duration_option.h"
-#include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
 #include "bench/support/output_file.h"
-#include "cpu/cpu_info.h"
+#include "bench/support/program.h"
 
 namespace qwench::bench {
 

@@ -4,11 +4,12 @@
 #include <filesystem>
 
 #include "bench/commands.h"
+#include "bench/machine/environment.h"
 #include "bench/regression/regression.h"
-#include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
+#include "bench/support/program.h"
 #include "bench/sweep/options.h"
 #include "bench/sweep/report.h"
 

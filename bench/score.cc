@@ -2,9 +2,9 @@
 #include <CLI/CLI.hpp>
 
 #include "bench/commands.h"
-#include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/output.h"
+#include "bench/support/program.h"
 #include "bench/support/table.h"
 #include "bench/tasks/task_file.h"
 #include "bench/text_metrics/custom_metric.h"

@@ -3,15 +3,14 @@
 
 #include "bench/commands.h"
 #include "bench/kernels/kernel_command.h"
+#include "bench/machine/host.h"
 #include "bench/suites/prompts.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/suites_command.h"
-#include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/output.h"
 #include "bench/support/suggest.h"
 #include "bench/support/table.h"
-#include "cpu/cpu_info.h"
 #include "cuda/cuda_backend.h"
 #include "metal/metal_backend.h"
 
@@ -66,8 +65,8 @@ std::string devices() {
   const auto state = [](const char* missing) {
     return missing ? std::string("not available: ") + missing : std::string("ready");
   };
-  table.add({"cpu", fmt::format("ready: {}, {} cores, {}", cpu::cpu_info().model,
-                                cpu::cpu_info().physical_cores, isa_text())});
+  table.add({"cpu", fmt::format("ready: {}, {} cores, {}", host().device, host().physical_cores,
+                                isa_text())});
   table.add({"cuda", state(cuda::cuda_unavailable())});
   table.add({"metal", state(metal::metal_unavailable())});
   return table.to_string();

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "bench/support/environment.h"
 #include "bench/support/output.h"
+#include "bench/support/program.h"
 
 namespace qwench::bench {
 

@@ -5,13 +5,13 @@
 
 #include "bench/commands.h"
 #include "bench/machine/ceilings.h"
+#include "bench/machine/environment.h"
+#include "bench/machine/host.h"
 #include "bench/machine/prediction.h"
-#include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
 #include "bench/support/table.h"
-#include "cpu/cpu_info.h"
 
 namespace qwench::bench {
 
@@ -79,7 +79,7 @@ MachineSpeed measure(const TuneOptions& o, int threads) {
   Progress progress;
   progress.show("measuring bandwidth and kernels");
   const auto read_bandwidth = [&] {
-    return cpu::measure_roofline(threads, o.quick ? 0.3 : 1.0).dram_read.per_second;
+    return measure_ceilings(o.model, threads, o.quick ? 0.3 : 1.0).dram_read.per_second;
   };
   MachineSpeed machine = measure_kernels(o.model, threads, read_bandwidth(), o.quick);
   for (int i = 0; i < kAgain && machine.probe_was_slow(); ++i)
@@ -158,7 +158,7 @@ std::string text(const TuneOptions& o, const MachineSpeed& machine,
 
 int run_tune(const TuneOptions& o) {
   check_limits(o);
-  const int threads = o.model.threads ? int(o.model.threads) : cpu::cpu_info().physical_cores;
+  const int threads = threads_or_default(o.model.threads);
   const MachineSpeed machine = measure(o, threads);
   int64_t memory = machine.available_bytes;
   if (o.memory && int64_t(*o.memory) > memory)

@@ -5,13 +5,16 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <initializer_list>
 
 #include "cpu/cpu_info.h"
 #include "cpu/ops.h"
 #include "cpu/page_arena.h"
 #include "cpu/panels.h"
 #include "cpu/plugin_kernels.h"
+#include "cpu/probes.h"
 #include "engine/base/check.h"
+#include "engine/base/host_memory.h"
 #include "engine/ops/example.h"
 
 namespace qwench::cpu {
@@ -45,6 +48,9 @@ class CpuBackend final : public Backend {
 
   std::string_view name() const override { return "cpu"; }
   int threads() const override { return team_->size(); }
+  BackendInfo describe() const override;
+  int64_t available_bytes() const override { return available_memory_bytes(); }
+  std::unique_ptr<Probes> probes() override { return make_probes(threads()); }
   void upload(void* device, const void* host, int64_t bytes) override {
     if (bytes) std::memcpy(device, host, size_t(bytes));
   }
@@ -70,6 +76,22 @@ class CpuBackend final : public Backend {
   std::shared_ptr<Team> team_;  // of other backends too, where threads are shared
   PluginKernels plugins_;
 };
+
+BackendInfo CpuBackend::describe() const {
+  const CpuInfo& cpu = cpu_info();
+  BackendInfo info;
+  const auto add = [&info](bool has, std::initializer_list<const char*> names) {
+    if (has) info.features.insert(info.features.end(), names.begin(), names.end());
+  };
+  add(cpu.avx2, {"avx2", "fma", "f16c"}), add(cpu.avx512, {"avx512"});
+  add(cpu.avx_vnni, {"avx_vnni"}), add(cpu.avx512_vnni, {"avx512_vnni"});
+  add(cpu.avx512_bf16, {"avx512_bf16"});
+  info.device = cpu.model, info.feature_limit = kIsaLimitNames[size_t(cpu.limit)];
+  info.logical_cores = cpu.logical_cores, info.physical_cores = cpu.physical_cores;
+  info.l1d_bytes = cpu.l1d_bytes, info.l2_bytes = cpu.l2_bytes, info.l3_bytes = cpu.l3_bytes;
+  info.memory_bytes = total_memory_bytes(), info.virtual_machine = cpu.virtual_machine;
+  return info;
+}
 
 int64_t CpuBackend::count_nonfinite(const TensorView& t) {
   constexpr int64_t kBlock = 16384;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -12,6 +13,8 @@
 #include "cpu/cpu_info.h"
 #include "cpu/probe_kernels.h"
 #include "cpu/probe_race.h"
+#include "cpu/stream_probes.h"
+#include "cpu/team_probe.h"
 #include "engine/base/check.h"
 #include "engine/base/host_memory.h"
 
@@ -210,31 +213,49 @@ KernelSpan<ComputeKernel> bf16_kernels() { return {}; }
 KernelSpan<ComputeKernel> int8_vnni_kernels() { return {}; }
 #endif
 
-struct ReadMeter::State {
-  ProbeTeam team;
-  ReadBuffer buffer;
-  explicit State(int threads) : team(threads), buffer(make_buffer(team)) {}
-};
-ReadMeter::ReadMeter(int threads) : state_(std::make_unique<State>(threads)) {}
-ReadMeter::~ReadMeter() = default;
-Probe ReadMeter::measure(double seconds) {
-  return probe_read(state_->team, state_->buffer, seconds);
-}
+namespace {
 
-Roofline measure_roofline(int threads, double seconds) {
-  QWENCH_CHECK(threads >= 1);
-  ProbeTeam team(threads);
-  Roofline roofline;
-  std::vector<double> clocks;
-  const char* int8_name = has_avx2() ? "int8_maddubs" : "int8_scalar";
-  roofline.fp32_fma = probe_compute("fp32_fma", fp32_kernels(), team, 0.2 * seconds, &clocks);
-  roofline.bf16 = probe_compute("bf16_dot", bf16_kernels(), team, 0.1 * seconds, &clocks);
-  roofline.int8 = probe_compute(int8_name, int8_kernels(), team, 0.1 * seconds, &clocks);
-  roofline.int8_vnni =
-      probe_compute("int8_vnni", int8_vnni_kernels(), team, 0.1 * seconds, &clocks);
-  roofline.clock_hz = quantile(clocks, kUndisturbed);
-  roofline.dram_read = probe_read(team, make_buffer(team), 0.5 * seconds);
-  return roofline;
-}
+/// What arithmetic and reads are measured with is made when it is first asked for, and kept.
+class CpuProbes final : public Probes {
+ public:
+  explicit CpuProbes(int threads) : threads_(threads) { QWENCH_CHECK(threads >= 1); }
+
+  Ceilings ceilings(double seconds) override {
+    ProbeTeam& threads = team();
+    Ceilings c;
+    std::vector<double> clocks;
+    const char* int8_name = has_avx2() ? "int8_maddubs" : "int8_scalar";
+    c.fp32_fma = probe_compute("fp32_fma", fp32_kernels(), threads, 0.2 * seconds, &clocks);
+    c.bf16 = probe_compute("bf16_dot", bf16_kernels(), threads, 0.1 * seconds, &clocks);
+    c.int8 = probe_compute(int8_name, int8_kernels(), threads, 0.1 * seconds, &clocks);
+    c.int8_dot = probe_compute("int8_vnni", int8_vnni_kernels(), threads, 0.1 * seconds, &clocks);
+    c.clock_hz = quantile(clocks, kUndisturbed);
+    c.dram_read = read(0.5 * seconds);
+    return c;
+  }
+  Probe read(double seconds) override { return probe_read(team(), buffer(), seconds); }
+  std::unique_ptr<StreamProbe> streams(int64_t largest) override {
+    return make_stream_probe(threads_, largest);
+  }
+  StartLatency start_latency(int runs) override { return measure_start_latency(threads_, runs); }
+
+ private:
+  ProbeTeam& team() {
+    if (!team_) team_.emplace(threads_);
+    return *team_;
+  }
+  const ReadBuffer& buffer() {
+    if (!buffer_) buffer_.emplace(make_buffer(team()));
+    return *buffer_;
+  }
+
+  int threads_;
+  std::optional<ProbeTeam> team_;
+  std::optional<ReadBuffer> buffer_;
+};
+
+}  // namespace
+
+std::unique_ptr<Probes> make_probes(int threads) { return std::make_unique<CpuProbes>(threads); }
 
 }  // namespace qwench::cpu

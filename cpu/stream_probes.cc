@@ -61,28 +61,30 @@ StreamKernels stream_kernels() {
   return stream_kernels_scalar();
 }
 
-struct StreamProbe::State {
-  ProbeTeam team;
-  int64_t region = 0;  // bytes of one thread
-  std::unique_ptr<uint8_t, Freed> data;
-  std::vector<uint64_t> sums;  // of reads, so that none can be left out
+namespace {
 
-  State(int threads, int64_t largest) : team(threads), sums(static_cast<size_t>(threads)) {
-    region = (largest + 4 * kShift + 2 * kMiB) / (2 * kMiB) * (2 * kMiB);
-    const int64_t bytes = region * threads;
+class CpuStreamProbe final : public StreamProbe {
+ public:
+  CpuStreamProbe(int threads, int64_t largest)
+      : team_(threads), sums_(static_cast<size_t>(threads)) {
+    region_ = (largest + 4 * kShift + 2 * kMiB) / (2 * kMiB) * (2 * kMiB);
+    const int64_t bytes = region_ * threads;
     if (bytes > available_memory_bytes() / 2)
       fail("memory: expected {} bytes to measure with, got {} available", 2 * bytes,
            available_memory_bytes());
-    data.reset(static_cast<uint8_t*>(
+    data_.reset(static_cast<uint8_t*>(
         std::aligned_alloc(static_cast<size_t>(2 * kMiB), static_cast<size_t>(bytes))));
-    if (!data) fail("memory: expected {} bytes to measure with, got none", bytes);
+    if (!data_) fail("memory: expected {} bytes to measure with, got none", bytes);
 #if defined(MADV_HUGEPAGE)
-    madvise(data.get(), static_cast<size_t>(bytes), MADV_HUGEPAGE);  // only advice
+    madvise(data_.get(), static_cast<size_t>(bytes), MADV_HUGEPAGE);  // only advice
 #endif
-    team.run([&](int t) { std::memset(of(t), 0, static_cast<size_t>(region)); });
+    team_.run([&](int t) { std::memset(of(t), 0, static_cast<size_t>(region_)); });
   }
 
-  uint8_t* of(int thread) { return data.get() + region * thread; }
+  StreamRate measure(StreamOp op, int64_t working_set, int runs, double seconds) override;
+
+ private:
+  uint8_t* of(int thread) { return data_.get() + region_ * thread; }
 
   /// One kernel, `passes` times over n floats of every array of a thread.
   void work(StreamOp op, int kernel, int64_t n, int64_t passes, int thread) {
@@ -93,31 +95,31 @@ struct StreamProbe::State {
     if (op == StreamOp::kRead) {
       uint64_t sum = 0;
       for (int64_t i = 0; i < passes; ++i) sum += read_kernels().first[kernel].read(first, n * 4);
-      sums[static_cast<size_t>(thread)] = sum;
+      sums_[static_cast<size_t>(thread)] = sum;
       return;
     }
     const StreamKernel& k = kernels_of(stream_kernels(), op).first[kernel];
     for (int64_t i = 0; i < passes; ++i) k.run(array(0), array(1), array(2), n);
   }
+
+  ProbeTeam team_;
+  int64_t region_ = 0;  // bytes of one thread
+  std::unique_ptr<uint8_t, Freed> data_;
+  std::vector<uint64_t> sums_;  // of reads, so that none can be left out
 };
 
-StreamProbe::StreamProbe(int threads, int64_t largest)
-    : state_(std::make_unique<State>(threads, largest)) {}
-StreamProbe::~StreamProbe() = default;
-
-StreamRate StreamProbe::measure(StreamOp op, int64_t working_set, int runs, double seconds) {
-  State& s = *state_;
+StreamRate CpuStreamProbe::measure(StreamOp op, int64_t working_set, int runs, double seconds) {
   constexpr int64_t kUnit = kReadUnit / 4;  // floats
   const int64_t arrays = arrays_of(op);
   const int64_t n = working_set / 4 / arrays / kUnit * kUnit;
-  QWENCH_CHECK(n > 0 && arrays * (n * 4 + kShift) <= s.region);
+  QWENCH_CHECK(n > 0 && arrays * (n * 4 + kShift) <= region_);
   const int count =
       op == StreamOp::kRead ? read_kernels().count : kernels_of(stream_kernels(), op).count;
   int64_t passes = 1;
-  const auto taken = [&](int k) { return s.team.run([&](int t) { s.work(op, k, n, passes, t); }); };
+  const auto taken = [&](int k) { return team_.run([&](int t) { work(op, k, n, passes, t); }); };
   while (passes < int64_t{1} << 30 && taken(0) < kSlice) passes *= 2;
   const auto rate = [&](int k) {
-    return static_cast<double>(arrays * n * 4 * passes) * s.team.threads() / taken(k);
+    return static_cast<double>(arrays * n * 4 * passes) * team_.threads() / taken(k);
   };
   const Winner winner = race(count, seconds, rate);
   StreamRate result;
@@ -125,6 +127,12 @@ StreamRate StreamProbe::measure(StreamOp op, int64_t working_set, int runs, doub
                                         : kernels_of(stream_kernels(), op).first[winner.index].name;
   for (int i = 0; i < runs; ++i) result.bytes_per_second.push_back(rate(winner.index));
   return result;
+}
+
+}  // namespace
+
+std::unique_ptr<StreamProbe> make_stream_probe(int threads, int64_t largest) {
+  return std::make_unique<CpuStreamProbe>(threads, largest);
 }
 
 }  // namespace qwench::cpu

@@ -33,8 +33,8 @@ double call(Team& team) {
 
 }  // namespace
 
-TeamLatency measure_team_latency(int threads, int runs) {
-  TeamLatency latency;
+StartLatency measure_start_latency(int threads, int runs) {
+  StartLatency latency;
   if (threads < 2) return latency;
   Team team(threads);
   const auto add = [&](std::vector<double>& to) {

@@ -3,7 +3,7 @@
 
 #include "bench/accuracy/injection.h"
 #include "bench/model/identity.h"
-#include "bench/support/environment.h"
+#include "bench/support/program.h"
 #include "bench/support/table.h"
 #include "engine/base/checked.h"
 

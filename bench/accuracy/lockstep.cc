@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bench/machine/host.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/output.h"
-#include "cpu/cpu_info.h"
 #include "engine/base/checked.h"
 #include "engine/base/threads.h"
 
@@ -19,7 +19,7 @@ constexpr int64_t kStepBytes = int64_t(64) << 20;
 /// Calls f(i) for i in [0, n) on all cores.
 template <class F>
 void for_rows(int64_t n, const F& f) {
-  const int64_t parts = std::min<int64_t>(n, cpu::cpu_info().physical_cores);
+  const int64_t parts = std::min<int64_t>(n, host().physical_cores);
   const auto part = [&](int64_t p) {
     for (int64_t i = p; i < n; i += parts) f(i);
   };

@@ -2,7 +2,7 @@
 #include "bench/accuracy/plan.h"
 
 #include "bench/model/default_model.h"
-#include "bench/support/environment.h"
+#include "bench/support/program.h"
 
 namespace qwench::bench {
 

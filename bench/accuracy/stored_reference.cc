@@ -5,9 +5,9 @@
 #include <functional>
 
 #include "bench/accuracy/reference_file.h"
-#include "bench/support/environment.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/output.h"
+#include "bench/support/program.h"
 
 namespace qwench::bench {
 

@@ -3,8 +3,8 @@
 
 #include "bench/accuracy/reference_file.h"
 #include "bench/accuracy/text_section.h"
-#include "bench/support/environment.h"
 #include "bench/support/output.h"
+#include "bench/support/program.h"
 
 namespace qwench::bench {
 

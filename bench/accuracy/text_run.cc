@@ -7,10 +7,9 @@
 #include "bench/accuracy/stored_reference.h"
 #include "bench/accuracy/text_section.h"
 #include "bench/generate.h"
-#include "bench/support/environment.h"
 #include "bench/support/output.h"
+#include "bench/support/program.h"
 #include "engine/base/checked.h"
-#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -148,7 +147,7 @@ Loaded load_all(const Plan& plan, const OpenedText& source) {
   const int64_t rows = Lockstep::rows_per_step(source.config, source.text.windows.front().count);
   const int64_t kept = checked_mul(Lockstep::bytes(source.config, rows),
                                    1 + int64_t(opened.size() - with_rows), "rows to compare");
-  require_memory_together(opened, kept, available_memory_bytes());
+  require_memory_together(opened, kept, opened.front().backend->available_bytes());
   for (OpenedModel& model : opened)
     loaded.models.push_back(std::make_unique<ConfiguredModel>(std::move(model)));
   return loaded;

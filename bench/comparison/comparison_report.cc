@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "bench/support/environment.h"
+#include "bench/machine/environment.h"
 #include "bench/support/output.h"
 #include "bench/support/table.h"
 

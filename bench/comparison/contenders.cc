@@ -6,10 +6,9 @@
 #include <utility>
 
 #include "bench/accuracy/divergence.h"
-#include "bench/support/environment.h"
 #include "bench/support/interrupt.h"
+#include "bench/support/program.h"
 #include "engine/base/checked.h"
-#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -187,7 +186,7 @@ Contenders::Contenders(std::vector<Configuration> configurations, const Workload
     opened.back().session.logit_rows = 0;
   }
   require_memory_together(opened, bytes_of_rows(opened.front().checkpoint->config(), workload),
-                          available_memory_bytes());
+                          opened.front().backend->available_bytes());
   for (OpenedModel& model : opened) {
     auto loaded = std::make_unique<ConfiguredModel>(std::move(model));  // its errors have its name
     const Configuration of = loaded->configuration();  // `loaded` is gone where the next throws

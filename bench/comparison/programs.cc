@@ -7,11 +7,12 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "bench/machine/host.h"
 #include "bench/support/child_process.h"
-#include "bench/support/environment.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/output.h"
-#include "cpu/cpu_info.h"
+#include "bench/support/program.h"
+#include "cpu/cpu_backend.h"
 #include "engine/base/check.h"
 #include "engine/checkpoint/safetensors.h"
 
@@ -118,7 +119,7 @@ std::vector<std::string> Programs::options(int64_t prefill_chunk) const {
   };
   if (!model_.dtype.empty()) add("--dtype", model_.dtype);
   if (model_.threads) add("--threads", std::to_string(model_.threads));
-  if (cpu::cpu_info().limit != cpu::IsaLimit::kNative) add("--isa", isa_option());
+  if (isa_option() != cpu::kIsaLimitNames.front()) add("--isa", isa_option());
   for (const std::string& plugin : model_.plugins) add("--plugin", plugin);
   for (const std::string& kernel : model_.kernels) add("--kernel", kernel);
   if (model_.mmap) options.emplace_back("--mmap");

@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "bench/kernels/contestant.h"
+#include "bench/machine/host.h"
 #include "bench/support/forked.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/output.h"
-#include "cpu/cpu_info.h"
 #include "engine/base/host_memory.h"
 
 namespace qwench::bench {
@@ -34,7 +34,7 @@ int64_t copies_needed(const ContestSettings& settings, size_t n_kernels) {
   constexpr int64_t kLeast = int64_t(64) << 20, kMost = int64_t(512) << 20;
   NoMemory none;
   const int64_t bytes = std::max<int64_t>(1, cost(example<Args>(settings.sizes, none)).bytes);
-  int64_t ring = std::clamp(4 * cpu::cpu_info().l3_bytes, kLeast, kMost);
+  int64_t ring = std::clamp(4 * host().l3_bytes, kLeast, kMost);
   ring = std::min(ring, available_memory_bytes() / (8 * int64_t(n_kernels)));
   return std::clamp<int64_t>((ring + bytes - 1) / bytes, 1, 256);
 }

@@ -6,8 +6,9 @@
 
 #include "bench/kernels/kernel_list.h"
 #include "bench/machine/ceilings.h"
-#include "bench/support/environment.h"
+#include "bench/machine/environment.h"
 #include "bench/support/output.h"
+#include "bench/support/program.h"
 #include "bench/support/table.h"
 #include "bench/sweep/report.h"
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bench/kernels/kernel_contest.h"
-#include "cpu/probes.h"
+#include "engine/backend/probes.h"
 
 namespace qwench::bench {
 
@@ -18,7 +18,7 @@ struct KernelReport {
   OpId op{};
   ContestSettings settings;  // what is the same for all rows
   OrderedJson config;        // the resolved options
-  cpu::Roofline roofline;
+  Ceilings roofline;
   std::vector<KernelResult> results;
   bool interrupted = false;
 

@@ -3,12 +3,12 @@
 
 #include <algorithm>
 
-#include "cpu/cpu_info.h"
+#include "bench/machine/host.h"
 
 namespace qwench::bench {
 
 std::vector<MemoryLevel> memory_levels() {
-  const cpu::CpuInfo& info = cpu::cpu_info();
+  const BackendInfo& info = host();
   std::vector<MemoryLevel> levels;
   if (info.l1d_bytes) levels.push_back({"l1", info.l1d_bytes, false});
   if (info.l2_bytes) levels.push_back({"l2", info.l2_bytes, false});

@@ -4,14 +4,14 @@
 #include <algorithm>
 
 #include "bench/machine/memory_levels.h"
-#include "bench/support/environment.h"
 #include "bench/support/output.h"
+#include "bench/support/program.h"
 #include "bench/support/table.h"
 #include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
-ModelFit fit_of(const ModelOptions& o, const cpu::Roofline& roofline, int threads) {
+ModelFit fit_of(const ModelOptions& o, const Ceilings& roofline, int threads) {
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o);
   const ModelConfig& config = checkpoint->config();
   const LoadOptions load = load_options(o);

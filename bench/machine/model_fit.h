@@ -4,7 +4,7 @@
 
 #include "bench/machine/prediction.h"
 #include "bench/model/model_options.h"
-#include "cpu/probes.h"
+#include "engine/backend/probes.h"
 
 namespace qwench::bench {
 
@@ -20,7 +20,7 @@ struct ModelFit {
 };
 
 /// Reads headers only. UsageError, Error as open_model().
-ModelFit fit_of(const ModelOptions& options, const cpu::Roofline& roofline, int threads);
+ModelFit fit_of(const ModelOptions& options, const Ceilings& roofline, int threads);
 
 OrderedJson to_json(const ModelFit& fit);
 std::string fit_text(const ModelFit& fit);

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
+#include "bench/machine/host.h"
 #include "bench/model/backend_memory.h"
 #include "bench/support/output.h"
-#include "cpu/cpu_info.h"
 #include "engine/base/format_bytes.h"
 #include "engine/base/host_memory.h"
 #include "engine/formats/format.h"
@@ -20,7 +20,7 @@ constexpr int64_t kSide = 4096, kPromptTokens = 64, kMiB = int64_t(1) << 20;
 
 /// Bytes of matrices, so that no pass finds in the cache what the one before left there.
 int64_t ring_bytes(bool quick) {
-  const int64_t cache = std::max<int64_t>(cpu::cpu_info().l3_bytes, 16 * kMiB);
+  const int64_t cache = std::max<int64_t>(host().l3_bytes, 16 * kMiB);
   const int64_t bytes = std::min((quick ? 2 : 6) * cache, 1024 * kMiB);
   const int64_t available = available_memory_bytes();
   if (3 * bytes > available)

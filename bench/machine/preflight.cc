@@ -9,9 +9,9 @@
 #include <optional>
 #include <sstream>
 
-#include "bench/support/environment.h"
+#include "bench/machine/host.h"
+#include "bench/support/program.h"
 #include "bench/support/table.h"
-#include "cpu/cpu_info.h"
 #include "engine/base/cgroup.h"
 #include "engine/base/check.h"
 #include "engine/base/host_memory.h"
@@ -66,7 +66,7 @@ Check load(const std::string& root) {
   std::string tasks;
   if (!(line >> one >> five >> fifteen >> tasks)) return unknown("load", "below half of the cores");
   const int64_t runnable = std::max<int64_t>(std::atoll(tasks.c_str()) - 1, 0);
-  const int cores = cpu::cpu_info().logical_cores;
+  const int cores = host().logical_cores;
   return judged(
       {"load", fmt::format("{:.2f} on {} cores, {} other tasks running now", one, cores, runnable),
        "below half of the cores", Fitness::kUnknown,

@@ -11,7 +11,6 @@
 #include "bench/support/suggest.h"
 #include "bench/support/table.h"
 #include "cuda/cuda_backend.h"
-#include "engine/base/host_memory.h"
 #include "metal/metal_backend.h"
 
 namespace qwench::bench {
@@ -192,7 +191,7 @@ LoadedModel load_model(const ModelOptions& options, const Checkpoint& checkpoint
                        std::unique_ptr<Backend> backend, const SessionOptions& session) {
   const ModelConfig& config = checkpoint.config();
   require_memory(config, planned_weight_bytes(options, checkpoint), session,
-                 available_memory_bytes());
+                 backend->available_bytes());
   Progress progress;
   LoadOptions load = load_options(options);
   const int64_t start = now_ns();

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "bench/machine/host.h"
 #include "bench/quantize/output_files.h"
 #include "bench/quantize/own_files.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/table.h"
-#include "cpu/cpu_info.h"
 #include "engine/base/checked.h"
 #include "engine/base/content_hash.h"
 #include "engine/base/host_memory.h"
@@ -53,7 +53,7 @@ std::string hash_text(const std::vector<std::vector<int32_t>>& sequences) {
 
 QuantizeJob::QuantizeJob(const QuantizeOptions& options) : options_(options) {
   options_.out = without_slash(options_.out);
-  if (!options_.threads) options_.threads = cpu::cpu_info().physical_cores;
+  if (!options_.threads) options_.threads = host().physical_cores;
   rules_ = read_type_rules(options_);
   source_ = open_source(options_);
   note_checkpoint(*source_);

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "bench/report/accuracy_document.h"
-#include "bench/support/environment.h"
+#include "bench/support/program.h"
 
 namespace qwench::bench::report {
 

@@ -10,7 +10,7 @@
 #include "bench/report/derived.h"
 #include "bench/report/failures.h"
 #include "bench/report/tradeoff.h"
-#include "bench/support/environment.h"
+#include "bench/support/program.h"
 
 namespace qwench::bench::report {
 

@@ -8,7 +8,7 @@
 #include <map>
 
 #include "bench/report/runs.h"
-#include "bench/support/environment.h"
+#include "bench/support/program.h"
 
 namespace qwench::bench::report {
 

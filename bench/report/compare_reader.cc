@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "bench/report/collected.h"
-#include "bench/support/environment.h"
+#include "bench/support/program.h"
 
 namespace qwench::bench::report {
 

@@ -1,8 +1,8 @@
 // bench/schemas/report.schema.json describes what is written here; a change of meaning raises kReportSchemaVersion.
+#include "bench/machine/environment.h"
 #include "bench/report/derived.h"
 #include "bench/report/documents.h"
 #include "bench/report/writers.h"
-#include "bench/support/environment.h"
 
 namespace qwench::bench::report {
 

@@ -9,7 +9,7 @@
 #include <tuple>
 
 #include "bench/report/units.h"
-#include "bench/support/environment.h"
+#include "bench/support/program.h"
 
 namespace qwench::bench::report {
 

@@ -1,7 +1,7 @@
 // What suites share: one checkpoint, one model, one measurement of the machine.
+#include "bench/machine/ceilings.h"
+#include "bench/machine/host.h"
 #include "bench/suites/suite.h"
-#include "cpu/cpu_info.h"
-#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -28,7 +28,7 @@ LoadedModel& SuiteContext::model(int64_t n_seq, int64_t capacity) {
   const Checkpoint& from = checkpoint();
   const SessionOptions session = session_options(options_.model, n_seq, capacity);
   if (model_) {
-    require_memory(from.config(), 0, session, available_memory_bytes());
+    require_memory(from.config(), 0, session, model_->backend->available_bytes());
     return *model_;
   }
   std::unique_ptr<Backend> backend = make_backend(options_.model, threads());
@@ -48,13 +48,15 @@ const TextModel& SuiteContext::text() {
 
 int SuiteContext::threads() const {
   if (model_) return model_->backend->threads();
-  return options_.model.threads ? int(options_.model.threads) : cpu::cpu_info().physical_cores;
+  return threads_or_default(options_.model.threads);
 }
 
-const cpu::Roofline& SuiteContext::roofline() {
+const Ceilings& SuiteContext::roofline() {
   if (!roofline_) {
     progress_.show("measuring bandwidth and peak");
-    roofline_ = cpu::measure_roofline(threads(), options_.quick ? 0.3 : 1.0);
+    const double seconds = options_.quick ? 0.3 : 1.0;
+    roofline_ = model_ ? model_->backend->probes()->ceilings(seconds)
+                       : measure_ceilings(options_.model, threads(), seconds);
   }
   return *roofline_;
 }

@@ -131,7 +131,7 @@ class Pipeline {
     const ModelOptions& model = context_.options().model;
     const int64_t bytes = planned_weight_bytes(model, context_.checkpoint());
     if (level_of(bytes, threads_of(context_)) != "dram") return std::nullopt;
-    const cpu::Roofline& roofline = context_.roofline();
+    const Ceilings& roofline = context_.roofline();
     const double peak =
         std::max({roofline.peak(InputPrecision::kInt8).per_second,
                   roofline.peak(InputPrecision::kBF16).per_second, roofline.fp32_fma.per_second});

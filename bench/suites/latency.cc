@@ -1,14 +1,14 @@
 // The time of one answer: a few repetitions, and many to see how far the slow ones are from the usual.
 #include <algorithm>
 
+#include "bench/machine/environment.h"
+#include "bench/machine/host.h"
 #include "bench/suites/criteria.h"
 #include "bench/suites/generation.h"
 #include "bench/suites/prompts.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
-#include "bench/support/environment.h"
 #include "bench/support/interrupt.h"
-#include "cpu/cpu_info.h"
 
 namespace qwench::bench {
 
@@ -80,12 +80,12 @@ std::string causes_of_variance() {
   std::string seen;
   const auto add = [&seen](const std::string& what) { seen += (seen.empty() ? "" : ", ") + what; };
   const OrderedJson& load = environment["load_average"];
-  if (load.is_array() && load[0].get<double>() > 0.5 * cpu::cpu_info().logical_cores)
+  if (load.is_array() && load[0].get<double>() > 0.5 * host().logical_cores)
     add(fmt::format("load average {:.2f} (close other programs)", load[0].get<double>()));
   const OrderedJson& governor = environment["cpu"]["governor"];
   if (governor.is_string() && governor != "performance")
     add("frequency governor " + governor.get<std::string>() + " (set performance)");
-  if (cpu::cpu_info().virtual_machine.value_or(false))
+  if (host().virtual_machine.value_or(false))
     add("virtual machine (its neighbours cannot be seen)");
   return (seen.empty() ? "no cause seen" : "seen: " + seen) +
          "; also possible: thermal throttling, too short a warm-up, few --runs";

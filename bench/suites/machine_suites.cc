@@ -1,13 +1,12 @@
 // The rows of the registry: names, types, and what is done how often.
 #include "bench/suites/machine_suites.h"
 
-#include "cpu/cpu_info.h"
+#include "bench/machine/host.h"
 
 namespace qwench::bench {
 
 int threads_of(const SuiteContext& context) {
-  const int64_t threads = context.options().model.threads;
-  return threads ? int(threads) : cpu::cpu_info().physical_cores;
+  return threads_or_default(context.options().model.threads);
 }
 
 Suite storage_suite() {

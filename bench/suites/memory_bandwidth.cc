@@ -6,16 +6,14 @@
 #include "bench/support/interrupt.h"
 #include "bench/sweep/case.h"
 #include "bench/sweep/report.h"
-#include "cpu/stream_probes.h"
+#include "engine/backend/probes.h"
 
 namespace qwench::bench {
 
 namespace {
 
-using cpu::StreamOp;
-
 std::string figure_name(const std::string& level, StreamOp op, int threads, int all) {
-  return fmt::format("{}_{}_{}", level, cpu::kStreamOpNames[size_t(op)],
+  return fmt::format("{}_{}_{}", level, kStreamOpNames[size_t(op)],
                      threads == all && all > 1 ? "all_threads" : "one_thread");
 }
 
@@ -26,14 +24,16 @@ void measure_threads(SuiteContext& context, SuiteFindings& found, int threads, i
   int64_t largest = 0;
   for (const MemoryLevel& level : memory_levels())
     largest = std::max(largest, working_set(level, threads));
-  cpu::StreamProbe probe(threads, largest);
+  const std::unique_ptr<Backend> backend = make_backend(o.model, threads);
+  const std::unique_ptr<Probes> probes = backend->probes();
+  const std::unique_ptr<StreamProbe> probe = probes->streams(largest);
   for (const MemoryLevel& level : memory_levels())
     for (StreamOp op : {StreamOp::kRead, StreamOp::kWrite, StreamOp::kCopy, StreamOp::kTriad}) {
       if (interrupted()) return;
       const std::string name = figure_name(level.name, op, threads, all);
       context.progress().show(name);
       const int64_t bytes = working_set(level, threads);
-      const cpu::StreamRate rate = probe.measure(op, bytes, runs, o.quick ? 0 : 0.03);
+      const StreamRate rate = probe->measure(op, bytes, runs, o.quick ? 0 : 0.03);
       found.measured(name, "B/s", rate.bytes_per_second);
       found.result.details["points"].push_back({{"name", name},
                                                 {"threads", threads},

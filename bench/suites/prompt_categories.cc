@@ -6,8 +6,8 @@
 #include "bench/suites/prompts.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
-#include "bench/support/environment.h"
 #include "bench/support/interrupt.h"
+#include "bench/support/program.h"
 #include "engine/base/host_memory.h"
 
 namespace qwench::bench {

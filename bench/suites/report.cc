@@ -1,7 +1,8 @@
 // Field names are relied on by scripts; a change of meaning raises kSuitesSchemaVersion.
 #include "bench/suites/report.h"
 
-#include "bench/support/environment.h"
+#include "bench/machine/environment.h"
+#include "bench/support/program.h"
 #include "bench/support/table.h"
 
 namespace qwench::bench {

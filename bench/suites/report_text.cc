@@ -1,6 +1,6 @@
 // Suites as a person reads them: figures, criteria with their outcome, and what to look at.
+#include "bench/machine/environment.h"
 #include "bench/suites/report.h"
-#include "bench/support/environment.h"
 #include "bench/support/table.h"
 
 namespace qwench::bench {

@@ -5,8 +5,8 @@
 #include <filesystem>
 
 #include "bench/suites/report.h"
-#include "bench/support/environment.h"
 #include "bench/support/output.h"
+#include "bench/support/program.h"
 #include "cuda/cuda_backend.h"
 
 namespace qwench::bench {

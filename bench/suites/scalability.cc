@@ -1,12 +1,12 @@
 // What more sequences at once and more threads bring.
 #include <algorithm>
 
+#include "bench/machine/host.h"
 #include "bench/suites/criteria.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
 #include "bench/support/interrupt.h"
 #include "bench/sweep/case.h"
-#include "cpu/cpu_info.h"
 
 namespace qwench::bench {
 
@@ -29,9 +29,7 @@ std::vector<int64_t> thread_counts(const SuiteOptions& o, int64_t most) {
   return counts;
 }
 
-int64_t most_threads(const SuiteOptions& o) {
-  return o.model.threads ? o.model.threads : cpu::cpu_info().physical_cores;
-}
+int64_t most_threads(const SuiteOptions& o) { return threads_or_default(o.model.threads); }
 
 struct CaseArgs {
   const LoadedModel& loaded;

@@ -1,13 +1,13 @@
 // What the device and the page cache give of the model's own files, and what loading makes of it.
 #include <algorithm>
 
+#include "bench/machine/host.h"
 #include "bench/suites/criteria.h"
 #include "bench/suites/machine_suites.h"
 #include "bench/suites/timed_checkpoint.h"
 #include "bench/suites/weight_files.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/table.h"
-#include "cpu/cpu_info.h"
 #include "engine/base/host_memory.h"
 
 namespace qwench::bench {
@@ -79,7 +79,7 @@ class StorageSuite {
     found_.result.details["storage"] = storage_device(files_.front().path());
     found_.result.details["bytes"] = bytes_;
     found_.result.details["bytes_read_in_order"] = most_;
-    if (cpu::cpu_info().virtual_machine.value_or(false))
+    if (host().virtual_machine.value_or(false))
       found_.result.details["note"] =
           "a virtual machine: what is cold here may be warm in the cache of the host";
   }

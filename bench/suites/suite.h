@@ -11,7 +11,7 @@
 #include "bench/support/output.h"
 #include "bench/support/statistics.h"
 #include "bench/text_options.h"
-#include "cpu/probes.h"
+#include "engine/backend/probes.h"
 
 namespace qwench::bench {
 
@@ -85,7 +85,7 @@ class SuiteContext {
   const TextModel& text();
   /// What the backend has, or will have.
   int threads() const;
-  const cpu::Roofline& roofline();
+  const Ceilings& roofline();
   Progress& progress() { return progress_; }
 
  private:
@@ -94,7 +94,7 @@ class SuiteContext {
   std::unique_ptr<Checkpoint> checkpoint_;
   std::unique_ptr<LoadedModel> model_;
   std::optional<TextModel> text_;
-  std::optional<cpu::Roofline> roofline_;
+  std::optional<Ceilings> roofline_;
 };
 
 /// What a suite will do, for the plan: whether it fits, and about how long it takes.

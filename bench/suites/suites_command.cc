@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "bench/machine/host.h"
 #include "bench/model/default_model.h"
 #include "bench/model/identity.h"
 #include "bench/suites/journal.h"
@@ -13,11 +14,11 @@
 #include "bench/suites/registry.h"
 #include "bench/suites/report.h"
 #include "bench/suites/result_files.h"
-#include "bench/support/environment.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/file_hash.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/output_file.h"
+#include "bench/support/program.h"
 #include "bench/support/table.h"
 #include "bench/tasks/prompt_task.h"
 #include "engine/base/host_memory.h"
@@ -156,7 +157,7 @@ class SuiteRun {
 
 int print_plan(const SuitesOptions& o, SuiteContext& context,
                const std::vector<const Suite*>& suites) {
-  const cpu::Roofline& roofline = context.roofline();
+  const Ceilings& roofline = context.roofline();
   const double peak = std::max(1.0, roofline.fp32_fma.per_second);
   const double bandwidth = std::max(1.0, roofline.dram_read.per_second);
   const double bytes = double(planned_weight_bytes(o.suite.model, context.checkpoint()));

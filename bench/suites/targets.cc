@@ -1,6 +1,7 @@
 // The guides' targets as rows: the measured value, and what part of the machine's ceiling a target asks for.
 #include <algorithm>
 
+#include "bench/machine/host.h"
 #include "bench/suites/generation.h"
 #include "bench/suites/registry.h"
 #include "bench/suites/result.h"
@@ -8,7 +9,6 @@
 #include "bench/support/interrupt.h"
 #include "bench/support/table.h"
 #include "bench/sweep/case.h"
-#include "cpu/cpu_info.h"
 
 namespace qwench::bench {
 
@@ -59,11 +59,11 @@ ModelCeilings ceilings_of(SuiteContext& context) {
   const double parameters = double(config.parameters());
   const double bytes = double(planned_weight_bytes(context.options().model, context.checkpoint()));
   const double table = double(config.vocab) * double(config.dim);
-  const cpu::Roofline& roofline = context.roofline();
+  const Ceilings& roofline = context.roofline();
   ModelCeilings c;
   c.bytes_per_second = roofline.dram_read.per_second;
-  for (const cpu::Probe* probe :
-       {&roofline.fp32_fma, &roofline.bf16, &roofline.int8, &roofline.int8_vnni})
+  for (const Probe* probe :
+       {&roofline.fp32_fma, &roofline.bf16, &roofline.int8, &roofline.int8_dot})
     c.ops_per_second = std::max(c.ops_per_second, probe->per_second);
   c.weight_bytes = config.tied_embeddings ? bytes : bytes * (1 - table / parameters);
   c.ops_per_token = 2 * (parameters - table);
@@ -115,7 +115,7 @@ SuiteResult run(SuiteContext& context) {
       {"ops_per_second", ceilings.ops_per_second},
       {"tokens", "random ids of a fixed seed"},
       {"models", reachable_rows(ceilings)}};
-  if (ceilings.weight_bytes < double(cpu::cpu_info().l3_bytes))
+  if (ceilings.weight_bytes < double(host().l3_bytes))
     result.details["cache"] =
         "the weights fit into the last-level cache: memory bandwidth is no ceiling for them";
   return result;

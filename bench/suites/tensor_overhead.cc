@@ -8,7 +8,7 @@
 #include "bench/suites/synthetic_corpus.h"
 #include "bench/support/interrupt.h"
 #include "bench/sweep/case.h"
-#include "cpu/team_probe.h"
+#include "engine/backend/probes.h"
 #include "engine/text/sampler.h"
 #include "engine/text/tokenizer.h"
 
@@ -128,7 +128,7 @@ class OverheadSuite {
         found_.missing(name, "ns", "one thread has nobody to wake");
       return;
     }
-    const cpu::TeamLatency latency = cpu::measure_team_latency(threads, quick_ ? 10 : 50);
+    const StartLatency latency = backend_->probes()->start_latency(quick_ ? 10 : 50);
     found_.measured("wake_awake_threads", "ns", latency.awake_ns);
     found_.measured("wake_sleeping_threads", "ns", latency.asleep_ns);
     found_.result.details["wake_calls_too_late"] = latency.late;

@@ -19,8 +19,8 @@
 #include <random>
 #include <set>
 
-#include "bench/support/environment.h"
 #include "bench/support/output.h"
+#include "bench/support/program.h"
 #include "bench/support/table.h"
 #include "engine/base/affix.h"
 #include "engine/base/check.h"

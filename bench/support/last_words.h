@@ -1,5 +1,5 @@
 // What a command has measured so far, printed when it ends before its report: by an error, or by a plug-in
-// that crashes or hangs (cpu/plugin_guard.h).
+// that crashes or hangs (cpu/cpu_backend.h).
 #pragma once
 #include <string>
 

@@ -7,13 +7,13 @@
 #include <cctype>
 #include <cstdlib>
 
-#include "bench/support/environment.h"
+#include "bench/machine/host.h"
 #include "bench/support/list_option.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output_file.h"
+#include "bench/support/program.h"
 #include "bench/support/suggest.h"
 #include "cpu/cpu_backend.h"
-#include "cpu/cpu_info.h"
 
 namespace qwench::bench {
 
@@ -158,7 +158,7 @@ Axes read_axes(const BenchOptions& o) {
   axes.decode = parse_axis(o.decode, "-n", 0, kMostTokens);
   axes.depth = parse_axis(o.depth, "-d", 0, kMostTokens);
   axes.batch = parse_axis(o.batch, "-b", 1, 4096);
-  axes.threads = o.threads.empty() ? std::vector<int64_t>{cpu::cpu_info().physical_cores}
+  axes.threads = o.threads.empty() ? std::vector<int64_t>{host().physical_cores}
                                    : parse_axis(o.threads, "-t", 1, 1024);
   if (axes.most_tokens() == 0) fail_usage("-p, -n: expected tokens to process, got 0 for both");
   return axes;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "bench/machine/ceilings.h"
 #include "bench/model/identity.h"
 #include "bench/support/output.h"
 #include "bench/support/table.h"
@@ -36,7 +37,7 @@ Sizes sizes_of_model(const BenchOptions& o, const Checkpoint& checkpoint) {
 }
 
 double seconds_of(const BenchOptions& o, const CaseKey& key, const Sizes& sizes,
-                  const cpu::Roofline& roofline) {
+                  const Ceilings& roofline) {
   const int64_t warm_ups = o.no_warmup || o.warmup == 0 ? 0 : std::max(o.warmup, kWarmUps);
   const double runs = double(o.runs);
   const double by_flops = double(key.batch * key.n_tokens) * sizes.flops_a_token /
@@ -74,10 +75,10 @@ BenchPlan plan_bench(const BenchOptions& o) {
   BenchPlan plan;
   plan.available_bytes = available_memory_bytes();
   plan.load_seconds = double(sizes.weights) / kLoadBytesPerSecond;
-  std::map<int, cpu::Roofline> ceilings;
+  std::map<int, Ceilings> ceilings;
   for (const CaseKey& key : cases_of(axes)) {
     if (!ceilings.count(key.threads))
-      ceilings[key.threads] = cpu::measure_roofline(key.threads, 0.5);
+      ceilings[key.threads] = measure_ceilings(o.model, key.threads, 0.5);
     const SessionOptions session =
         session_options(o.model, key.batch, capacity_of(o, axes, key.depth));
     plan.cases.push_back({key, plan_memory(checkpoint->config(), sizes.weights, session).total(),

@@ -2,7 +2,7 @@
 #include "bench/sweep/report.h"
 
 #include "bench/machine/ceilings.h"
-#include "bench/support/environment.h"
+#include "bench/machine/environment.h"
 #include "bench/support/output.h"
 
 namespace qwench::bench {
@@ -52,7 +52,7 @@ double percent_of_roofline(const BenchRow& row) {
       percent += percent_of_peak(op.cost.flops, r.wall_ns, op.inputs, row.roofline);
     return percent;
   }
-  cpu::Roofline roofline = row.roofline;
+  Ceilings roofline = row.roofline;
   if (r.read_bandwidth > 0) roofline.dram_read.per_second = r.read_bandwidth;
   return percent_of_bandwidth(r.cost().bytes, r.wall_ns, roofline);
 }

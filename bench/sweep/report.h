@@ -7,7 +7,7 @@
 #include "bench/kernels/kernel_list.h"
 #include "bench/machine/energy/energy_meter.h"
 #include "bench/sweep/case.h"
-#include "cpu/probes.h"
+#include "engine/backend/probes.h"
 
 namespace qwench::bench {
 
@@ -16,7 +16,7 @@ constexpr int kSchemaVersion = 1;
 struct BenchRow {
   int threads = 0;
   CaseResult result;
-  cpu::Roofline roofline;               // measured before and after the cases of this thread count
+  Ceilings roofline;                    // measured before and after the cases of this thread count
   std::optional<EnergyFigures> energy;  // none: not asked for
 };
 

@@ -6,9 +6,9 @@
 #include <set>
 
 #include "bench/machine/ceilings.h"
-#include "bench/support/environment.h"
+#include "bench/machine/host.h"
 #include "bench/support/output.h"
-#include "cpu/cpu_info.h"
+#include "bench/support/program.h"
 
 namespace qwench::bench {
 
@@ -51,21 +51,21 @@ struct Reader {
   }
 };
 
-cpu::Probe probe_of(const Reader& json) {
-  cpu::Probe probe;
+Probe probe_of(const Reader& json) {
+  Probe probe;
   probe.name = json.text("name"), probe.kernel = json.text("kernel");
   probe.unit = json.text("unit"), probe.threads = int(json.integer("threads"));
   probe.per_second = json.number("per_second"), probe.limit = json.number("limit_per_second");
   return probe;
 }
 
-cpu::Roofline roofline_of(const Reader& json) {
-  cpu::Roofline roofline;
+Ceilings roofline_of(const Reader& json) {
+  Ceilings roofline;
   roofline.dram_read = probe_of(json.at("dram_read"));
   roofline.fp32_fma = probe_of(json.at("fp32_fma"));
   roofline.int8 = probe_of(json.at("int8"));
   if (has(json.object, "bf16_dot")) roofline.bf16 = probe_of(json.at("bf16_dot"));
-  if (has(json.object, "int8_vnni")) roofline.int8_vnni = probe_of(json.at("int8_vnni"));
+  if (has(json.object, "int8_vnni")) roofline.int8_dot = probe_of(json.at("int8_vnni"));
   roofline.clock_hz = json.number("clock_hz");
   return roofline;
 }
@@ -183,7 +183,7 @@ OrderedJson sample_conditions(const BenchOptions& options, const Axes& axes,
                               const OrderedJson& identity) {
   OrderedJson with = {{"version", version_text()},
                       {"program_hash", text_or_null(program_hash())},
-                      {"cpu", cpu::cpu_info().model},
+                      {"cpu", host().device},
                       {"instruction_sets", isa_text()}};
   with.update(options_json(options, axes));
   for (const char* axis : {"prefill_tokens", "decode_tokens", "depth", "batch", "threads"})

@@ -1,6 +1,6 @@
 // The benchmark as a person reads it: cases, where their time went, memory, kernels, ceilings.
 #include "bench/machine/ceilings.h"
-#include "bench/support/environment.h"
+#include "bench/machine/environment.h"
 #include "bench/support/table.h"
 #include "bench/sweep/report.h"
 

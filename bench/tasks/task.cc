@@ -7,7 +7,6 @@
 #include "bench/support/output.h"
 #include "bench/tasks/task_file.h"
 #include "engine/base/check.h"
-#include "engine/base/host_memory.h"
 
 namespace qwench::bench {
 
@@ -48,7 +47,7 @@ void note_long_items(const TaskRun& run, const Task& task, int64_t n_tokens) {
 
 void require_session_memory(const Model& model, const SessionOptions& options) {
   const int64_t needed = plan_memory(model.config, 0, options).total();  // the weights are there
-  const int64_t available = available_memory_bytes();
+  const int64_t available = model.backend->available_bytes();
   if (needed > available)
     fail("memory: expected {} for items of up to {} tokens, got {}; use --limit or --kv-dtype f16",
          format_bytes(needed), options.capacity, format_bytes(available));

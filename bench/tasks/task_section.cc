@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "bench/support/environment.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
+#include "bench/support/program.h"
 #include "bench/tasks/hellaswag.h"
 #include "bench/tasks/likelihood_task.h"
 #include "bench/tasks/mmlu.h"

@@ -3,9 +3,11 @@
 // kernel can forget a counter. An op without a usable kernel of its own runs as its composition.
 #pragma once
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "engine/backend/backend_info.h"
 #include "engine/backend/kernel.h"
 #include "engine/backend/kernel_policy.h"
 #include "engine/backend/kernel_table.h"
@@ -34,6 +36,7 @@ struct Selection {
 };
 
 class Backend;
+class Probes;
 
 /// What one kernel has just left behind. An op with several outputs gives one of these for each.
 struct OpOutput {
@@ -63,6 +66,13 @@ class Backend {
 
   virtual std::string_view name() const = 0;
   virtual int threads() const = 0;
+
+  // ---- the device
+  virtual BackendInfo describe() const = 0;
+  /// Memory that a new allocation may take now.
+  virtual int64_t available_bytes() const = 0;
+  /// What the device can do at most, to be measured on this backend's threads.
+  virtual std::unique_ptr<Probes> probes() = 0;
 
   // ---- memory
   /// 64-byte aligned, zeroed; Error with the bytes asked for when there is no room.

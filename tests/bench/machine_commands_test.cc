@@ -2,10 +2,10 @@
 #include <doctest/doctest.h>
 
 #include "bench/export/export.h"
+#include "bench/machine/host.h"
 #include "bench/machine/model_fit.h"
 #include "bench/machine/prediction.h"
 #include "bench/machine/preflight.h"
-#include "cpu/cpu_info.h"
 #include "tests/bench/program.h"
 
 using namespace qwench;
@@ -84,7 +84,7 @@ TEST_CASE("suitable means a fifth to spare, marginal a fifth either way") {
 }
 
 TEST_CASE("a model that does not fit is said not to, and only a model in memory has a bound") {
-  cpu::Roofline roofline;
+  Ceilings roofline;
   roofline.dram_read.per_second = 50e9;
   ModelOptions options;
   options.model = "qwen2.5-72b";
@@ -93,7 +93,7 @@ TEST_CASE("a model that does not fit is said not to, and only a model in memory 
   CHECK(large.plan.total() > 140'000'000'000);
   CHECK(large.ceiling == doctest::Approx(50e9 / double(large.token.total())));
   if (!large.fits()) CHECK(fit_text(large).find("DOES NOT FIT") != std::string::npos);
-  if (cpu::cpu_info().l3_bytes < 4'000'000) return;
+  if (host().l3_bytes < 4'000'000) return;
   options.model = QWENCH_SOURCE_DIR "/models/qwench-tiny";
   const ModelFit small = fit_of(options, roofline, 2);
   CHECK(small.fits());

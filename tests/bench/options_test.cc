@@ -4,9 +4,9 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "bench/support/environment.h"
 #include "bench/support/list_option.h"
 #include "bench/support/number_option.h"
+#include "bench/support/program.h"
 #include "bench/support/suggest.h"
 #include "bench/support/table.h"
 #include "engine/base/check.h"

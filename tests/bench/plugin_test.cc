@@ -7,10 +7,10 @@
 
 #include "bench/kernels/kernel_contest.h"
 #include "bench/kernels/kernel_list.h"
+#include "bench/machine/host.h"
 #include "bench/model/model_options.h"
 #include "bench/sweep/options.h"
 #include "cpu/cpu_backend.h"
-#include "cpu/cpu_info.h"
 #include "engine/base/json.h"
 #include "tests/bench/program.h"
 #include "tests/support/poisoned.h"
@@ -215,7 +215,7 @@ TEST_CASE("kernels times a plug-in's kernel in a row like any other, and not a w
   for (const Json& row : document["rows"]) rows[row["kernel"]] = row;
   CHECK(document["config"]["plugins"].size() == 1);
   CHECK(rows["reference"]["plugin"].is_null());
-  if (cpu::cpu_info().avx2) {
+  if (bench::host().has("avx2")) {
     const Json& own = rows["example_tiles"];
     CHECK(own["plugin"] == "example 1.0");
     CHECK(keys_of(own) == keys_of(rows["eigen"]));

@@ -2,6 +2,7 @@
 // cpu_base runs all of this program where there is no AVX2.
 #include <doctest/doctest.h>
 
+#include "cpu/cpu_info.h"
 #include "engine/ops/example.h"
 #include "tests/support/op_check.h"
 

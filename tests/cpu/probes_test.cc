@@ -7,9 +7,11 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "cpu/cpu_backend.h"
 #include "cpu/cpu_info.h"
 #include "cpu/probe_kernels.h"
 #include "engine/base/host_memory.h"
@@ -139,7 +141,8 @@ void check_probe(const Probe& probe, const char* name, const char* unit, int thr
 
 TEST_CASE("the roofline is positive, names its kernels and stays below the documented limits") {
   for (int threads : {1, 2}) {
-    const Roofline roofline = measure_roofline(threads, 0.05);
+    const std::unique_ptr<Probes> probes = make_probes(threads);
+    const Ceilings roofline = probes->ceilings(0.05);
     CHECK(roofline.clock_hz > 1e6);
     CHECK(roofline.clock_hz < 2e10);
     check_probe(roofline.fp32_fma, "fp32_fma", "op/s", threads);
@@ -150,12 +153,30 @@ TEST_CASE("the roofline is positive, names its kernels and stays below the docum
     else
       CHECK(roofline.bf16.per_second == 0);
     if (int8_vnni_kernels().count > 0)
-      check_probe(roofline.int8_vnni, "int8_vnni", "op/s", threads);
+      check_probe(roofline.int8_dot, "int8_vnni", "op/s", threads);
     else
-      CHECK(roofline.int8_vnni.per_second == 0);
+      CHECK(roofline.int8_dot.per_second == 0);
     if (available_memory_bytes() > int64_t{1} << 30)
-      check_probe(roofline.dram_read, "dram_read", "B/s", threads);
+      for (const Probe& read : {roofline.dram_read, probes->read(0.02), probes->read(0.02)})
+        check_probe(read, "dram_read", "B/s", threads);
   }
+}
+
+TEST_CASE("the backend measures on its own threads, and describes the processor") {
+  CpuOptions options;
+  options.threads = 2;
+  const std::unique_ptr<Backend> backend = make_cpu_backend(options);
+  CHECK(backend->probes()->ceilings(0.02).fp32_fma.threads == 2);
+  CHECK(backend->available_bytes() <= backend->describe().memory_bytes);
+  const BackendInfo info = backend->describe();
+  const CpuInfo& cpu = cpu_info();
+  CHECK(info.device == cpu.model);
+  CHECK(info.physical_cores == cpu.physical_cores);
+  CHECK(info.l3_bytes == cpu.l3_bytes);
+  CHECK(info.has("avx2") == cpu.avx2);
+  CHECK(info.has("avx512_vnni") == cpu.avx512_vnni);
+  CHECK(!info.has("avx"));
+  CHECK(info.feature_limit == kIsaLimitNames[size_t(cpu.limit)]);
 }
 
 TEST_CASE("what is known of the processor is consistent") {

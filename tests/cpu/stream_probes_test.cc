@@ -49,10 +49,10 @@ TEST_CASE("stream kernels write every float that they should and none beyond") {
 }
 
 TEST_CASE("a stream probe gives as many positive rates as were asked for") {
-  StreamProbe probe(2, int64_t{1} << 20);
+  const std::unique_ptr<StreamProbe> probe = make_stream_probe(2, int64_t{1} << 20);
   for (StreamOp op : {StreamOp::kRead, StreamOp::kWrite, StreamOp::kCopy, StreamOp::kTriad})
     for (int64_t bytes : {int64_t{16} << 10, int64_t{1} << 20}) {
-      const StreamRate rate = probe.measure(op, bytes, 3, 0);
+      const StreamRate rate = probe->measure(op, bytes, 3, 0);
       CHECK(!rate.kernel.empty());
       REQUIRE(rate.bytes_per_second.size() == 3);
       for (double r : rate.bytes_per_second) {
@@ -63,10 +63,10 @@ TEST_CASE("a stream probe gives as many positive rates as were asked for") {
 }
 
 TEST_CASE("every call of a team is either timed or late") {
-  const TeamLatency latency = measure_team_latency(2, 5);
+  const StartLatency latency = measure_start_latency(2, 5);
   CHECK(static_cast<int>(latency.awake_ns.size() + latency.asleep_ns.size()) + latency.late == 10);
   for (double ns : latency.asleep_ns) CHECK(ns > 0);
-  CHECK(measure_team_latency(1, 5).asleep_ns.empty());
+  CHECK(measure_start_latency(1, 5).asleep_ns.empty());
 }
 
 }  // namespace

@@ -8,8 +8,6 @@
 #include <filesystem>
 #include <sstream>
 
-#include "cpu/cpu_info.h"
-
 namespace qwench::test {
 
 std::vector<std::string> golden_text_folders() {
@@ -21,7 +19,9 @@ std::vector<std::string> golden_text_folders() {
 }
 
 std::string invariant_kernels() {
-  if (cpu::cpu_info().avx2) return "";
+  cpu::CpuOptions options;
+  options.threads = 1;
+  if (cpu::make_cpu_backend(options)->describe().has("avx2")) return "";
   MESSAGE(
       "skipped: bits of the default kernels, which are Eigen's without AVX2; linear=reference "
       "instead");

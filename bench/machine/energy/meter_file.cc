@@ -7,9 +7,9 @@
 #include <thread>
 
 #include "bench/support/csv.h"
-#include "bench/support/environment.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
+#include "bench/support/program.h"
 #include "bench/support/statistics.h"
 #include "bench/support/utc.h"
 #include "engine/base/check.h"
