@@ -9,7 +9,7 @@
 #include "bench/support/output.h"
 #include "bench/support/program.h"
 #include "bench/support/standard_streams.h"
-#include "bench/unexpected_words.h"
+#include "bench/support/unexpected_words.h"
 #include "engine/base/check.h"
 
 namespace qwench::bench {

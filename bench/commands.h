@@ -1,4 +1,4 @@
-// The subcommands of the program, one file each. Adding one declares its options; when the command
+// The subcommands of the program, one file each in commands/. Adding one declares its options; when the command
 // line names it, `chosen` becomes what main runs after parsing.
 #pragma once
 #include <functional>

@@ -7,7 +7,7 @@
 
 #include "bench/accuracy/stability.h"
 #include "bench/accuracy/weight_precision.h"
-#include "bench/configuration.h"
+#include "bench/model/configuration.h"
 
 namespace qwench::bench {
 

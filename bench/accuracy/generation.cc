@@ -5,7 +5,7 @@
 #include <limits>
 #include <numeric>
 
-#include "bench/greedy.h"
+#include "bench/model/greedy.h"
 #include "bench/support/output.h"
 
 namespace qwench::bench {

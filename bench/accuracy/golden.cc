@@ -9,8 +9,8 @@
 
 #include "bench/accuracy/divergence.h"
 #include "bench/gradients/block_ops.h"
-#include "bench/greedy.h"
 #include "bench/model/backend_memory.h"
+#include "bench/model/greedy.h"
 #include "engine/base/check.h"
 #include "engine/checkpoint/safetensors.h"
 

@@ -1,6 +1,6 @@
 // Damage on purpose, to see that a comparison finds it.
 #pragma once
-#include "bench/configuration.h"
+#include "bench/model/configuration.h"
 #include "engine/model/transformer.h"
 
 namespace qwench::bench {

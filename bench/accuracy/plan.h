@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "bench/accuracy/tolerance.h"
-#include "bench/configuration.h"
+#include "bench/model/configuration.h"
 #include "bench/tasks/task_section.h"
 
 namespace qwench::bench {

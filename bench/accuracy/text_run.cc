@@ -6,7 +6,7 @@
 
 #include "bench/accuracy/stored_reference.h"
 #include "bench/accuracy/text_section.h"
-#include "bench/generate.h"
+#include "bench/model/generate.h"
 #include "bench/support/output.h"
 #include "bench/support/program.h"
 #include "engine/base/checked.h"

@@ -2,7 +2,7 @@
 // again with the next turn.
 #include "bench/chat/conversation.h"
 
-#include "bench/answer_text.h"
+#include "bench/model/answer_text.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/output.h"
 

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "bench/generate.h"
+#include "bench/model/generate.h"
 #include "bench/model/model_options.h"
-#include "bench/text_options.h"
+#include "bench/model/text_options.h"
 
 namespace qwench::bench {
 

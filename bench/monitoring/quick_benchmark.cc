@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
-#include "bench/greedy.h"
+#include "bench/model/greedy.h"
+#include "bench/model/text_options.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/output.h"
 #include "bench/sweep/case.h"
-#include "bench/text_options.h"
 #include "engine/base/host_memory.h"
 
 namespace qwench::bench {

@@ -2,9 +2,9 @@
 // extrapolated, and every figure says of how many it was made.
 #include <algorithm>
 
-#include "bench/greedy.h"
 #include "bench/machine/memory_levels.h"
 #include "bench/machine/prediction.h"
+#include "bench/model/greedy.h"
 #include "bench/suites/criteria.h"
 #include "bench/suites/machine_suites.h"
 #include "bench/suites/synthetic_corpus.h"

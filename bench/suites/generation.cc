@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "bench/generate.h"
+#include "bench/model/generate.h"
 #include "bench/support/interrupt.h"
 
 namespace qwench::bench {

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <random>
 
-#include "bench/greedy.h"
+#include "bench/model/greedy.h"
 #include "bench/suites/criteria.h"
 #include "bench/suites/machine_suites.h"
 #include "bench/suites/synthetic_corpus.h"

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "bench/model/model_options.h"
+#include "bench/model/text_options.h"
 #include "bench/support/output.h"
 #include "bench/support/statistics.h"
-#include "bench/text_options.h"
 #include "engine/backend/probes.h"
 
 namespace qwench::bench {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "bench/greedy.h"
+#include "bench/model/greedy.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/output.h"
 #include "bench/tasks/likelihood.h"

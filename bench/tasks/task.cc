@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "bench/generate.h"
+#include "bench/model/generate.h"
 #include "bench/support/output.h"
 #include "bench/tasks/task_file.h"
 #include "engine/base/check.h"

@@ -4,9 +4,9 @@
 #include <string>
 
 #include "bench/model/model_options.h"
+#include "bench/model/text_options.h"
 #include "bench/support/table.h"
 #include "bench/tasks/significance.h"
-#include "bench/text_options.h"
 #include "engine/base/json.h"
 
 namespace qwench::bench {

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "bench/model/model_options.h"
+#include "bench/model/text_options.h"
 #include "bench/tasks/task.h"
 #include "bench/text_metrics/custom_metric.h"
-#include "bench/text_options.h"
 #include "engine/base/json.h"
 
 namespace CLI {

@@ -1,5 +1,5 @@
 // The grammar of configurations: what it accepts, what it refuses and with which words.
-#include "bench/configuration.h"
+#include "bench/model/configuration.h"
 
 #include <doctest/doctest.h>
 

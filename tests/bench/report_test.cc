@@ -7,7 +7,7 @@
 #include <cstring>
 #include <string>
 
-#include "bench/logits_file.h"
+#include "bench/model/logits_file.h"
 #include "engine/base/json.h"
 #include "tests/support/scratch.h"
 

@@ -13,11 +13,11 @@
 #include "bench/support/output.h"
 #include "bench/support/output_file.h"
 #include "bench/support/program.h"
+#include "bench/support/trace_file.h"
 #include "bench/sweep/options.h"
 #include "bench/sweep/plan.h"
 #include "bench/sweep/report.h"
 #include "bench/sweep/samples.h"
-#include "bench/trace_file.h"
 
 namespace qwench::bench {
 

@@ -1,6 +1,6 @@
 // Precedence: command line, then the model (generation_config.json, or the keys of a GGUF file), then
 // "off".
-#include "bench/text_options.h"
+#include "bench/model/text_options.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

@@ -1,5 +1,5 @@
 // Runs of events of one phase, and within them of one layer, become spans of their own.
-#include "bench/trace_file.h"
+#include "bench/support/trace_file.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // The arg max is taken on the backend: logits cross to the host only where `keep` reads them.
-#include "bench/greedy.h"
+#include "bench/model/greedy.h"
 
 namespace qwench::bench {
 

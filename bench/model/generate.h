@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/text_options.h"
+#include "bench/model/text_options.h"
 #include "engine/model/session.h"
 
 namespace qwench::bench {

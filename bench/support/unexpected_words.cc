@@ -1,5 +1,5 @@
 // Options are looked for where a person may have taken them from: misspelt, before the command, of another one.
-#include "bench/unexpected_words.h"
+#include "bench/support/unexpected_words.h"
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>

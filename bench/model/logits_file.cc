@@ -1,5 +1,5 @@
 // The header first, then the rows as they come.
-#include "bench/logits_file.h"
+#include "bench/model/logits_file.h"
 
 #include "engine/base/check.h"
 #include "engine/base/checked.h"

@@ -1,5 +1,5 @@
 // The loop of autoregressive generation; the last id is never run through the model.
-#include "bench/generate.h"
+#include "bench/model/generate.h"
 
 #include <algorithm>
 #include <optional>

@@ -1,5 +1,5 @@
 // The table of keys and the reading of its values.
-#include "bench/configuration.h"
+#include "bench/model/configuration.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,5 +1,5 @@
 // read(2) and not std::cin: a broken pipe is an Error, and nothing stays in a buffer.
-#include "bench/prompt_text.h"
+#include "bench/model/prompt_text.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

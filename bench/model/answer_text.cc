@@ -1,5 +1,5 @@
 // Ids -> characters -> text that no stop can reach -> stdout.
-#include "bench/answer_text.h"
+#include "bench/model/answer_text.h"
 
 #include <algorithm>
 

@@ -4,20 +4,20 @@
 #include <algorithm>
 #include <optional>
 
-#include "bench/answer_text.h"
 #include "bench/commands.h"
-#include "bench/generate.h"
 #include "bench/kernels/kernel_command.h"
-#include "bench/logits_file.h"
+#include "bench/model/answer_text.h"
 #include "bench/model/default_model.h"
-#include "bench/prompt_text.h"
+#include "bench/model/generate.h"
+#include "bench/model/logits_file.h"
+#include "bench/model/prompt_text.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/list_option.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
 #include "bench/support/output_file.h"
-#include "bench/trace_file.h"
+#include "bench/support/trace_file.h"
 
 namespace qwench::bench {
 
