@@ -276,7 +276,7 @@ void add_bench_command(CLI::App& program, Action& chosen) {
   CLI::App* command = program.add_subcommand(
       "bench", "Measure prefill and decode speed, op by op; or run suites of benchmarks");
   declare_bench_options(*command, *o);
-  declare_suites_options(*command, *suites, *o);
+  declare_suites_options(*command, *suites);
   command->callback([o, suites, command, &chosen] {
     if (wants_suites(*suites)) {
       take_bench_options(*command, *o, *suites);

@@ -67,7 +67,7 @@ std::string set_threads(Configuration& c, const Entry& e) {
   return std::to_string(c.model.threads = read_integer<int64_t>(e, 1, 1024));
 }
 std::string set_backend(Configuration& c, const Entry& e) {
-  c.model.backend = e.value;
+  c.model.backend = backend_named(std::string(e.value));
   check_backend(c.model.backend);
   return c.model.backend;
 }
@@ -127,7 +127,7 @@ struct Key {
   std::string (*set)(Configuration&, const Entry&);
 };
 
-constexpr std::string_view kDelay = "inject.delay";
+constexpr std::string_view kDelay = "inject.delay", kBackend = "backend", kDevice = "device";
 
 // The order is that of application and of the canonical text: `kernel` goes before the kernels of
 // single ops, which change what it chose.
@@ -136,7 +136,8 @@ constexpr Key kKeys[] = {
     {"dtype", "dtype", set_dtype},
     {"kv_dtype", "kv_dtype", set_kv_dtype},
     {"threads", "threads", set_threads},
-    {"backend", "backend", set_backend},
+    {kBackend, kBackend, set_backend},
+    {kDevice, kDevice, set_backend},  // another word for it, which is replaced where it is read
     {"plugin", "plugin", set_plugin},
     {"kernel", "kernel", set_kernel},
     {"kernel.*", "kernel.OP", set_op_kernel},
@@ -175,7 +176,8 @@ Setting read_setting(std::string_view item, std::string_view option) {
   const size_t equals = item.find('=');
   if (equals == std::string_view::npos || equals == 0 || equals + 1 == item.size())
     fail_usage("{}: expected key=value, got '{}'; keys are {}", option, item, configuration_keys());
-  const Entry entry{item.substr(0, equals), item.substr(equals + 1), option};
+  Entry entry{item.substr(0, equals), item.substr(equals + 1), option};
+  if (entry.key == kDevice) entry.key = kBackend;
   return {row_of(entry), entry};
 }
 

@@ -2,6 +2,7 @@
 #include "bench/model/model_options.h"
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <set>
 
 #include "bench/support/interrupt.h"
@@ -37,7 +38,11 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
                   "op=name forces a kernel, `reference` all, `list` shows them")
       ->allow_extra_args(false);
   add_plugin_option(command, o.plugins);
-  command.add_option("--backend", o.backend, "cpu, cuda or metal")->capture_default_str();
+  command
+      .add_option("--backend,--device", o.backend,
+                  "cpu, cuda or metal; auto: a GPU where there is one; mps: metal")
+      ->transform(std::function<std::string(std::string)>(backend_named))
+      ->capture_default_str();
   command.add_option("--prefill-chunk", o.prefill_chunk, "Prompt tokens per forward pass")
       ->transform(number_within(int64_t(1), int64_t(1) << 20))
       ->capture_default_str();
@@ -88,6 +93,13 @@ KernelPolicy read_policy(const ModelOptions& options) {
   return policy;
 }
 
+std::string backend_named(const std::string& device) {
+  if (device == "mps") return "metal";
+  if (device != "auto") return device;
+  if (!cuda::cuda_unavailable()) return "cuda";
+  return metal::metal_unavailable() ? "cpu" : "metal";
+}
+
 void check_backend(const std::string& name) {
   if (name == "cpu") return;
   const char* reason = nullptr;
@@ -95,7 +107,7 @@ void check_backend(const std::string& name) {
   if (name == "metal") reason = metal::metal_unavailable();
   if (reason) fail_usage("--backend {}: {}; use --backend cpu", name, reason);
   const std::string near = name == "gpu" ? "" : nearest(name, {"cpu", "cuda", "metal"});
-  fail_usage("--backend: expected cpu, cuda or metal, got '{}'{}", name,
+  fail_usage("--backend: expected cpu, cuda, metal or auto, got '{}'{}", name,
              near.empty() ? "" : "; did you mean " + near + "?");
 }
 

@@ -28,7 +28,8 @@ struct ModelOptions {
   bool mmap = false, check_finite = false;
 };
 
-/// -m --dtype --kv-dtype --kernel --plugin --plugin-timeout --mmap --check-finite --backend --seed --prefill-chunk --ctx.
+/// -m --dtype --kv-dtype --kernel --plugin --plugin-timeout --mmap --check-finite --backend, which is --device,
+/// --seed --prefill-chunk --ctx.
 void add_model_options(CLI::App& command, ModelOptions& options);
 /// --plugin, repeatable, and --plugin-timeout, in force as soon as it is read.
 void add_plugin_option(CLI::App& command, std::vector<std::string>& plugins);
@@ -43,6 +44,9 @@ bool wants_kernel_list(const ModelOptions& options);
 
 /// The policy of all --kernel options. UsageError on an unknown op.
 KernelPolicy read_policy(const ModelOptions& options);
+
+/// The backend that a name of a device means: auto is a GPU where there is one, mps is metal; any other name itself.
+std::string backend_named(const std::string& device);
 
 /// UsageError that says why, unless `name` is a backend of this build.
 void check_backend(const std::string& name);

@@ -20,9 +20,8 @@ struct SuitesOptions {
   bool json = false, csv = false, plan = false, resume = false, strict = false;
 };
 
-/// --benchmark-type --specific-tests --metric --max-tokens --prompts-file --duration --quick --strict
-/// --device.
-void declare_suites_options(CLI::App& command, SuitesOptions& options, BenchOptions& bench);
+/// --benchmark-type --specific-tests --metric --max-tokens --prompts-file --duration --quick --strict.
+void declare_suites_options(CLI::App& command, SuitesOptions& options);
 
 /// True where one of them asks for suites instead of the sweep.
 bool wants_suites(const SuitesOptions& options);

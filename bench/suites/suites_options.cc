@@ -7,8 +7,6 @@
 #include "bench/support/list_option.h"
 #include "bench/support/number_option.h"
 #include "bench/support/suggest.h"
-#include "cuda/cuda_backend.h"
-#include "metal/metal_backend.h"
 
 namespace qwench::bench {
 
@@ -49,14 +47,6 @@ std::vector<const Suite*> find_all(const std::vector<std::string>& names) {
     if (std::find(found.begin(), found.end(), suite) == found.end()) found.push_back(suite);
   }
   return found;
-}
-
-/// The backend that a guide's name of a device means.
-std::string backend_of(const std::string& device) {
-  if (device == "mps") return "metal";
-  if (device != "auto") return device;
-  if (!cuda::cuda_unavailable()) return "cuda";
-  return metal::metal_unavailable() ? "cpu" : "metal";
 }
 
 bool given(const CLI::App& command, const char* option) {
@@ -126,16 +116,10 @@ void declare_flow(CLI::App& command, SuitesOptions& o) {
 
 }  // namespace
 
-void declare_suites_options(CLI::App& command, SuitesOptions& o, BenchOptions& bench) {
+void declare_suites_options(CLI::App& command, SuitesOptions& o) {
   declare_choice(command, o);
   declare_sizes(command, o);
   declare_flow(command, o);
-  command
-      .add_option_function<std::string>(
-          "--device", [&bench](const std::string& name) { bench.model.backend = backend_of(name); },
-          "The same as --backend; auto: a GPU where there is one; mps: metal")
-      ->check(CLI::IsMember({"auto", "cpu", "cuda", "metal", "mps"}))
-      ->excludes(command.get_option("--backend"));
 }
 
 bool wants_suites(const SuitesOptions& o) {

@@ -92,13 +92,20 @@ struct Key {
   void (*set)(BenchOptions&, const Value&);
 };
 
+void set_backend(BenchOptions& o, const Value& v) {
+  if (v.key == "device" && has(v.config, "backend"))
+    fail("{}: config: expected one of backend and device, got both", v.path);
+  o.model.backend = backend_named(v.text());
+}
+
 constexpr Key kKeys[] = {
     {"model_path", "-m",
      [](BenchOptions& o, const Value& v) { o.model.model = with_home(v.text()); }},
     {"weights", "--dtype", [](BenchOptions& o, const Value& v) { o.model.dtype = v.text(); }},
     {"kv_dtype", "--kv-dtype",
      [](BenchOptions& o, const Value& v) { o.model.kv_dtype = v.text(); }},
-    {"backend", "--backend", [](BenchOptions& o, const Value& v) { o.model.backend = v.text(); }},
+    {"backend", "--backend", set_backend},
+    {"device", "--backend", set_backend},
     {"kernels", "--kernel", [](BenchOptions& o, const Value& v) { o.model.kernels = v.texts(); }},
     {"plugins", "--plugin", [](BenchOptions&, const Value& v) { refuse_plugins(v); }},
     {"isa", "--isa",
