@@ -78,8 +78,9 @@ TEST_CASE("a configuration without name, key or value is refused") {
 
 TEST_CASE("an unknown key is refused with the nearest one and the list") {
   check_refused("a:dtpye=f16", "did you mean dtype?");
-  check_refused("a:zzz=1",
-                "keys are model, dtype, kv_dtype, threads, backend, plugin, kernel, kernel.OP");
+  check_refused(
+      "a:zzz=1",
+      "keys are model, dtype, kv_dtype, threads, backend, device, plugin, kernel, kernel.OP");
   check_refused("a:kernel.linaer=eigen", "did you mean linear?");
   check_refused("a:kernel.=eigen", "unknown key 'kernel.'");
 }
@@ -94,9 +95,16 @@ TEST_CASE("a value that its key does not take is refused with what it takes") {
     check_refused("a:inject.layer=0,inject.noise=" + std::string(value), "a number from 0 on");
   check_refused("a:mmap=yes", "on or off");
   check_refused("a:kernel=eigen", "reference or default");
-  check_refused("a:backend=gpu", "gpu");
+  check_refused("a:backend=gpu", "expected cpu, cuda, metal or auto, got 'gpu'");
+  check_refused("a:device=tpu", "expected cpu, cuda, metal or auto, got 'tpu'");
   check_refused("a:inject.layer=1", "together");
   check_refused("a:inject.noise=1", "together");
+}
+
+TEST_CASE("device is another word for backend, which the canonical text has") {
+  CHECK(parse("a:device=cpu").text == "a:backend=cpu");
+  CHECK(parse("a:device=cpu").loaded == parse("b:backend=cpu").loaded);
+  check_refused("a:device=cpu,backend=cpu", "key 'backend' is given twice");
 }
 
 TEST_CASE("a key or a name that comes twice is refused") {

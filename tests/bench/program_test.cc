@@ -58,6 +58,24 @@ TEST_CASE("anything wrong with the command line exits with 2 and says what would
   check_usage_error("tokenize -m " + kTiny + " x", "tokenizer");
 }
 
+TEST_CASE(
+    "--device is --backend in every command, and what is not there is said with what there is") {
+  if (!available()) return;
+  const std::string model = " -m " + kTiny + " ";
+  for (const char* command : {"run --tokens 1", "chat", "bench", "accuracy --gradients", "inspect",
+                              "compare a: b:", "monitor --count 1"}) {
+    CAPTURE(command);
+    const std::string words = command + model;
+    check_usage_error(words + "--device tpu", "expected cpu, cuda, metal or auto, got 'tpu'");
+    check_usage_error(words + "--device cuda", "--backend cuda: not built");
+    check_usage_error(words + "--device mps", "--backend metal: not built");
+    check_usage_error(words + "--device cpu --backend cpu", "--backend");
+  }
+  const Outcome automatic = run("run --tokens 1 -n 1 --json --device auto" + model);
+  REQUIRE_MESSAGE(automatic.code == 0, automatic.err);
+  CHECK(qwench::parse_json(automatic.out, "stdout")["backend"] == "cpu");
+}
+
 TEST_CASE("run --json prints one document; greedy text is null without a tokenizer") {
   if (!available()) return;
   const Outcome o = run("run -m " + kTiny + " --tokens 1,2,3 -n 4 --greedy --ignore-eos --json");

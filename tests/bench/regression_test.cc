@@ -335,3 +335,22 @@ TEST_CASE("bench --config runs a result again, options beside it win, unknown ke
   CHECK(wrong.code == 1);
   CHECK(wrong.err.find("did you mean runs?") != std::string::npos);
 }
+
+TEST_CASE("the key device of a --config file is backend, and not both of them") {
+  if (!available()) return;
+  const ScratchFolder folder;
+  const std::string tiny = QWENCH_SOURCE_DIR "/tests/data/text/qwen2-untied-f32";
+  const auto bench = [&](const std::string& config) {
+    const std::string file = folder.write("config.json", config);
+    return run("bench -m " + tiny + " -p 2 -n 0 -t 1 --runs 1 --json --config " + file);
+  };
+  const Outcome known = bench(R"({"device": "auto"})");
+  REQUIRE_MESSAGE(known.code == 0, known.err);
+  CHECK(parse_json(known.out, "stdout")["config"]["backend"] == "cpu");
+  const Outcome unknown = bench(R"({"device": "tpu"})");
+  CHECK(unknown.code == 2);
+  CHECK(unknown.err.find("expected cpu, cuda, metal or auto, got 'tpu'") != std::string::npos);
+  const Outcome both = bench(R"({"device": "cpu", "backend": "cpu"})");
+  CHECK(both.code == 1);
+  CHECK(both.err.find("one of backend and device") != std::string::npos);
+}
