@@ -38,7 +38,7 @@ const char* attention_avx2_unsupported(const AttentionArgs& a) {
   if (a.cache.head_dim % 8) return "head_dim must be a multiple of 8";
   if (a.cache.head_dim > kMaxHeadDim) return "head_dim must be at most 256";
   if (a.q.shape[1] / a.cache.n_kv_heads > kMaxQueries) return "more than 256 query heads a KV head";
-  return kv_types_unsupported(a.cache);
+  return nullptr;
 }
 
 void attention_avx2(Team& team, const AttentionArgs& a) { attention_by_blocks<Avx2>(team, a); }

@@ -5,11 +5,16 @@
 //   s = q K^T        keys are lanes (the cache keeps them transposed within a block)
 //   m_b = max s, p = exp(s - m_b), l_b = sum p, o_b = p V
 //   (m, l, o) = merge of (m, l, o) and (m_b, l_b, o_b)
+// first within ranges of 8 blocks, cut at absolute slots, then the ranges in ascending order: few tokens of a long
+// context are work for all threads, a range each, and who computed a range changes nothing.
 // The queries of a KV head's group and of up to 16 neighbouring tokens share every load of K and V.
 // A query's numbers depend on its own keys alone, so batch and chunking never change them. Nothing
 // of size n x n exists. Source: online softmax with merged states (FlashAttention, flashinfer).
 #pragma once
 #include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <new>
 
 #include "cpu/kv_page.h"
 #include "cpu/simd_avx2.h"
@@ -26,15 +31,26 @@ constexpr int64_t kMaxHeadDim = 256;
 constexpr int64_t kTileTokens = 16;
 constexpr int64_t kMostRows = 6;  // queries at once, at most
 constexpr int kStrip = 4;         // vectors of keys or columns at once
+constexpr int64_t kRangeSlots = 8 * kKvBlock;
+
+/// (m, l, o) of the queries over some of their keys; o is not yet divided by l.
+struct States {
+  float *m, *l;  // [n_queries]
+  float* out;    // [n_queries, head_dim]
+
+  /// Laid out in memory of floats(n) floats.
+  States(float* memory, int64_t n) : m(memory), l(m + n), out(l + n) {}
+  static int64_t floats(int64_t n, int64_t head_dim) { return n * (head_dim + 2); }
+};
 
 /// Per-thread scratch.
 struct Scratch {
-  alignas(64) float q[kMaxQueries * kMaxHeadDim];    // scaled queries
-  alignas(64) float out[kMaxQueries * kMaxHeadDim];  // o, not yet divided by l
-  alignas(64) float k[kKvBlock * kMaxHeadDim];       // widened f16 block [head_dim][64]
-  alignas(64) float v[kKvBlock * kMaxHeadDim];       // widened f16 block [64][head_dim]
+  alignas(64) float q[kMaxQueries * kMaxHeadDim];            // scaled queries
+  alignas(64) float all[kMaxQueries * (kMaxHeadDim + 2)];    // States over all ranges so far
+  alignas(64) float range[kMaxQueries * (kMaxHeadDim + 2)];  // and over one range
+  alignas(64) float k[kKvBlock * kMaxHeadDim];               // widened block [head_dim][64]
+  alignas(64) float v[kKvBlock * kMaxHeadDim];               // widened block [64][head_dim]
   alignas(64) float p[kMostRows * kKvBlock];
-  float m[kMaxQueries], l[kMaxQueries];
 };
 static_assert(sizeof(Scratch) <= Team::kScratchBytes, "scratch too small");
 
@@ -57,8 +73,20 @@ struct Run {
 inline const float* widen(DType dtype, const char* block, int64_t n, float* to) {
   if (dtype == DType::kF32) return reinterpret_cast<const float*>(block);
   const uint16_t* from = reinterpret_cast<const uint16_t*>(block);
-  for (int64_t i = 0; i < n; i += 8) _mm256_store_ps(to + i, load_f16(from + i));
+  if (dtype == DType::kF16)
+    for (int64_t i = 0; i < n; i += 8) _mm256_store_ps(to + i, load_f16(from + i));
+  else
+    for (int64_t i = 0; i < n; i += 8) _mm256_store_ps(to + i, load_bf16(from + i));
   return to;
+}
+
+/// A page is read from its start while the one before it is computed with: the processor's own prefetching ends
+/// where a page of memory does.
+inline void prefetch(const char* block, int64_t bytes) {
+  constexpr int64_t kPage = 4096, kLine = 64;
+  for (int64_t at = 0; at < bytes; at += kPage)
+    for (int64_t line = 0; line < 4; ++line)
+      __builtin_prefetch(block + std::min(at + line * kLine, bytes - 1));
 }
 
 /// p[row][strip of keys] = q . k over the head; K lies as [head_dim][64]. This and add_values() are not
@@ -155,10 +183,10 @@ __attribute__((noinline)) void add_values(const float* p, const float* v, int64_
   });
 }
 
-/// kRows queries from `query` on against the block that starts at slot `start`.
+/// kRows queries from `query` on against the block that starts at slot `start`. first: no block before it counts.
 template <class V, int kRows>
-void attend_rows(const Run& run, int64_t query, int64_t start, const float* k, const float* v,
-                 Scratch& s) {
+void attend_rows(const Run& run, int64_t query, int64_t start, bool first, const float* k,
+                 const float* v, Scratch& s, const States& to) {
   const int64_t head_dim = run.a.cache.head_dim;
   for (int64_t key = 0; key < kKvBlock; key += kStrip * V::kWidth)
     scores<V, kRows>(k + key, s.q + query * head_dim, head_dim, s.p + key);
@@ -169,9 +197,8 @@ void attend_rows(const Run& run, int64_t query, int64_t start, const float* k, c
     softmax_block<V>(s.p + r * kKvBlock, n, m_b[r], l_b[r]);
     n_max = std::max(n_max, n);
   }
-  const bool first = start == 0;
-  const Factors factors = merge_states<V, kRows>(m_b, l_b, first, s.m + query, s.l + query);
-  float* out = s.out + query * head_dim;
+  const Factors factors = merge_states<V, kRows>(m_b, l_b, first, to.m + query, to.l + query);
+  float* out = to.out + query * head_dim;
   int64_t d = 0;
   for (; d + kStrip * V::kWidth <= head_dim; d += kStrip * V::kWidth)
     add_values<V, kRows, kStrip>(s.p, v + d, n_max, head_dim, factors, first, out + d);
@@ -180,36 +207,83 @@ void attend_rows(const Run& run, int64_t query, int64_t start, const float* k, c
 }
 
 template <class V>
-void attend_block(const Run& run, int64_t query, int rows, int64_t start, const float* k,
-                  const float* v, Scratch& s) {
+void attend_block(const Run& run, int64_t query, int rows, int64_t start, bool first,
+                  const float* k, const float* v, Scratch& s, const States& to) {
   unroll<V::kRows>([&](auto r) {
-    if (rows == r + 1) attend_rows<V, r + 1>(run, query, start, k, v, s);
+    if (rows == r + 1) attend_rows<V, r + 1>(run, query, start, first, k, v, s, to);
   });
 }
 
-/// V::kRows queries at a time against every block of their keys.
+inline void scale_queries(const Run& run, Scratch& s) {
+  const int64_t head_dim = run.a.cache.head_dim;
+  for (int64_t i = 0; i < run.n_queries(); ++i)
+    for (int64_t d = 0; d < head_dim; ++d)
+      s.q[i * head_dim + d] = run.a.q.row<const float>(run.row(i))[d] * run.a.scale;
+}
+
+/// The first query that sees slot `start`; those before end before it.
+inline int64_t first_query(const Run& run, int64_t start) {
+  const int64_t before = std::max<int64_t>(start - run.slot(0), 0);  // neighbours: a slot a token
+  return std::min(before, run.n_tokens) * run.group;
+}
+
+/// V::kRows queries at a time against the blocks of the range that starts at slot `begin`.
+template <class V>
+void attend_range(const Run& run, int64_t begin, Scratch& s, const States& to) {
+  const AttentionArgs& a = run.a;
+  const int64_t size = kKvBlock * a.cache.head_dim, n_queries = run.n_queries();
+  const int64_t last = std::min(run.slot(n_queries - 1), begin + kRangeSlots - 1);
+  KvBlock block = kv_block(a.cache, run.seq(), begin, run.kv_head);
+  for (int64_t start = begin; start <= last; start += kKvBlock) {
+    const KvBlock here = block;
+    if (start + kKvBlock <= run.slot(n_queries - 1)) {  // of the next range, too
+      block = kv_block(a.cache, run.seq(), start + kKvBlock, run.kv_head);
+      prefetch(block.k, size * size_of(a.cache.k_type));
+      prefetch(block.v, size * size_of(a.cache.v_type));
+    }
+    const float* k = widen(a.cache.k_type, here.k, size, s.k);
+    const float* v = widen(a.cache.v_type, here.v, size, s.v);
+    for (int64_t query = first_query(run, start); query < n_queries; query += V::kRows)
+      attend_block<V>(run, query, int(std::min<int64_t>(V::kRows, n_queries - query)), start,
+                      start == begin, k, v, s, to);
+  }
+}
+
+/// all = merge of all and the states over the range that starts at slot `begin`, of the queries that see it.
+template <class V>
+void merge_range(const Run& run, int64_t begin, const States& range, const States& all) {
+  const int64_t head_dim = run.a.cache.head_dim;
+  for (int64_t i = first_query(run, begin); i < run.n_queries(); ++i) {
+    const Factors factors =
+        merge_states<V, 1>(range.m + i, range.l + i, /*first=*/false, all.m + i, all.l + i);
+    const auto keep = V::set1(factors.keep[0]), take = V::set1(factors.take[0]);
+    const float* from = range.out + i * head_dim;
+    float* to = all.out + i * head_dim;
+    for (int64_t d = 0; d < head_dim; d += V::kWidth) {
+      const auto taken = V::mul(V::load(from + d), take);
+      V::store(to + d, V::fma(V::load(to + d), keep, taken));
+    }
+  }
+}
+
+inline void write_out(const Run& run, const States& all) {
+  const int64_t head_dim = run.a.cache.head_dim;
+  for (int64_t i = 0; i < run.n_queries(); ++i)
+    for (int64_t d = 0; d < head_dim; ++d)
+      run.a.out.row<float>(run.row(i))[d] = all.out[i * head_dim + d] / all.l[i];
+}
+
+/// Every range of a run's keys, by one thread.
 template <class V>
 void attend_run(const Run& run, Scratch& s) {
-  const AttentionArgs& a = run.a;
-  const int64_t head_dim = a.cache.head_dim, n_queries = run.n_queries();
-  for (int64_t i = 0; i < n_queries; ++i)
-    for (int64_t d = 0; d < head_dim; ++d)
-      s.q[i * head_dim + d] = a.q.row<const float>(run.row(i))[d] * a.scale;
-  const int64_t last = run.slot(n_queries - 1);
-  for (int64_t start = 0; start <= last; start += kKvBlock) {
-    const int64_t size = kKvBlock * head_dim;
-    const KvBlock block = kv_block(a.cache, run.seq(), start, run.kv_head);
-    const float* k = widen(a.cache.k_type, block.k, size, s.k);
-    const float* v = widen(a.cache.v_type, block.v, size, s.v);
-    int64_t query = 0;
-    while (run.slot(query) < start) query += run.group;  // tokens that end before this block
-    for (; query < n_queries; query += V::kRows)
-      attend_block<V>(run, query, int(std::min<int64_t>(V::kRows, n_queries - query)), start, k, v,
-                      s);
+  const int64_t n = run.n_queries(), last = run.slot(n - 1);
+  const States all(s.all, n), range(s.range, n);
+  scale_queries(run, s);
+  for (int64_t begin = 0; begin <= last; begin += kRangeSlots) {
+    attend_range<V>(run, begin, s, begin ? range : all);
+    if (begin) merge_range<V>(run, begin, range, all);
   }
-  for (int64_t i = 0; i < n_queries; ++i)
-    for (int64_t d = 0; d < head_dim; ++d)
-      a.out.row<float>(run.row(i))[d] = s.out[i * head_dim + d] / s.l[i];
+  write_out(run, all);
 }
 
 /// Tokens from `token` on, up to `end`, that are neighbours in one sequence.
@@ -220,21 +294,107 @@ inline int64_t run_length(const AttentionArgs& a, int64_t token, int64_t end) {
   return n;
 }
 
+/// Calls f(run) for the runs of the tokens [first, last) on a KV head.
+template <class F>
+void for_each_run(const AttentionArgs& a, int64_t kv_head, int64_t first, int64_t last, F&& f) {
+  const int64_t group = a.q.shape[1] / a.cache.n_kv_heads;
+  for (int64_t token = first; token < last;) {
+    const int64_t n = run_length(a, token, last);
+    f(Run{a, kv_head, token, n, group});
+    token += n;
+  }
+}
+
+/// How the tokens are cut: into tiles of at most so many that one thread takes together.
+struct Tiles {
+  int64_t size = 1, count = 0;
+  int64_t most_slots = 0;  // of any token
+
+  explicit Tiles(const AttentionArgs& a) {
+    const int64_t n = a.q.shape[0], group = a.q.shape[1] / a.cache.n_kv_heads;
+    const int64_t most = std::min(kTileTokens, kMaxQueries / group);
+    for (int64_t token = 0; token < n; ++token) {
+      most_slots = std::max<int64_t>(most_slots, a.slots.as<const int32_t>()[token] + 1);
+      // single tokens of many sequences share no keys: each is a tile
+      if (size < most) size = std::max(size, run_length(a, token, std::min(n, token + most)));
+    }
+    count = ceil_div(n, size);
+  }
+};
+
+/// Few tiles over long contexts: every range is an item of its own, and who ends the last one of a tile and head
+/// merges them. Lives in the team's shared scratch, with the states of all ranges behind it.
+struct Split {
+  static constexpr int64_t kMostTiles = 64, kMostItems = 512;
+  int64_t n_ranges = 0, tile_size = 0, n_states = 0;  // n_states: floats of one range's states
+  std::atomic<int32_t> open[kMostItems];              // per tile and head: ranges not yet there
+
+  float* states(int64_t item, int64_t range) {
+    return reinterpret_cast<float*>(this + 1) + (item * n_ranges + range) * n_states;
+  }
+
+  /// Null where threads have enough to do without it, or the states have no room.
+  static Split* make(Team& team, const AttentionArgs& a, const Tiles& tiles) {
+    constexpr int64_t kItemsPerThread = 4;
+    const int64_t items = tiles.count * a.cache.n_kv_heads;
+    const int64_t n_ranges = ceil_div(tiles.most_slots, kRangeSlots);
+    const int64_t group = a.q.shape[1] / a.cache.n_kv_heads;
+    const int64_t n_states = round_up(States::floats(tiles.size * group, a.cache.head_dim), 16);
+    const int64_t room = Team::kSharedBytes - int64_t(sizeof(Split));
+    if (n_ranges < 2 || team.size() == 1 || items >= kItemsPerThread * team.size() ||
+        items > kMostItems || items * n_ranges * n_states * int64_t(sizeof(float)) > room)
+      return nullptr;
+    Split* split = new (team.shared_scratch()) Split;
+    split->n_ranges = n_ranges, split->tile_size = tiles.size, split->n_states = n_states;
+    for (int64_t i = 0; i < items; ++i) split->open[i] = int32_t(n_ranges);
+    return split;
+  }
+};
+
+/// One range of one tile on one head.
+template <class V>
+void attend_part(Split& split, const AttentionArgs& a, int64_t item, int64_t range, Scratch& s) {
+  const int64_t n_kv_heads = a.cache.n_kv_heads, first = item / n_kv_heads * split.tile_size;
+  const int64_t last = std::min(first + split.tile_size, a.q.shape[0]);
+  const int64_t begin = range * kRangeSlots, floats_of_query = a.cache.head_dim + 2;
+  const auto states = [&](const Run& run, int64_t of_range) {
+    const int64_t before = (run.first_token - first) * run.group;
+    return States(split.states(item, of_range) + before * floats_of_query, run.n_queries());
+  };
+  for_each_run(a, item % n_kv_heads, first, last, [&](const Run& run) {
+    if (run.slot(run.n_queries() - 1) < begin) return;
+    scale_queries(run, s);
+    attend_range<V>(run, begin, s, states(run, range));
+  });
+  if (split.open[item].fetch_sub(1) > 1) return;
+  for_each_run(a, item % n_kv_heads, first, last, [&](const Run& run) {
+    const int64_t end = run.slot(run.n_queries() - 1);
+    for (int64_t r = 1; r * kRangeSlots <= end; ++r)
+      merge_range<V>(run, r * kRangeSlots, states(run, r), states(run, 0));
+    write_out(run, states(run, 0));
+  });
+}
+
 template <class V>
 void attention_by_blocks(Team& team, const AttentionArgs& a) {
   const int64_t n_tokens = a.q.shape[0], n_kv_heads = a.cache.n_kv_heads;
-  const int64_t group = a.q.shape[1] / n_kv_heads;
-  const int64_t tile = std::min(kTileTokens, kMaxQueries / group);
-  const int64_t tiles = ceil_div(n_tokens, tile);
-  team.parallel_for(tiles * n_kv_heads, 1, [&](int64_t begin, int64_t end, int thread) {
-    Scratch& scratch = *static_cast<Scratch*>(team.scratch(thread));
+  const Tiles tiles(a);
+  const auto scratch = [&](int thread) -> Scratch& {
+    return *static_cast<Scratch*>(team.scratch(thread));
+  };
+  if (Split* split = Split::make(team, a, tiles)) {
+    const int64_t n = tiles.count * n_kv_heads * split->n_ranges;
+    team.parallel_for(n, 1, [&](int64_t begin, int64_t end, int thread) {
+      for (int64_t i = begin; i < end; ++i)
+        attend_part<V>(*split, a, i / split->n_ranges, i % split->n_ranges, scratch(thread));
+    });
+    return;
+  }
+  team.parallel_for(tiles.count * n_kv_heads, 1, [&](int64_t begin, int64_t end, int thread) {
     for (int64_t item = begin; item < end; ++item) {
-      const int64_t first = item / n_kv_heads * tile, last = std::min(first + tile, n_tokens);
-      for (int64_t token = first; token < last;) {
-        const int64_t n = run_length(a, token, last);
-        attend_run<V>(Run{a, item % n_kv_heads, token, n, group}, scratch);
-        token += n;
-      }
+      const int64_t first = item / n_kv_heads * tiles.size;
+      for_each_run(a, item % n_kv_heads, first, std::min(first + tiles.size, n_tokens),
+                   [&](const Run& run) { attend_run<V>(run, scratch(thread)); });
     }
   });
 }

@@ -1,11 +1,16 @@
 // How the CPU's kernels order a page: keys [n_kv_heads, head_dim, kKvBlock], so that 8 keys' scores are 8 SIMD
 // lanes; values [n_kv_heads, kKvBlock, head_dim].
 #pragma once
+#include <string_view>
+
 #include "engine/base/tensor.h"
 #include "engine/ops/kv_view.h"
 
 namespace qwench::cpu {
 namespace {  // one copy per file: never merged with code built for another ISA
+
+/// The same in words; another order needs other words.
+constexpr std::string_view kKvLayout = "k [n_kv_heads, head_dim, 64], v [n_kv_heads, 64, head_dim]";
 
 /// Keys and values of one head in the page of a slot.
 struct KvBlock {
@@ -42,12 +47,6 @@ inline void store(char* block, DType type, int64_t i, float value) {
     case DType::kBF16: reinterpret_cast<uint16_t*>(block)[i] = f32_to_bf16(value); break;
     default: reinterpret_cast<float*>(block)[i] = value;
   }
-}
-
-/// For kernels that know f32 and f16 only.
-inline const char* kv_types_unsupported(const KvView& kv) {
-  const auto known = [](DType type) { return type == DType::kF32 || type == DType::kF16; };
-  return known(kv.k_type) && known(kv.v_type) ? nullptr : "reads and writes a cache of f32 or f16";
 }
 
 }  // namespace

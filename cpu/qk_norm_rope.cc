@@ -12,7 +12,7 @@ namespace {
 const char* fused_unsupported(const QkNormRopeArgs& a) {
   if (const char* missing = avx2_missing()) return missing;
   if (a.q.cols() % 16) return "head_dim must be a multiple of 16";
-  return kv_types_unsupported(a.cache);
+  return nullptr;
 }
 void fused(const QkNormRopeArgs& a, Stream& stream) { qk_norm_rope_avx2(team_of(stream), a); }
 

@@ -35,8 +35,10 @@ void store8(DType type, char* block, int64_t start, int64_t step, const float* f
     return;
   }
   alignas(16) uint16_t halves[8];
-  _mm_store_si128(reinterpret_cast<__m128i*>(halves),
-                  _mm256_cvtps_ph(_mm256_loadu_ps(from), _MM_FROUND_TO_NEAREST_INT));
+  const __m256 values = _mm256_loadu_ps(from);
+  _mm_store_si128(
+      reinterpret_cast<__m128i*>(halves),
+      type == DType::kF16 ? _mm256_cvtps_ph(values, _MM_FROUND_TO_NEAREST_INT) : bf16_of(values));
   uint16_t* to = reinterpret_cast<uint16_t*>(block) + start;
   for (int64_t i = 0; i < 8; ++i) to[i * step] = halves[i];
 }
