@@ -92,14 +92,9 @@ constexpr Kernel<AttentionArgs> kAttention[] = {
     {"f32_blockmerge_avx512", attention_avx512_unsupported, avx512},
     {"f32_blockmerge_avx2", attention_avx2_unsupported, avx2},
 #endif
-    {"reference",
-     always_supported<AttentionArgs>,
-     attention_reference,
-     Layout::kPlain,
-     /*invariant=*/true,
-     InputPrecision::kF32,
-     /*plugin=*/{},
-     {Option::kBlockList}},
+    honouring(
+        Kernel<AttentionArgs>{"reference", always_supported<AttentionArgs>, attention_reference},
+        {Option::kBlockList}),
 };
 
 void to_c(const AttentionArgs& a, QwenchArgs& to) {

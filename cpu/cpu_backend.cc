@@ -8,6 +8,7 @@
 #include <initializer_list>
 
 #include "cpu/cpu_info.h"
+#include "cpu/kv_page.h"
 #include "cpu/ops.h"
 #include "cpu/page_arena.h"
 #include "cpu/panels.h"
@@ -51,11 +52,15 @@ class CpuBackend final : public Backend {
   BackendInfo describe() const override;
   int64_t available_bytes() const override { return available_memory_bytes(); }
   std::unique_ptr<Probes> probes() override { return make_probes(threads()); }
+  std::string_view kv_layout() const override { return kKvLayout; }
   void upload(void* device, const void* host, int64_t bytes) override {
     if (bytes) std::memcpy(device, host, size_t(bytes));
   }
   void download(void* host, const void* device, int64_t bytes) override {
     if (bytes) std::memcpy(host, device, size_t(bytes));
+  }
+  void copy(void* to, const void* from, int64_t bytes) override {
+    if (bytes) std::memmove(to, from, size_t(bytes));
   }
   Weight allocate_weight(DType dtype, int64_t out, int64_t in, WeightUse use) override;
   void import_rows(Weight& weight, int64_t first, const TensorView& rows) override;
@@ -65,9 +70,10 @@ class CpuBackend final : public Backend {
   void* allocate_bytes(int64_t bytes) override { return memory_arena_.allocate(bytes); }
   void release_bytes(void* data, int64_t) override { memory_arena_.release(data); }
   Stream& stream() override { return *team_; }
-  int64_t now_ns() override {
+  Mark mark() override {
     return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
   }
+  int64_t time_of(Mark mark) override { return mark; }
 
  private:
   void choose_layouts(const WeightView& w, WeightUse use, bool& plain, bool& packed) const;

@@ -52,14 +52,8 @@ struct Linear {
 constexpr auto kLinear = panel_kernels<Linear>(
     Kernel<LinearArgs>{"eigen", eigen_unsupported, linear_eigen, Layout::kPlain,
                        /*invariant=*/false},
-    Kernel<LinearArgs>{"reference",
-                       reference_unsupported,
-                       linear_reference,
-                       Layout::kPlain,
-                       /*invariant=*/true,
-                       InputPrecision::kF32,
-                       /*plugin=*/{},
-                       {Option::kInputOrder}});
+    honouring(Kernel<LinearArgs>{"reference", reference_unsupported, linear_reference},
+              {Option::kInputOrder}));
 
 void to_c(const LinearArgs& a, QwenchArgs& to) {
   to.linear = {matrix(a.x), weight(a.w), tensor(a.bias), matrix(a.y), a.add};

@@ -142,6 +142,12 @@ std::unique_ptr<Plugin> read_plugin(void* library, const std::string& path) {
     plugin->kernels.push_back(
         checked_kernel(answer.kernels[i], fmt::format("{}: kernels[{}]", where, i)));
     PluginKernel& kernel = plugin->kernels.back();
+    if (kernel.op == id_of<ArgmaxArgs>() && answer.minor < 1)
+      fail(
+          "{}: kernels[{}]: argmax counts non-finite logits since version 2.1 of the interface, "
+          "got "
+          "one of 2.0; build it with this engine/backend/plugin.h",
+          where, i);
     kernel.plugin = plugin.get();
     kernel.who = fmt::format("plug-in {} ({}): kernel {} of {}", plugin->label, path, kernel.name,
                              name_of(kernel.op));

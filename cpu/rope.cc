@@ -27,14 +27,9 @@ void rope_reference(const RopeArgs& a, Stream&) {
   }
 }
 
-constexpr Kernel<RopeArgs> kRope[] = {{"reference",
-                                       always_supported<RopeArgs>,
-                                       rope_reference,
-                                       Layout::kPlain,
-                                       /*invariant=*/true,
-                                       InputPrecision::kF32,
-                                       /*plugin=*/{},
-                                       {Option::kPositionAxes, Option::kRopeTables}}};
+constexpr Kernel<RopeArgs> kRope[] = {
+    honouring(Kernel<RopeArgs>{"reference", always_supported<RopeArgs>, rope_reference},
+              {Option::kPositionAxes, Option::kRopeTables})};
 
 void to_c(const RopeArgs& a, QwenchArgs& to) { to.rope = {tensor(a.x), rotation(a.rotation)}; }
 

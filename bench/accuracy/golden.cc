@@ -234,7 +234,7 @@ GoldenResult check_golden(const std::string& folder, const Model& model,
 
   SessionOptions session_options;
   session_options.capacity = result.n_tokens + int64_t(result.expected_ids.size());
-  session_options.kv_dtype = options.kv_dtype;
+  session_options.kv = options.kv;
   session_options.prefill_chunk = session_options.logit_rows = options.prefill_chunk;
   Session session(model, session_options);
   const HiddenWatch watch(model, session);

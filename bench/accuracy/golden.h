@@ -14,7 +14,7 @@ struct GoldenOptions {
   double bound = 2e-4;  // of max |ours - expected| / max |expected|; float32 against float32
   // Where kernels round activations to int8: KL divergence of the logits' distributions, nats.
   double mean_kl = 1e-3, max_kl = 5e-3;
-  DType kv_dtype = DType::kF32;
+  KvDType kv;
   int64_t prefill_chunk = 512;
 };
 

@@ -9,6 +9,7 @@
 #include "bench/gradients/gradient_section.h"
 #include "bench/kernels/kernel_command.h"
 #include "bench/machine/environment.h"
+#include "bench/model/kv_choice.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/number_option.h"
@@ -86,7 +87,7 @@ void run_golden(const Plan& plan, Findings& findings) {
       c.model.model = folder;
       const ConfiguredModel model(open_configured(c, 1, 1));
       GoldenOptions options;
-      options.kv_dtype = parse_dtype(c.model.kv_dtype);
+      options.kv = read_kv_dtype(c.model.kv_dtype);
       options.prefill_chunk = c.model.prefill_chunk;
       const GoldenResult result = check_golden(folder, model.loaded().model, options);
       OrderedJson row = {{"configuration", c.name}};

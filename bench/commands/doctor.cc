@@ -8,6 +8,7 @@
 #include "bench/machine/host.h"
 #include "bench/machine/model_fit.h"
 #include "bench/machine/preflight.h"
+#include "bench/model/kv_choice.h"
 #include "bench/model/model_options.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/number_option.h"
@@ -146,7 +147,9 @@ void add_doctor_command(CLI::App& program, Action& chosen) {
                       "Does this model fit, and how fast can it be at best");
   command->add_option("--dtype", o->model.dtype,
                       "Its weights as " + weight_dtype_names() + " (default: as stored)");
-  command->add_option("--kv-dtype", o->model.kv_dtype, "Its keys and values as f32 or f16")
+  command
+      ->add_option("--kv-dtype", o->model.kv_dtype,
+                   std::string("Its keys and values as ") + kKvDTypes)
       ->capture_default_str();
   command->add_option("--ctx", o->model.capacity, "Its positions (default: up to 4096)")
       ->transform(number_within(int64_t(1), int64_t(1) << 31));

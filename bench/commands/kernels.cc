@@ -7,6 +7,7 @@
 #include "bench/kernels/kernel_report.h"
 #include "bench/machine/ceilings.h"
 #include "bench/machine/host.h"
+#include "bench/model/kv_choice.h"
 #include "bench/model/model_options.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/interrupt.h"
@@ -116,8 +117,7 @@ OpSizes read_sizes(const KernelsOptions& o, OpId op) {
   if (!o.model.model.empty()) {
     s = sizes_of(o.model, *open_model(o.model));
   }
-  s.kv_dtype = parse_float_dtype(o.kv_dtype, "--kv-dtype");
-  if (s.kv_dtype == DType::kBF16) fail_usage("--kv-dtype: expected f32 or f16, got 'bf16'");
+  s.kv_dtype = main_kv_dtype(o.kv_dtype);
   if (o.heads) s.n_heads = o.heads;
   if (o.kv_heads) s.n_kv_heads = o.kv_heads;
   if (o.head_dim) s.head_dim = o.head_dim;
@@ -265,7 +265,7 @@ void add_kernels_command(CLI::App& program, Action& chosen) {
   command->add_option(
       "--dtype", o->dtype,
       "Weights as " + weight_dtype_names() + ", several by commas\n(default: bf16)");
-  command->add_option("--kv-dtype", o->kv_dtype, "Keys and values as f32 or f16")
+  command->add_option("--kv-dtype", o->kv_dtype, std::string("Keys and values as ") + kKvDTypes)
       ->capture_default_str();
   command->add_option("--shape", o->shape,
                       "OUTxIN of the weight, several by commas (default: 4864x896)");

@@ -18,6 +18,7 @@
 #include "bench/support/output.h"
 #include "bench/support/output_file.h"
 #include "bench/support/trace_file.h"
+#include "engine/model/state_file.h"
 
 namespace qwench::bench {
 
@@ -30,7 +31,7 @@ struct RunOptions {
   std::optional<std::string> tokens, prompt, file, messages, ask;
   int64_t max_new = 128;
   bool json = false;
-  std::string logits, trace;
+  std::string logits, trace, load_state, save_state;
 };
 
 /// "-" is stdin, what begins with "[" is the JSON itself, anything else a file.
@@ -95,11 +96,12 @@ std::vector<int32_t> prompt_ids(const RunOptions& o, TextModel& text, const Mode
         text.require_tokenizer(o.ask ? "--ask" : "--messages", o.model.model);
     end_answers_at_turns(o.sampling, o.model.model, text);
     ids = conversation_ids(o, tokenizer, config);
-  } else {
+  } else if (o.prompt || o.file || o.load_state.empty()) {
     const Tokenizer& tokenizer = text.require_tokenizer("--prompt", o.model.model);
     ids = tokenizer.encode_framed(prompt_text(o));
   }
-  if (ids.empty()) fail_usage("prompt: expected at least one token, got none");
+  if (ids.empty() && o.load_state.empty())
+    fail_usage("prompt: expected at least one token, got none");
   check_token_ids(ids, config.vocab);
   return ids;
 }
@@ -108,6 +110,9 @@ void check_options(const RunOptions& o) {
   const bool file_alone = o.file && !o.ask;  // with --ask it is what the question is about
   const int given = int(o.tokens.has_value()) + int(o.prompt.has_value()) + int(file_alone) +
                     int(o.messages.has_value()) + int(o.ask.has_value());
+  if (!o.load_state.empty() && !o.logits.empty())
+    fail_usage("--logits: those of tokens that --load-state reads are not computed");
+  if (given == 0 && !o.load_state.empty()) return;
   if (given > 1 || (given == 0 && !stdin_is_fed()))
     fail_usage(
         "run: expected one of --ask, --prompt, --file, --messages and --tokens, or a text on "
@@ -122,8 +127,35 @@ void check_options(const RunOptions& o) {
     fail_usage("--parse-special: {}; special tokens in a prompt are tokens", conversations);
 }
 
-SessionOptions plan_session(const RunOptions& o, int64_t n_prompt) {
+/// What --load-state brings: its tokens, and how many of them the prompt begins with.
+struct LoadedState {
+  std::vector<int32_t> tokens;
+  int64_t n_same = 0;
+};
+
+/// The prompt goes on from the state as far as they are the same; without a prompt it is the state's own tokens.
+/// UsageError where they have not even the first token in common.
+LoadedState open_state(const RunOptions& o, std::vector<int32_t>& prompt) {
+  LoadedState state;
+  if (o.load_state.empty()) return state;
+  state.tokens = state_tokens(o.load_state);
+  if (prompt.empty()) prompt = state.tokens;
+  const size_t most = std::min(prompt.size(), state.tokens.size());
+  while (state.n_same < int64_t(most) &&
+         prompt[size_t(state.n_same)] == state.tokens[size_t(state.n_same)])
+    ++state.n_same;
+  if (state.n_same == 0)
+    fail_usage("--load-state: expected a state that begins as the prompt does, got {}",
+               state.tokens.empty() ? "an empty one"
+                                    : fmt::format("one whose first token is {}, not {}",
+                                                  state.tokens[0], prompt[0]));
+  state.n_same = std::min(state.n_same, int64_t(prompt.size()) - 1);  // one is left to compute
+  return state;
+}
+
+SessionOptions plan_session(const RunOptions& o, int64_t n_prompt, const LoadedState& state) {
   SessionOptions session = generation_session(o.model, n_prompt, o.max_new);
+  session.capacity = std::max(session.capacity, int64_t(state.tokens.size()));
   if (!o.logits.empty()) session.logit_rows = session.prefill_chunk;
   return session;
 }
@@ -144,15 +176,17 @@ int run_prompt(RunOptions o) {
   if (wants_kernel_list(o.model)) return print_kernel_list(o.model);
   check_options(o);
   check_output(o.trace);
+  check_output(o.save_state);
   use_default_model(o.model);
   const std::unique_ptr<Checkpoint> checkpoint = open_model(o.model);
   const ModelConfig& config = checkpoint->config();
   TextModel text = open_text(o.model, *checkpoint, o.sampling);
   if (!text.sampling_note.empty()) note(text.sampling_note);
-  const std::vector<int32_t> prompt = prompt_ids(o, text, config);
+  std::vector<int32_t> prompt = prompt_ids(o, text, config);
+  const LoadedState state = open_state(o, prompt);
   const int64_t n_prompt = int64_t(prompt.size());
   require_positions(o, config, n_prompt);
-  const SessionOptions plan = plan_session(o, n_prompt);
+  const SessionOptions plan = plan_session(o, n_prompt, state);
   std::unique_ptr<Backend> backend = make_backend(o.model, o.model.threads);
   const InterruptGuard guard;  // from here on there may be half a file
   std::optional<LogitsFile> logits;
@@ -162,11 +196,15 @@ int run_prompt(RunOptions o) {
 
   const LoadedModel loaded = load_model(o.model, *checkpoint, std::move(backend), plan);
   Session session(loaded.model, plan);
+  if (!o.load_state.empty()) {
+    session.load(0, o.load_state);
+    session.truncate(0, state.n_same);
+  }
   AnswerText answer(text, !o.json);
   const Session::OnLogits on_logits = [&](int64_t first, int64_t n, const float* values) {
     logits->append(first, n, values);
   };
-  GenerateArgs args{session, *loaded.backend, text, prompt, 0, o.max_new, nullptr, {}};
+  GenerateArgs args{session, *loaded.backend, text, prompt, state.n_same, o.max_new, nullptr, {}};
   if (logits) args.on_logits = &on_logits;
   args.on_token = [&](int32_t id) { return answer.push(id); };
   std::optional<Trace> trace;
@@ -175,6 +213,7 @@ int run_prompt(RunOptions o) {
   answer.finish();
   if (trace) write_trace(*trace, o.trace);
   if (logits && generated.prefilled == n_prompt) logits->close();  // half of them are no result
+  if (!o.save_state.empty()) session.save(0, o.save_state);
   if (o.json) print(to_text(result_json(generated, text, answer)));
   note(stats_line(generated));
   return generated.end == End::kInterrupted ? kExitInterrupted : kExitOk;
@@ -209,6 +248,13 @@ void add_run_command(CLI::App& program, Action& chosen) {
   add_sampling_options(*command, o->sampling);
   add_output_option(*command, "--logits", o->logits,
                     "Write the prompt's logits to this safetensors file");
+  command->add_option(
+      "--load-state", o->load_state,
+      "Go on from a state: what the prompt has in common with it is not computed again;\n"
+      "without a prompt from where it ended");
+  add_output_option(
+      *command, "--save-state", o->save_state,
+      "Write the keys and values of prompt and answer to this file, for --load-state");
   command->add_flag("--json", o->json, "One JSON document on stdout");
   command->callback([o, &chosen] { chosen = [o] { return run_prompt(*o); }; });
 }

@@ -8,6 +8,7 @@
 #include "bench/machine/environment.h"
 #include "bench/machine/host.h"
 #include "bench/machine/prediction.h"
+#include "bench/model/kv_choice.h"
 #include "bench/support/exit_code.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
@@ -70,7 +71,7 @@ void check_limits(const TuneOptions& o) {
   if (o.conversation.prompt > o.conversation.context)
     fail_usage("--prompt: expected at most the --context of {}, got {}", o.conversation.context,
                o.conversation.prompt);
-  parse_float_dtype(o.conversation.kv_dtype, "--kv-dtype");
+  read_kv_dtype(o.conversation.kv_dtype);
 }
 
 /// The bandwidth once more where a kernel read faster than the probe: a neighbour may have had the machine.
@@ -199,7 +200,9 @@ void add_tune_command(CLI::App& program, Action& chosen) {
   command->add_option("--prompt", o->conversation.prompt, "Tokens of the prompt that --ttft is of")
       ->transform(number_within(int64_t(1), int64_t(1) << 24))
       ->capture_default_str();
-  command->add_option("--kv-dtype", o->conversation.kv_dtype, "Keys and values as f32 or f16")
+  command
+      ->add_option("--kv-dtype", o->conversation.kv_dtype,
+                   std::string("Keys and values as ") + kKvDTypes)
       ->capture_default_str();
   add_threads_option(*command, o->model);
   command->add_flag("--quick", o->quick, "Measure for a second less, and less exactly");

@@ -159,14 +159,14 @@ std::optional<Turn> Contender::take_turn(Phase phase, int64_t repeats, double de
   Turn turn;
   TimedRun run;
   Profiler* const before = std::exchange(backend.profiler, &profiler_);
-  backend.delay = delay;
+  delayed_.delay(delay);
   bool complete = runner(phase).run(profiler_, 1, 1, run);
   for (int64_t i = 0; i < repeats && complete; ++i) {
     complete = runner(phase).run(profiler_, session_.n_seq(), workload_.tokens(phase), run);
     turn.ns += double(run.wall_ns);
     for (const OpRecord& op : run.ops) turn.op_ns[op.op] += double(op.ns);
   }
-  backend.delay = 0;
+  delayed_.delay(0);
   backend.profiler = before;
   if (!complete) return std::nullopt;
   return turn;

@@ -5,6 +5,7 @@
 
 #include "bench/accuracy/configured_model.h"
 #include "bench/comparison/arms.h"
+#include "bench/comparison/delayed_kernels.h"
 
 namespace qwench::bench {
 
@@ -33,6 +34,7 @@ class Contender {
   const Workload& workload_;
   std::unique_ptr<ConfiguredModel> model_;
   Session session_;
+  DelayedKernels delayed_;
   Profiler profiler_;
   CaseRunner prefill_, decode_;
   LayerHook keep_residual_;  // empty but while outputs() runs

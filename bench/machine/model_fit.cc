@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "bench/machine/memory_levels.h"
+#include "bench/model/kv_choice.h"
 #include "bench/support/output.h"
 #include "bench/support/program.h"
 #include "bench/support/table.h"
@@ -23,7 +24,7 @@ ModelFit fit_of(const ModelOptions& o, const Ceilings& roofline, int threads) {
   fit.available = available_memory_bytes();
   fit.plan = plan_memory(config, planned_weight_bytes(o, *checkpoint),
                          session_options(o, 1, fit.capacity));
-  fit.token = token_cost(*checkpoint, load, parse_dtype(o.kv_dtype), fit.capacity / 2);
+  fit.token = token_cost(*checkpoint, load, main_kv_dtype(o.kv_dtype), fit.capacity / 2);
   fit.level = level_of(fit.plan.weights, threads);
   if (fit.level == "dram") fit.ceiling = roofline.dram_read.per_second / double(fit.token.total());
   return fit;

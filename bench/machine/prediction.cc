@@ -6,6 +6,7 @@
 
 #include "bench/machine/host.h"
 #include "bench/model/backend_memory.h"
+#include "bench/model/kv_choice.h"
 #include "bench/support/output.h"
 #include "engine/base/format_bytes.h"
 #include "engine/base/host_memory.h"
@@ -116,7 +117,7 @@ TokenCost token_cost(const Checkpoint& checkpoint, const LoadOptions& load, DTyp
     if (embedding || head) continue;
     cost.layers += bytes, cost.flops += 2 * t.shape.count();
   }
-  cost.kv = KvCache::bytes(config, 1, kKvBlock, kv_dtype) / kKvBlock * positions;
+  cost.kv = KvPool::bytes(kv_shapes(config, {kv_dtype, false}), 1) / kKvBlock * positions;
   return cost;
 }
 
@@ -127,7 +128,7 @@ Prediction predict(const Checkpoint& checkpoint, DType dtype, const MachineSpeed
   ModelOptions options;
   options.kv_dtype = conversation.kv_dtype;
   const TokenCost token =
-      token_cost(checkpoint, load, parse_dtype(conversation.kv_dtype), conversation.context / 2);
+      token_cost(checkpoint, load, main_kv_dtype(conversation.kv_dtype), conversation.context / 2);
   const double kernel = machine.of(dtype).read.max;
   const double of_head = machine.of(embedding_dtype(dtype)).read.max;
   const double bandwidth = machine.bandwidth();

@@ -61,7 +61,7 @@ std::string set_dtype(Configuration& c, const Entry& e) {
   return c.model.dtype = read_word(e, names);
 }
 std::string set_kv_dtype(Configuration& c, const Entry& e) {
-  return c.model.kv_dtype = read_word(e, {"f32", "f16"});
+  return c.model.kv_dtype = read_word(e, {"auto", "f32", "f16", "bf16"});
 }
 std::string set_threads(Configuration& c, const Entry& e) {
   return std::to_string(c.model.threads = read_integer<int64_t>(e, 1, 1024));

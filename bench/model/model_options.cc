@@ -5,6 +5,7 @@
 #include <functional>
 #include <set>
 
+#include "bench/model/kv_choice.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
@@ -31,7 +32,7 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
       "cache, or a shape card such as qwen3-0.6b");
   command.add_option("--dtype", o.dtype,
                      "Weights in memory as " + weight_dtype_names() + " (default: as stored)");
-  command.add_option("--kv-dtype", o.kv_dtype, "Keys and values as f32 or f16")
+  command.add_option("--kv-dtype", o.kv_dtype, std::string("Keys and values as ") + kKvDTypes)
       ->capture_default_str();
   command
       .add_option("--kernel", o.kernels,
@@ -140,8 +141,7 @@ std::unique_ptr<Checkpoint> open_model(const ModelOptions& options) {
         "-m: expected a model folder, a GGUF file or a shape card such as qwen2.5-0.5b, got "
         "nothing; "
         "-m qwench-tiny is the small model that comes with this program");
-  if (options.kv_dtype != "f32" && options.kv_dtype != "f16")
-    fail_usage("--kv-dtype: expected f32 or f16, got '{}'", options.kv_dtype);
+  read_kv_dtype(options.kv_dtype);
   check_backend(options.backend);
   read_policy(options);
   OpenOptions open;
@@ -183,7 +183,7 @@ SessionOptions session_options(const ModelOptions& options, int64_t n_seq, int64
   SessionOptions session;
   session.n_seq = n_seq;
   session.capacity = capacity;
-  session.kv_dtype = parse_float_dtype(options.kv_dtype, "--kv-dtype");
+  session.kv = read_kv_dtype(options.kv_dtype);
   session.prefill_chunk = options.prefill_chunk;
   session.cancelled = interrupted;
   return session;

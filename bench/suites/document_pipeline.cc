@@ -5,6 +5,7 @@
 #include "bench/machine/memory_levels.h"
 #include "bench/machine/prediction.h"
 #include "bench/model/greedy.h"
+#include "bench/model/kv_choice.h"
 #include "bench/suites/criteria.h"
 #include "bench/suites/machine_suites.h"
 #include "bench/suites/synthetic_corpus.h"
@@ -138,7 +139,7 @@ class Pipeline {
     if (roofline.dram_read.per_second <= 0 || peak <= 0) return std::nullopt;
     const LoadOptions load = load_options(model);
     const TokenCost token =
-        token_cost(context_.checkpoint(), load, parse_dtype(model.kv_dtype), prompt_tokens);
+        token_cost(context_.checkpoint(), load, main_kv_dtype(model.kv_dtype), prompt_tokens);
     return double(token.flops * prompt_tokens) / peak +
            double(token.total() * generated) / roofline.dram_read.per_second;
   }

@@ -125,7 +125,7 @@ MemoryMeasured measured_memory(SuiteContext& context, const SessionOptions& sess
   ModelOptions stored = o;
   stored.dtype.clear();
   SessionOptions plain = session;
-  plain.kv_dtype = DType::kF32;
+  plain.kv = {};
   const auto plan = [&](const ModelOptions& model, const SessionOptions& with) {
     return double(
         plan_memory(checkpoint.config(), planned_weight_bytes(model, checkpoint), with).total());

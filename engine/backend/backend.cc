@@ -1,6 +1,8 @@
 // Selection, timing and accounting of every op on every backend, in one place.
 #include "engine/backend/backend.h"
 
+#include <numeric>
+
 namespace qwench {
 
 namespace {
@@ -68,9 +70,37 @@ Weight Backend::import(const TensorView& host, WeightUse use) {
   return weight;
 }
 
-void Backend::wait_until(int64_t ns) {
-  while (now_ns() < ns) {
+void Backend::begin(Phase phase) {
+  if (in_step_) cancel();  // of a step that an error ended
+  phase_ = phase, in_step_ = true;
+}
+
+void Backend::cancel() {
+  abandon();
+  marked_.clear();
+  in_step_ = false;
+}
+
+void Backend::end() {
+  wait();
+  account();
+  in_step_ = false;
+}
+
+void Backend::account() {
+  if (marked_.empty()) return;
+  own_ns_.resize(marked_.size());
+  for (size_t i = 0; i < marked_.size(); ++i) {
+    const Marked& op = marked_[i];
+    const int64_t start = time_of(op.start), end = time_of(op.end);
+    // What a composition's parts took among themselves adds up to their time in it.
+    const auto parts = own_ns_.begin() + int64_t(op.first_part),
+               self = own_ns_.begin() + int64_t(i);
+    *self = end - start - std::accumulate(parts, self, int64_t(0));
+    if (trace) trace->add({phase_, name_of(op.op), op.kernel, op.layer, start, end});
+    if (profiler) profiler->record(phase_, op.op, op.place, op.kernel, op.inputs, *self, op.cost);
   }
+  marked_.clear();
 }
 
 }  // namespace qwench

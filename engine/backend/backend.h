@@ -38,6 +38,10 @@ struct Selection {
 class Backend;
 class Probes;
 
+/// A point of a backend's queue whose time it can tell: a time where ops run at once, else what it made
+/// of it.
+using Mark = int64_t;
+
 /// What one kernel has just left behind. An op with several outputs gives one of these for each.
 struct OpOutput {
   OpId op;
@@ -66,6 +70,8 @@ class Backend {
 
   virtual std::string_view name() const = 0;
   virtual int threads() const = 0;
+  /// How keys and values lie in a page, in words: pages of one layout are no pages of another.
+  virtual std::string_view kv_layout() const = 0;
 
   // ---- the device
   virtual BackendInfo describe() const = 0;
@@ -79,6 +85,8 @@ class Backend {
   Buffer allocate(int64_t bytes, MemoryKind kind);
   virtual void upload(void* device, const void* host, int64_t bytes) = 0;
   virtual void download(void* host, const void* device, int64_t bytes) = 0;
+  /// Within the backend's memory; the two may overlap where `to` lies before `from`.
+  virtual void copy(void* to, const void* from, int64_t bytes) = 0;
   /// Room for a matrix [out, in] in the layouts that the kernels chosen for `use` read.
   virtual Weight allocate_weight(DType dtype, int64_t out, int64_t in, WeightUse use) = 0;
   /// Copies rows of a host matrix into those layouts, from row `first` on. Contract: `first` is a
@@ -95,6 +103,9 @@ class Backend {
   KernelList<Args> kernels(Tag<Args> = {}) const {
     return kernels_.list<Args>();
   }
+  /// Others in the place of the rows that there are, before anything is imported or run; later only such as read
+  /// the same layouts.
+  void set_kernels(const KernelTable& kernels) { kernels_ = kernels; }
   const KernelPolicy& policy() const { return policy_; }
   /// UsageError when the policy names a kernel that this backend does not have.
   void check_policy() const;
@@ -105,44 +116,70 @@ class Backend {
   Selection<Args> select(const Args& args) const;
 
   // ---- running
-  /// Everything up to end() is accounted to `phase`.
-  void begin(Phase phase) { phase_ = phase; }
+  /// A step: ops are queued from here to end(), which returns when they have run, and accounted to `phase`.
+  /// Outside a step every op is one of its own.
+  void begin(Phase phase);
+  void end();
+  /// Ends a step in which something was thrown: what did not run of it never will.
+  void cancel();
+  bool in_step() const { return in_step_; }
   Phase phase() const { return phase_; }
-  virtual void end() {}
+  /// Within a step: returns when what was queued so far has run, so that memory can be read.
+  virtual void wait() {}
   /// A label for error messages: the layer that runs now, -1 outside the layers.
   void set_layer(int layer) { layer_ = layer; }
   template <class Args>
-  void run(const Args& args);
+  void run(const Args& args) {
+    run_op(args);
+    if (!in_step_) wait(), account();
+  }
 
   Profiler* profiler = nullptr;  // not owned; null: nothing is recorded
   Trace* trace = nullptr;        // the same
-  /// Every kernel takes so much longer, as a part of its own time: a known slowdown, to see that a
-  /// comparison finds it.
-  double delay = 0;
   /// Called in this order with every output of every kernel that ran; a composition's outputs are
-  /// those of its parts. An observer may read the tensor, through download() or count_nonfinite().
+  /// those of its parts. An observer may read the tensor, through download() or count_nonfinite(): each op is
+  /// waited for then.
   std::vector<OpObserver> observers;
 
  protected:
   friend class Buffer;
   /// Counts memory that the backend holds for itself, such as its threads' scratch.
   void count_memory(MemoryKind kind, int64_t bytes) { memory_.add(kind, bytes); }
-  /// To be called before anything is imported or run.
-  void set_kernels(const KernelTable& kernels) { kernels_ = kernels; }
   virtual void* allocate_bytes(int64_t bytes) = 0;  // null when there is no room
   virtual void release_bytes(void* data, int64_t bytes) = 0;
   virtual Stream& stream() = 0;
-  virtual int64_t now_ns() = 0;
+  /// Forgets what is queued and did not run.
+  virtual void abandon() {}
+  /// Notes the time at which the device comes to this point of the queue.
+  virtual Mark mark() = 0;
+  /// When that was, in ns. Contract: asked after wait(), before the next begin().
+  virtual int64_t time_of(Mark mark) = 0;
 
  private:
+  /// An op that ran, between two marks.
+  struct Marked {
+    OpId op;
+    int place, layer;
+    std::string_view kernel;
+    InputPrecision inputs;
+    OpCost cost;
+    size_t first_part;  // of a composition: its parts are the entries from here to its own
+    Mark start, end;
+  };
   void release(void* data, int64_t bytes, MemoryKind kind);
-  void wait_until(int64_t ns);
+  template <class Args>
+  void run_op(const Args& args);
+  /// What profiler and trace get of the step.
+  void account();
 
   KernelPolicy policy_;
   KernelTable kernels_;
   MemoryCounters memory_;
   Phase phase_ = Phase::kPrefill;
+  bool in_step_ = false;
   int layer_ = -1;
+  std::vector<Marked> marked_;   // of the step, in the order in which they ended
+  std::vector<int64_t> own_ns_;  // of each, without its parts
 };
 
 /// Adds an observer for as long as it lives. Those added later end earlier.
@@ -165,9 +202,10 @@ Selection<Args> Backend::select(const Args& args) const {
   if (forced == "composed") return {};
   const char* reason = nullptr;
   int place = 0;
+  const OptionSet used = options_of(args);
   for (const Kernel<Args>& k : kernels(Tag<Args>{})) {
     if (forced.empty() ? k.plugin.empty() : forced == k.name) {
-      reason = refusal(k, args);
+      reason = refusal(k, args, used);
       if (!reason) return {&k, place};
       if (!forced.empty()) fail_usage("--kernel {}={}: {}", Args::kName, k.name, reason);
     }
@@ -180,28 +218,22 @@ Selection<Args> Backend::select(const Args& args) const {
 }
 
 template <class Args>
-void Backend::run(const Args& args) {
+void Backend::run_op(const Args& args) {
   validate(args);
   const Selection<Args> chosen = select(args);
   const std::string_view kernel = chosen.kernel ? chosen.kernel->name : "composed";
-  const int64_t start = profiler || trace || delay > 0 ? now_ns() : 0;
-  const int64_t parts_before = profiler ? profiler->total_ns() : 0;
+  const bool timed = profiler || trace;
+  Marked op{id_of<Args>(), chosen.place, layer_, kernel, {}, {}, marked_.size(), {}, {}};
+  if (timed) op.start = mark();
   if (chosen.kernel) {
     chosen.kernel->run(args, stream());
-    if (delay > 0) wait_until(start + int64_t(double(now_ns() - start) * (1 + delay)));
+    op.inputs = chosen.kernel->inputs, op.cost = timed ? cost(args) : OpCost{};
   } else if constexpr (kHasParts<Args>) {
-    compose(args, [this](const auto& part) { run(part); });
+    compose(args, [this](const auto& part) { run_op(part); });
   }
-  const int64_t end = profiler || trace ? now_ns() : 0;
-  if (trace) trace->add({phase_, Args::kName, kernel, layer_, start, end});
-  if (profiler) {
-    int64_t own_ns = end - start;
-    if (!chosen.kernel) own_ns -= profiler->total_ns() - parts_before;
-    profiler->record(phase_, id_of<Args>(), chosen.place, kernel,
-                     chosen.kernel ? chosen.kernel->inputs : InputPrecision::kF32, own_ns,
-                     chosen.kernel ? cost(args) : OpCost{});
-  }
+  if (timed) op.end = mark(), marked_.push_back(op);
   if (observers.empty() || !chosen.kernel) return;
+  wait();
   for_each_field<TensorView>(args, [&](Use use, const TensorView& output) {
     if (!writes(use) || !output || output.dtype != DType::kF32) return;
     for (const OpObserver& observe : observers)

@@ -68,13 +68,23 @@ struct Kernel {
   OptionSet honours = {};        // optional inputs that it reads; with others it is never called
 };
 
-/// Why the kernel cannot run these args, or null.
+/// The same row, which reads these optional inputs too.
 template <class Args>
-const char* refusal(const Kernel<Args>& kernel, const Args& args) {
-  const OptionSet used = options_of(args);
+constexpr Kernel<Args> honouring(Kernel<Args> kernel, OptionSet options) {
+  kernel.honours = options;
+  return kernel;
+}
+
+/// Why the kernel cannot run these args, which make use of these options, or null.
+template <class Args>
+const char* refusal(const Kernel<Args>& kernel, const Args& args, OptionSet used) {
   for (size_t i = 0; i < kOptionMissing.size(); ++i)
     if (used.has(Option(i)) && !kernel.honours.has(Option(i))) return kOptionMissing[i];
   return kernel.unsupported(args);
+}
+template <class Args>
+const char* refusal(const Kernel<Args>& kernel, const Args& args) {
+  return refusal(kernel, args, options_of(args));
 }
 
 /// A view of a constant array of kernels.

@@ -17,11 +17,11 @@
 extern "C" {
 #endif
 
-/// A plug-in of another version is refused. Within a version only enumerators are added, at the end of their
+/// A plug-in of another version is refused; one of 2.0 that has `argmax` too, whose `nonfinite` came with 2.1. Within a version only enumerators are added, at the end of their
 /// list, each with a higher minor: a plug-in of a lower minor runs, and says `unsupported` of values that it
 /// does not know; one of a higher minor is refused.
 #define QWENCH_PLUGIN_ABI 2
-#define QWENCH_PLUGIN_MINOR 0
+#define QWENCH_PLUGIN_MINOR 1
 
 /// Types of elements. Quantised rows are blocks of 32 weights; engine/formats says what they mean:
 ///   q8_0  { uint16_t d; int8_t q[32]; }    d is f16; w = d * q
@@ -171,6 +171,7 @@ typedef struct QwenchArgmax {  // ids[t] = first index of the largest logit
   QwenchTensor logits;         // [n_tokens, vocab]
   QwenchTensor ids;            // out: [n_tokens] i32
   int64_t limit;               // only indices below this one
+  QwenchTensor nonfinite;      // out: [n_tokens] i32, how many of all logits are NaN or Inf
 } QwenchArgmax;
 
 typedef struct QwenchNormQkv {          // q, k, v = rms_norm(x) w^T (+ bias)

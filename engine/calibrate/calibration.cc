@@ -1,5 +1,4 @@
-// A layer runs as a model of one layer whose embedding table is the residual stream of a sequence, so
-// that it is the Transformer itself that runs.
+// A layer runs as a model of one layer that starts from rows of the residual stream of a sequence.
 #include "engine/calibrate/calibration.h"
 
 #include <algorithm>
@@ -15,9 +14,9 @@ namespace qwench {
 
 namespace {
 
-ModelConfig single_layer(ModelConfig config, int64_t max_sequence) {
+ModelConfig single_layer(ModelConfig config) {
   config.n_layers = 1;
-  config.vocab = max_sequence;
+  config.vocab = 1;
   return config;
 }
 
@@ -59,18 +58,23 @@ int64_t LayerInputs::bytes(const ModelConfig& c, bool products) {
 Calibration::Calibration(Backend& backend, const ModelConfig& config,
                          std::vector<std::vector<int32_t>> sequences, CalibrationOptions options)
     : backend_(backend),
-      single_(single_layer(config, longest(sequences))),
+      single_(single_layer(config)),
+      longest_(longest(sequences)),
       sequences_(std::move(sequences)),
       options_(std::move(options)),
-      cache_(backend, single_, 1, single_.vocab, DType::kF32),
-      act_(backend, single_, single_.vocab, 1),
-      rope_(backend, single_, round_up(single_.vocab, kKvBlock)) {
+      pool_(backend, kv_shapes(single_, {}), kv_pages(longest_)),
+      table_(backend.allocate(pool_.n_pages() * 4, MemoryKind::kActivations)),
+      act_(backend, single_, longest_, 1),
+      rope_(backend, single_, round_up(longest_, kKvBlock)) {
   QWENCH_CHECK(sequences_.size() >= 2);
+  std::vector<int32_t> pages(size_t(pool_.n_pages()));
+  std::iota(pages.begin(), pages.end(), 0);
+  backend.upload(table_.data(), pages.data(), table_.bytes());
 }
 
 int64_t Calibration::bytes(const ModelConfig& config, int64_t n_tokens, int64_t max_sequence,
                            bool products) {
-  const ModelConfig one = single_layer(config, max_sequence);
+  const ModelConfig one = single_layer(config);
   const char* what = "calibration";
   // the weights, and beside them the largest matrix on its way in: never more than as much again
   int64_t bytes = checked_mul(2, checked_mul(4, one.parameters(), what), what);
@@ -78,7 +82,8 @@ int64_t Calibration::bytes(const ModelConfig& config, int64_t n_tokens, int64_t 
     if (products) bytes = checked_add(bytes, ErrorFeedback::bytes(cols), what);
   for (const int64_t part :
        {checked_mul(n_tokens, config.dim * 4, what), LayerInputs::bytes(config, products),
-        Activations::bytes(one, max_sequence, 1), KvCache::bytes(one, 1, max_sequence, DType::kF32),
+        Activations::bytes(one, max_sequence, 1),
+        KvPool::bytes(kv_shapes(one, {}), kv_pages(max_sequence)),
         checked_mul(max_sequence, (std::max(config.ffn_dim, config.q_dim()) + config.dim) * 4,
                     what)})
     bytes = checked_add(bytes, part, what);
@@ -92,7 +97,7 @@ int64_t Calibration::n_tokens() const {
 }
 
 int64_t Calibration::n_held_out() const {
-  const int64_t step = held_out_step(int64_t(sequences_.size()), single_.vocab);
+  const int64_t step = held_out_step(int64_t(sequences_.size()), longest_);
   int64_t n = 0;
   for (size_t s = 0; s < sequences_.size(); ++s)
     if (is_held_out(s)) n += ceil_div(int64_t(sequences_[s].size()), step);
@@ -153,13 +158,11 @@ void Calibration::run_layer(const Checkpoint& checkpoint, int64_t layer, LayerIn
   LoadOptions load;
   load.as_stored = false;
   load.dtype = DType::kF32;  // inputs are measured free of the rounding of activations
-  Weights weights = load_weights(SingleLayer(checkpoint, layer), backend_, load);
+  const Weights weights = load_weights(SingleLayer(checkpoint, layer), backend_, load);
   for (size_t s = 0; s < sequences_.size(); ++s) {
     std::vector<float>& hidden = hidden_[s];
     const int64_t n = int64_t(sequences_[s].size());
     if (inputs) normed(hidden, s, weights.layers[0].attn_norm.view, inputs->attention);
-    weights.embedding =
-        backend_.import({hidden.data(), DType::kF32, {n, single_.dim}}, WeightUse::kEmbedding);
     {
       std::optional<ObserverScope> watch;
       if (inputs) watch.emplace(backend_, keep_middle());
@@ -189,13 +192,15 @@ void Calibration::run_sequence(const Weights& weights, size_t sequence) {
   const int64_t n = int64_t(sequences_[sequence].size());
   std::vector<int32_t> rows(static_cast<size_t>(n));
   std::iota(rows.begin(), rows.end(), 0);
-  backend_.upload(act_.tokens.data, rows.data(), n * 4);
+  backend_.upload(act_.x.data, hidden_[sequence].data(), n * single_.dim * 4);
   backend_.upload(act_.slots.data, rows.data(), n * 4);
   backend_.upload(act_.positions.data, rows.data(), n * 4);
   std::fill(rows.begin(), rows.end(), 0);
   backend_.upload(act_.sequences.data, rows.data(), n * 4);
   backend_.begin(Phase::kPrefill);
-  forward(backend_, {single_, weights, cache_, rope_, act_, n, n * (n + 1) / 2, n, n});
+  const TensorView table{table_.data(), DType::kI32, {1, pool_.n_pages()}};
+  Transformer(backend_, single_, weights)
+      .layers({act_, rope_, pool_, table, n, n * (n + 1) / 2, n}, 0, 1);
   backend_.end();
   if (const int64_t bad = backend_.count_nonfinite(act_.x.slice(0, n)))
     fail(
@@ -218,7 +223,7 @@ void Calibration::take(const TensorView& rows, size_t sequence, InputStatistics&
   staging_.resize(size_t(rows.shape.count()));
   backend_.download(staging_.data(), rows.data, rows.bytes());
   if (!is_held_out(sequence)) return to.add(staging_.data(), rows.rows(), options_.threads);
-  const int64_t step = held_out_step(int64_t(sequences_.size()), single_.vocab);
+  const int64_t step = held_out_step(int64_t(sequences_.size()), longest_);
   for (int64_t r = 0; r < rows.rows(); r += step) to.hold_out(staging_.data() + r * rows.cols(), 1);
 }
 

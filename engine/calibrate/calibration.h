@@ -71,9 +71,11 @@ class Calibration {
 
   Backend& backend_;
   ModelConfig single_;  // the configuration of one layer as a model
+  int64_t longest_;     // tokens of a sequence
   std::vector<std::vector<int32_t>> sequences_;
   CalibrationOptions options_;
-  KvCache cache_;
+  KvPool pool_;
+  Buffer table_;
   Activations act_;
   RopeTable rope_;
   std::vector<std::vector<float>> hidden_;  // per sequence [n, dim]: the residual stream

@@ -11,6 +11,7 @@
 #include "engine/base/dtype.h"
 #include "engine/base/json.h"
 #include "engine/checkpoint/unused_tensors.h"
+#include "engine/checkpoint/wide_keys.h"
 
 namespace qwench {
 namespace {
@@ -78,6 +79,7 @@ FolderCheckpoint::FolderCheckpoint(const std::string& path, const OpenOptions& o
   if (own_types_) take_own();
   list_tensors();
   if (!own_types_ && packed_.empty()) config_.stored_dtype = main_dtype(tensors_);
+  config_.wide_key_layers = wide_key_layers(*this);
 }
 
 void FolderCheckpoint::open_files(const OpenOptions& options) {

@@ -12,6 +12,7 @@
 #include "engine/checkpoint/gguf_config.h"
 #include "engine/checkpoint/gguf_names.h"
 #include "engine/checkpoint/unused_tensors.h"
+#include "engine/checkpoint/wide_keys.h"
 
 namespace qwench {
 namespace {
@@ -136,6 +137,7 @@ void GgufCheckpoint::finish() {
       header(), {embedding->rows(), find("lm_head.weight") == nullptr, main_dtype(tensors_)},
       &notes_);
   drop_unused();
+  config_.wide_key_layers = wide_key_layers(*this);
 }
 
 void GgufCheckpoint::drop_unused() {

@@ -22,6 +22,8 @@ struct ModelConfig {
   RopeConfig rope;
   DType stored_dtype = DType::kF32;  // of most weights: what the tensors say, the label of a card
   std::vector<int32_t> eos_ids;      // from config.json; generation_config.json may replace them
+  // Layers whose keys 16 bits hold badly, as their weights say: open_checkpoint() finds them.
+  std::vector<int64_t> wide_key_layers;
 
   int64_t q_dim() const { return n_heads * head_dim; }
   int64_t kv_dim() const { return n_kv_heads * head_dim; }

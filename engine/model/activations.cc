@@ -34,7 +34,7 @@ int64_t Activations::place(const ModelConfig& c, void* base) {
   for (TensorView* t : {&k, &v}) *t = arena.take(DType::kF32, {n, c.kv_dim()});
   for (TensorView* t : {&gate, &h}) *t = arena.take(DType::kF32, {n, c.ffn_dim});
   logits = arena.take(DType::kF32, {max_logits, c.vocab});
-  ids = arena.take(DType::kI32, {max_logits});
+  for (TensorView* t : {&ids, &nonfinite}) *t = arena.take(DType::kI32, {max_logits});
   return arena.used();
 }
 

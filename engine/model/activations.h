@@ -19,7 +19,7 @@ class Activations {
   TensorView k, v;                                 // [max_tokens, kv_dim]
   TensorView gate, h;                              // [max_tokens, ffn_dim]
   TensorView logits;                               // [max_logits, vocab]
-  TensorView ids;                                  // [max_logits] i32
+  TensorView ids, nonfinite;                       // [max_logits] i32
 
  private:
   Activations() = default;

@@ -83,14 +83,10 @@ class ExampleAllocator {
   /// The sequences have the pages one after another, from page 1 on; page 0 comes last.
   KvView cache_of(const OpSizes& s) {
     const int64_t n = s.n_seq * (s.capacity() / kKvBlock);
-    const int64_t part = kv_bytes(s.kv_dtype, s.n_kv_heads, s.head_dim);
-    KvView c;
-    c.k = stored({n * 2 * s.n_kv_heads * kKvBlock, s.head_dim}, s.kv_dtype).data;
-    c.v = static_cast<char*>(c.k) + part, c.page_bytes = 2 * part;
-    c.k_type = c.v_type = s.kv_dtype;
-    c.n_pages = n, c.n_kv_heads = s.n_kv_heads, c.head_dim = s.head_dim;
-    c.page_table = sequence(n, 1, 1, n), c.page_table.shape = {s.n_seq, n / s.n_seq};
-    return c;
+    void* const first = stored({n * 2 * s.n_kv_heads * kKvBlock, s.head_dim}, s.kv_dtype).data;
+    TensorView table = sequence(n, 1, 1, n);
+    table.shape = {s.n_seq, n / s.n_seq};
+    return {{s.kv_dtype, s.kv_dtype, s.n_kv_heads, s.head_dim}, first, n, table};
   }
   /// A list of block 0 for every token.
   BlockList first_block(const OpSizes& s) {

@@ -7,22 +7,33 @@ namespace qwench {
 /// Slots of a page, which is a KV block. Blocks are cut at absolute slots, so a sum over keys has one order.
 constexpr int64_t kKvBlock = 64;
 
-/// Bytes of the keys, or of the values, of a page. A backend orders them within as it likes and takes no
-/// more.
-inline int64_t kv_bytes(DType type, int64_t n_kv_heads, int64_t head_dim) {
-  return kKvBlock * n_kv_heads * row_bytes(type, head_dim);
-}
+/// What a page of one layer holds: keys and values of kKvBlock slots, each in a type of its own. How they lie in
+/// it is the backend's business.
+struct KvShape {
+  DType k_type = DType::kF32, v_type = DType::kF32;
+  int64_t n_kv_heads = 0, head_dim = 0;
+
+  int64_t k_bytes() const { return kKvBlock * n_kv_heads * row_bytes(k_type, head_dim); }
+  int64_t v_bytes() const { return kKvBlock * n_kv_heads * row_bytes(v_type, head_dim); }
+};
 
 /// A token's slot is its index in its sequence; slot s lies in page page_table[sequence, s / kKvBlock].
-struct KvView {
+struct KvView : KvShape {
   void* k = nullptr;  // keys of page 0; those of page p lie p * page_bytes behind
   void* v = nullptr;  // values, the same
-  int64_t page_bytes = 0;
-  DType k_type = DType::kF32, v_type = DType::kF32;
-  int64_t n_pages = 0, n_kv_heads = 0, head_dim = 0;
+  int64_t page_bytes = 0, n_pages = 0;
   TensorView page_table = {};  // [n_seq, pages of a sequence] i32
 
-  int64_t n_seq() const { return page_table.rows(); }
+  KvView() = default;
+  /// n pages from `first` on, the keys of a page before its values.
+  KvView(const KvShape& shape, void* first, int64_t n, const TensorView& table)
+      : KvShape(shape),
+        k(first),
+        v(static_cast<char*>(first) + shape.k_bytes()),
+        page_bytes(k_bytes() + v_bytes()),
+        n_pages(n),
+        page_table(table) {}
+
   /// Slots of a sequence.
   int64_t capacity() const { return page_table.cols() * kKvBlock; }
   /// Keys, or values, of a page: [n_kv_heads * kKvBlock, head_dim] elements in the backend's order.

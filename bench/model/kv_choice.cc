@@ -1,0 +1,20 @@
+// See kv_choice.h.
+#include "bench/model/kv_choice.h"
+
+namespace qwench::bench {
+
+KvDType read_kv_dtype(const std::string& name) {
+  if (name == "auto") return {DType::kF16, /*widen=*/true};
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16})
+    if (name == name_of(dtype)) return {dtype, false};
+  fail_usage("--kv-dtype: expected {}, got '{}'", kKvDTypes, name);
+}
+
+std::string kv_layers_text(const ModelConfig& config, KvDType type) {
+  std::string text(name_of(type.dtype));
+  if (type.widen && !config.wide_key_layers.empty())
+    text += fmt::format(", f32 in layers {}", fmt::join(config.wide_key_layers, " "));
+  return text;
+}
+
+}  // namespace qwench::bench
