@@ -124,7 +124,7 @@ TEST_CASE("the bound is the one that was asked for") {
   strict.bound = 1e-9;
   CHECK_FALSE(check(folder, m, strict).passed());
   GoldenOptions half;
-  half.kv_dtype = DType::kF16;
+  half.kv.dtype = DType::kF16;
   CHECK_FALSE(check(folder, m, half).passed());
   half.bound = 1e-2;
   CHECK(check(folder, m, half).passed());

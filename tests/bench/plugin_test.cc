@@ -155,7 +155,7 @@ TEST_CASE("what is wrong with a plug-in is said before anything runs") {
       {"no_entry", "expected a function qwench_plugin"},
       {"null_answer", "null pointer"},
       {"other_abi", "expected version 2 of the interface, got 3"},
-      {"later_minor", "expected version 2.0 to 2.0 of the interface, got 2.1"},
+      {"later_minor", "expected version 2.0 to 2.1 of the interface, got 2.2"},
       {"version_1", "expected version 2 of the interface, got 1"},
       {"unknown_option", "expected options of QWENCH_OPTION_..., together 15 at most, got 1024"},
       {"null_kernels", "expected 1 to 256 kernels, got a null pointer"},

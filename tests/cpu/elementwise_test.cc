@@ -30,14 +30,11 @@ double worst(const Poisoned& got, const Poisoned& expected, double magnitude) {
 /// A cache in this memory: two parts a page, pages of sequence s from pages[s * n] on.
 KvView cache_in(Poisoned& memory, std::vector<int32_t>& pages, DType dtype, int64_t n_heads,
                 int64_t head_dim) {
-  const int64_t part = kv_bytes(dtype, n_heads, head_dim), n = int64_t(pages.size());
-  KvView c;
-  c.k = memory.view().data, c.v = memory.view().as<char>() + part, c.page_bytes = 2 * part;
-  c.k_type = c.v_type = dtype;
-  c.n_pages = n, c.n_kv_heads = n_heads, c.head_dim = head_dim;
-  const int64_t n_seq = n > 1 ? 2 : 1;
-  c.page_table = {pages.data(), DType::kI32, {n_seq, n / n_seq}};
-  return c;
+  const int64_t n = int64_t(pages.size()), n_seq = n > 1 ? 2 : 1;
+  return {{dtype, dtype, n_heads, head_dim},
+          memory.view().data,
+          n,
+          {pages.data(), DType::kI32, {n_seq, n / n_seq}}};
 }
 /// All that the memory of a cache holds, as elements of this type.
 std::vector<float> numbers_in(Poisoned& cache, DType dtype) {
@@ -143,7 +140,7 @@ TEST_CASE("every qk_norm_rope kernel equals the reference and fills the same cac
   for (const std::string& choice : choices_of<QkNormRopeArgs>())
     for (int64_t head_dim : {8, 16, 48, 128})
       for (bool norm : {false, true})
-        for (DType dtype : {DType::kF32, DType::kF16}) {
+        for (DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
           CAPTURE(choice);
           CAPTURE(head_dim);
           const int64_t n = 11, capacity = 128, half = head_dim / 2;
@@ -159,7 +156,7 @@ TEST_CASE("every qk_norm_rope kernel equals the reference and fills the same cac
             Out o{Poisoned({n, 4, head_dim}, 5), Poisoned({n, 2, head_dim}, 6),
                   Poisoned({n, 2, head_dim}, 7), Poisoned({2, 2 * 2 * capacity, head_dim})};
             std::memset(o.cache.view().data, 0xff,
-                        size_t(o.cache.view().bytes()));  // NaN of both types
+                        size_t(o.cache.view().bytes()));  // NaN of every type
             const KvView cache = cache_in(o.cache, pages, dtype, 2, head_dim);
             const QkNormRopeArgs args{
                 o.q.view(),
@@ -184,7 +181,8 @@ TEST_CASE("every qk_norm_rope kernel equals the reference and fills the same cac
           CHECK(got.cache.guards_intact());
           const std::vector<float> ours = numbers_in(got.cache, dtype);
           const std::vector<float> theirs = numbers_in(expected.cache, dtype);
-          const double step = dtype == DType::kF16 ? 0x1p-10 : 0;  // f16 may round to the neighbour
+          // 16 bits may round to the neighbour.
+          const double step = dtype == DType::kF16 ? 0x1p-10 : dtype == DType::kBF16 ? 0x1p-7 : 0;
           int64_t stored = 0, wrong = 0;
           for (size_t i = 0; i < ours.size(); ++i) {
             if (std::isnan(theirs[i]) != std::isnan(ours[i])) ++wrong;
@@ -262,11 +260,32 @@ TEST_CASE("every argmax kernel takes the first of equal values below the limit")
           if (row == 1 && at + 1 < n) logits.at(row * (n + 3) + n - 1) = 50;  // a tie
           logits.at(row * (n + 3) + n) = 99;                                  // past the limit
         }
-        int32_t ids[2] = {-1, -1};
-        backend_with(choice)->run(ArgmaxArgs{logits.view(), {ids, DType::kI32, {2}}, n});
+        int32_t ids[2] = {-1, -1}, nonfinite[2] = {-1, -1};
+        backend_with(choice)->run(
+            ArgmaxArgs{logits.view(), {ids, DType::kI32, {2}}, {nonfinite, DType::kI32, {2}}, n});
         CHECK(ids[0] == at);
         CHECK(ids[1] == at);
+        CHECK(nonfinite[0] == 0);
+        CHECK(nonfinite[1] == 0);
       }
+}
+
+TEST_CASE("every argmax kernel counts the NaN and Inf of a row, below the limit and past it") {
+  constexpr float kBad[] = {NAN, -NAN, INFINITY, -INFINITY};
+  for (const std::string& choice : choices_of<ArgmaxArgs>())
+    for (int64_t n : {1, 7, 8, 9, 40})
+      for (int64_t limit : {int64_t(1), (n + 1) / 2, n})
+        for (int64_t bad : {int64_t(1), n}) {
+          CAPTURE(choice);
+          Poisoned logits({3, n}, 9);
+          for (int64_t i = 0; i < bad; ++i) logits.at(n + n - 1 - i) = kBad[i % 4];
+          int32_t ids[3], nonfinite[3] = {-1, -1, -1};
+          backend_with(choice)->run(ArgmaxArgs{
+              logits.view(), {ids, DType::kI32, {3}}, {nonfinite, DType::kI32, {3}}, limit});
+          CHECK(nonfinite[0] == 0);
+          CHECK(nonfinite[1] == bad);
+          CHECK(nonfinite[2] == 0);
+        }
 }
 
 TEST_CASE("the elementwise tolerance sees an error of one in ten thousand") {

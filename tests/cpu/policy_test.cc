@@ -37,6 +37,7 @@ TEST_CASE("a composition's own time excludes its parts, and its cost is in the p
   const Weight head = backend->import(w.view(), WeightUse::kHead);
   backend->begin(Phase::kDecode);
   backend->run(NormLogitsArgs{x.view(), norm.view(), 1e-6f, head.view, scratch.view(), y.view()});
+  backend->end();
   std::set<std::string> seen;
   int64_t sum = 0;
   for (const OpRecord& r : profiler.records(Phase::kDecode)) {

@@ -100,7 +100,7 @@ TEST_CASE("a step counts each key in the cache once, in prefill and of every seq
       if (r.op == AttentionArgs::kName) return r.cost;
     return OpCost{};
   };
-  const int64_t key = 2 * c.kv_dim() * size_of(options.kv_dtype), row = 2 * c.q_dim() * 4;
+  const int64_t key = 2 * c.kv_dim() * size_of(options.kv.dtype), row = 2 * c.q_dim() * 4;
   CHECK(attention(Phase::kPrefill).bytes == c.n_layers * ((5 + 3) * key + (5 + 3) * row));
   CHECK(attention(Phase::kPrefill).flops == c.n_layers * 4 * (15 + 6) * c.q_dim());
   CHECK(attention(Phase::kDecode).bytes == c.n_layers * ((6 + 4) * key + 2 * row));
@@ -193,7 +193,8 @@ TEST_CASE("NaN becomes an error that names the first op that made it") {
 TEST_CASE("argmax takes the first of equal logits and nothing from the limit on") {
   const TestModel m(data_folder(kFolder));
   float logits[6] = {1, 3, 3, 2, 9, 8};
-  int32_t id = -1;
-  m.backend->run(ArgmaxArgs{{logits, DType::kF32, {1, 6}}, {&id, DType::kI32, {1}}, 4});
+  int32_t id = -1, nonfinite = -1;
+  m.backend->run(ArgmaxArgs{
+      {logits, DType::kF32, {1, 6}}, {&id, DType::kI32, {1}}, {&nonfinite, DType::kI32, {1}}, 4});
   CHECK(id == 1);
 }

@@ -46,7 +46,7 @@ std::vector<float> prompt_logits(const TestModel& m, const std::vector<int32_t>&
   SessionOptions options;
   options.capacity = int64_t(tokens.size());
   options.prefill_chunk = options.logit_rows = prefill_chunk;
-  options.kv_dtype = kv_dtype;
+  options.kv = {kv_dtype, false};
   Session session(m.model, options);
   const int64_t vocab = m.model.config.vocab;
   std::vector<float> all(tokens.size() * size_t(vocab));

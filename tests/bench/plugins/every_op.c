@@ -247,6 +247,9 @@ static int argmax(const QwenchCall* call) {
     for (i = 1; i < a->limit; ++i)
       if (row(&a->logits, t)[i] > row(&a->logits, t)[best]) best = (int32_t)i;
     ((int32_t*)a->ids.data)[t] = best;
+    ((int32_t*)a->nonfinite.data)[t] = 0;
+    for (i = 0; i < a->logits.shape[1]; ++i)
+      ((int32_t*)a->nonfinite.data)[t] += !isfinite(row(&a->logits, t)[i]);
   }
   return 0;
 }

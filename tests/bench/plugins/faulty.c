@@ -151,6 +151,7 @@ static int largest(const QwenchCall* call) {
     best = 0;
 #endif
     ((int32_t*)a->ids.data)[t] = best;
+    ((int32_t*)a->nonfinite.data)[t] = 0;
   }
   return 0;
 }
