@@ -9,11 +9,13 @@ namespace {
 
 struct Avx2 {
   using Float = __m256;
-  static constexpr int kWidth = 8, kRows = 3;
+  static constexpr int kWidth = 8, kRows = 3, kDirectRows = 7, kDirectWide = 1;
 
   static Float zero() { return _mm256_setzero_ps(); }
   static Float set1(float x) { return _mm256_set1_ps(x); }
   static Float load(const float* p) { return _mm256_loadu_ps(p); }
+  static Float load(const F16* p) { return load_f16(&p->bits); }
+  static Float load(const Bf16* p) { return load_bf16(&p->bits); }
   static void store(float* p, Float x) { _mm256_storeu_ps(p, x); }
   static Float add(Float a, Float b) { return _mm256_add_ps(a, b); }
   static Float sub(Float a, Float b) { return _mm256_sub_ps(a, b); }

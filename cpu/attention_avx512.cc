@@ -9,11 +9,18 @@ namespace {
 
 struct Avx512 {
   using Float = __m512;
-  static constexpr int kWidth = 16, kRows = 6;
+  static constexpr int kWidth = 16, kRows = 6, kDirectRows = 6, kDirectWide = 4;
 
   static Float zero() { return _mm512_setzero_ps(); }
   static Float set1(float x) { return _mm512_set1_ps(x); }
   static Float load(const float* p) { return _mm512_loadu_ps(p); }
+  static Float load(const F16* p) { return _mm512_cvtph_ps(halves(p)); }
+  static Float load(const Bf16* p) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves(p)), 16));
+  }
+  static __m256i halves(const void* p) {
+    return _mm256_loadu_si256(static_cast<const __m256i*>(p));
+  }
   static void store(float* p, Float x) { _mm512_storeu_ps(p, x); }
   static Float add(Float a, Float b) { return _mm512_add_ps(a, b); }
   static Float sub(Float a, Float b) { return _mm512_sub_ps(a, b); }

@@ -29,7 +29,7 @@ namespace {  // one copy per file: never merged with code built for another ISA
 constexpr int64_t kMaxQueries = 256;  // group size x tokens of a tile
 constexpr int64_t kMaxHeadDim = 256;
 constexpr int64_t kTileTokens = 16;
-constexpr int64_t kMostRows = 6;  // queries at once, at most
+constexpr int64_t kMostRows = 8;  // queries at once, at most
 constexpr int kStrip = 4;         // vectors of keys or columns at once
 constexpr int64_t kRangeSlots = 8 * kKvBlock;
 
@@ -70,6 +70,14 @@ struct Run {
   }
 };
 
+/// Stored numbers of 16 bits, which a vector of f32 is loaded from.
+struct F16 {
+  uint16_t bits;
+};
+struct Bf16 {
+  uint16_t bits;
+};
+
 inline const float* widen(DType dtype, const char* block, int64_t n, float* to) {
   if (dtype == DType::kF32) return reinterpret_cast<const float*>(block);
   const uint16_t* from = reinterpret_cast<const uint16_t*>(block);
@@ -80,34 +88,51 @@ inline const float* widen(DType dtype, const char* block, int64_t n, float* to) 
   return to;
 }
 
-/// A page is read from its start while the one before it is computed with: the processor's own prefetching ends
-/// where a page of memory does.
-inline void prefetch(const char* block, int64_t bytes) {
-  constexpr int64_t kPage = 4096, kLine = 64;
-  for (int64_t at = 0; at < bytes; at += kPage)
-    for (int64_t line = 0; line < 4; ++line)
-      __builtin_prefetch(block + std::min(at + line * kLine, bytes - 1));
-}
+/// Brings the next block into the cache, a part with every call: the processor's own prefetching ends where a page of
+/// keys or values does.
+class Ahead {
+ public:
+  /// calls: how often some() will be called.
+  Ahead(const char* k, int64_t k_bytes, const char* v, int64_t v_bytes, int64_t calls)
+      : parts_{{k, k_bytes}, {v, v_bytes}}, step_(ceil_div(k_bytes + v_bytes, calls)) {}
+  void some() {
+    constexpr int64_t kLine = 64;
+    for (int64_t left = step_; left > 0 && part_ < 2; left -= kLine) {
+      __builtin_prefetch(parts_[part_].at, 0, 2);  // into L2: a block may be larger than L1
+      parts_[part_].at += kLine, parts_[part_].bytes -= kLine;
+      if (parts_[part_].bytes <= 0) ++part_;
+    }
+  }
+
+ private:
+  struct Part {
+    const char* at;
+    int64_t bytes;
+  };
+  Part parts_[2];
+  int64_t step_;
+  int part_ = 0;
+};
 
 /// p[row][strip of keys] = q . k over the head; K lies as [head_dim][64]. This and add_values() are not
 /// inlined: GCC 12 allots registers to one such loop well, to two of them badly.
-template <class V, int kRows>
-__attribute__((noinline)) void scores(const float* k, const float* q, int64_t head_dim, float* p) {
-  typename V::Float sum[kRows][kStrip];
+template <class V, int kRows, int kWide, class E>
+__attribute__((noinline)) void scores(const E* k, const float* q, int64_t head_dim, float* p) {
+  typename V::Float sum[kRows][kWide];
   unroll<kRows>([&](auto r) QWENCH_INLINE {
-    unroll<kStrip>([&](auto i) QWENCH_INLINE { sum[r][i] = V::zero(); });
+    unroll<kWide>([&](auto i) QWENCH_INLINE { sum[r][i] = V::zero(); });
   });
   for (int64_t d = 0; d < head_dim; ++d, k += kKvBlock) {
     typename V::Float qd[kRows];
     unroll<kRows>([&](auto r) QWENCH_INLINE { qd[r] = V::set1(q[r * head_dim + d]); });
-    unroll<kStrip>([&](auto i) QWENCH_INLINE {
+    unroll<kWide>([&](auto i) QWENCH_INLINE {
       const auto kd = V::load(k + V::kWidth * i);
       unroll<kRows>([&](auto r) QWENCH_INLINE { sum[r][i] = V::fma(kd, qd[r], sum[r][i]); });
     });
   }
   unroll<kRows>([&](auto r) QWENCH_INLINE {
-    unroll<kStrip>([&](auto i)
-                       QWENCH_INLINE { V::store(p + r * kKvBlock + V::kWidth * i, sum[r][i]); });
+    unroll<kWide>([&](auto i)
+                      QWENCH_INLINE { V::store(p + r * kKvBlock + V::kWidth * i, sum[r][i]); });
   });
 }
 
@@ -140,14 +165,17 @@ struct Factors {
 };
 template <class V, int kRows>
 Factors merge_states(const float* m_b, const float* l_b, bool first, float* m, float* l) {
-  static_assert(2 * kRows <= V::kWidth, "one vector of exponents");
-  alignas(64) float factors[V::kWidth] = {};
+  constexpr int kVectors = (2 * kRows + V::kWidth - 1) / V::kWidth;
+  alignas(64) float factors[kVectors * V::kWidth] = {};
   for (int r = 0; r < kRows; ++r) {
     const float merged = first ? m_b[r] : std::max(m[r], m_b[r]);
     factors[r] = first ? 0 : m[r] - merged, factors[kRows + r] = m_b[r] - merged;
     m[r] = merged;
   }
-  V::store(factors, V::exp(V::load(factors)));
+  unroll<kVectors>([&](auto i) QWENCH_INLINE {
+    float* const at = factors + V::kWidth * i;
+    V::store(at, V::exp(V::load(at)));
+  });
   Factors out;
   for (int r = 0; r < kRows; ++r) {
     out.keep[r] = first ? 0 : factors[r], out.take[r] = factors[kRows + r];
@@ -157,10 +185,9 @@ Factors merge_states(const float* m_b, const float* l_b, bool first, float* m, f
 }
 
 /// out[row][kWide vectors] = out * keep + take * (p V), p of n keys.
-template <class V, int kRows, int kWide>
-__attribute__((noinline)) void add_values(const float* p, const float* v, int64_t n,
-                                          int64_t head_dim, const Factors& factors, bool first,
-                                          float* out) {
+template <class V, int kRows, int kWide, class E>
+__attribute__((noinline)) void add_values(const float* p, const E* v, int64_t n, int64_t head_dim,
+                                          const Factors& factors, bool first, float* out) {
   typename V::Float sum[kRows][kWide];
   unroll<kRows>([&](auto r) QWENCH_INLINE {
     unroll<kWide>([&](auto i) QWENCH_INLINE { sum[r][i] = V::zero(); });
@@ -183,35 +210,52 @@ __attribute__((noinline)) void add_values(const float* p, const float* v, int64_
   });
 }
 
-/// kRows queries from `query` on against the block that starts at slot `start`. first: no block before it counts.
-template <class V, int kRows>
-void attend_rows(const Run& run, int64_t query, int64_t start, bool first, const float* k,
-                 const float* v, Scratch& s, const States& to) {
+/// A block of keys and values as they are read, f32 or 16 bits.
+template <class E>
+struct Block {
+  const E *k, *v;
+  int64_t start;  // its first slot
+  bool first;     // no block before it counts
+};
+
+/// kRows queries from `query` on against a block, kWide vectors of keys or columns at a time.
+template <class V, int kRows, int kWide, class E>
+void attend_rows(const Run& run, int64_t query, const Block<E>& block, Scratch& s, const States& to,
+                 Ahead& ahead) {
   const int64_t head_dim = run.a.cache.head_dim;
-  for (int64_t key = 0; key < kKvBlock; key += kStrip * V::kWidth)
-    scores<V, kRows>(k + key, s.q + query * head_dim, head_dim, s.p + key);
+  for (int64_t key = 0; key < kKvBlock; key += kWide * V::kWidth) {
+    ahead.some();
+    scores<V, kRows, kWide>(block.k + key, s.q + query * head_dim, head_dim, s.p + key);
+  }
   float m_b[kRows], l_b[kRows];
   int64_t n_max = 0;
   for (int r = 0; r < kRows; ++r) {
-    const int64_t n = std::min(kKvBlock, run.slot(query + r) + 1 - start);
+    const int64_t n = std::min(kKvBlock, run.slot(query + r) + 1 - block.start);
     softmax_block<V>(s.p + r * kKvBlock, n, m_b[r], l_b[r]);
     n_max = std::max(n_max, n);
   }
-  const Factors factors = merge_states<V, kRows>(m_b, l_b, first, to.m + query, to.l + query);
+  const Factors factors = merge_states<V, kRows>(m_b, l_b, block.first, to.m + query, to.l + query);
   float* out = to.out + query * head_dim;
   int64_t d = 0;
-  for (; d + kStrip * V::kWidth <= head_dim; d += kStrip * V::kWidth)
-    add_values<V, kRows, kStrip>(s.p, v + d, n_max, head_dim, factors, first, out + d);
-  for (; d < head_dim; d += V::kWidth)
-    add_values<V, kRows, 1>(s.p, v + d, n_max, head_dim, factors, first, out + d);
+  for (; d + kWide * V::kWidth <= head_dim; d += kWide * V::kWidth) {
+    ahead.some();
+    add_values<V, kRows, kWide>(s.p, block.v + d, n_max, head_dim, factors, block.first, out + d);
+  }
+  if constexpr (kWide > 1)
+    for (; d < head_dim; d += V::kWidth)
+      add_values<V, kRows, 1>(s.p, block.v + d, n_max, head_dim, factors, block.first, out + d);
 }
 
-template <class V>
-void attend_block(const Run& run, int64_t query, int rows, int64_t start, bool first,
-                  const float* k, const float* v, Scratch& s, const States& to) {
-  unroll<V::kRows>([&](auto r) {
-    if (rows == r + 1) attend_rows<V, r + 1>(run, query, start, first, k, v, s, to);
-  });
+/// The queries from `query` on, kRows at a time.
+template <class V, int kRows, int kWide, class E>
+void attend_block(const Run& run, int64_t query, const Block<E>& block, Scratch& s,
+                  const States& to, Ahead& ahead) {
+  for (int64_t left = run.n_queries() - query; left > 0; left -= kRows, query += kRows)
+    unroll<kRows>([&](auto r) {
+      constexpr int rows = r + 1;
+      if (rows == std::min<int64_t>(left, kRows))
+        attend_rows<V, rows, kWide>(run, query, block, s, to, ahead);
+    });
 }
 
 inline void scale_queries(const Run& run, Scratch& s) {
@@ -227,25 +271,46 @@ inline int64_t first_query(const Run& run, int64_t start) {
   return std::min(before, run.n_tokens) * run.group;
 }
 
-/// V::kRows queries at a time against the blocks of the range that starts at slot `begin`.
+/// The queries against one block as it is stored. What few of them read once is not widened first.
+template <class V>
+void attend_stored(const Run& run, const KvBlock& stored, int64_t start, bool first, Scratch& s,
+                   const States& to, Ahead& ahead) {
+  const KvView& cache = run.a.cache;
+  const int64_t query = first_query(run, start), size = kKvBlock * cache.head_dim;
+  const auto direct = [&](auto type) {
+    using E = decltype(type);
+    const Block<E> block{reinterpret_cast<const E*>(stored.k), reinterpret_cast<const E*>(stored.v),
+                         start, first};
+    if (run.n_queries() <= V::kRows)
+      attend_block<V, V::kRows, kStrip>(run, query, block, s, to, ahead);
+    else
+      attend_block<V, V::kDirectRows, V::kDirectWide>(run, query, block, s, to, ahead);
+  };
+  if (run.n_queries() <= V::kDirectRows && cache.k_type == cache.v_type) {
+    if (cache.k_type == DType::kF16) return direct(F16{});
+    if (cache.k_type == DType::kBF16) return direct(Bf16{});
+  }
+  const Block<float> block{widen(cache.k_type, stored.k, size, s.k),
+                           widen(cache.v_type, stored.v, size, s.v), start, first};
+  attend_block<V, V::kRows, kStrip>(run, query, block, s, to, ahead);
+}
+
+/// The queries against the blocks of the range that starts at slot `begin`.
 template <class V>
 void attend_range(const Run& run, int64_t begin, Scratch& s, const States& to) {
-  const AttentionArgs& a = run.a;
-  const int64_t size = kKvBlock * a.cache.head_dim, n_queries = run.n_queries();
+  const KvView& cache = run.a.cache;
+  const int64_t size = kKvBlock * cache.head_dim, n_queries = run.n_queries();
   const int64_t last = std::min(run.slot(n_queries - 1), begin + kRangeSlots - 1);
-  KvBlock block = kv_block(a.cache, run.seq(), begin, run.kv_head);
+  const int64_t k_bytes = size * size_of(cache.k_type), v_bytes = size * size_of(cache.v_type);
+  const int64_t calls =
+      ceil_div(n_queries, V::kRows) * (kKvBlock + cache.head_dim) / (kStrip * V::kWidth);
+  KvBlock next = kv_block(cache, run.seq(), begin, run.kv_head);
   for (int64_t start = begin; start <= last; start += kKvBlock) {
-    const KvBlock here = block;
-    if (start + kKvBlock <= run.slot(n_queries - 1)) {  // of the next range, too
-      block = kv_block(a.cache, run.seq(), start + kKvBlock, run.kv_head);
-      prefetch(block.k, size * size_of(a.cache.k_type));
-      prefetch(block.v, size * size_of(a.cache.v_type));
-    }
-    const float* k = widen(a.cache.k_type, here.k, size, s.k);
-    const float* v = widen(a.cache.v_type, here.v, size, s.v);
-    for (int64_t query = first_query(run, start); query < n_queries; query += V::kRows)
-      attend_block<V>(run, query, int(std::min<int64_t>(V::kRows, n_queries - query)), start,
-                      start == begin, k, v, s, to);
+    const KvBlock block = next;
+    if (start + kKvBlock <= run.slot(n_queries - 1))  // of the next range, too
+      next = kv_block(cache, run.seq(), start + kKvBlock, run.kv_head);
+    Ahead ahead(next.k, k_bytes, next.v, v_bytes, std::max<int64_t>(calls, 1));
+    attend_stored<V>(run, block, start, start == begin, s, to, ahead);
   }
 }
 
