@@ -52,6 +52,7 @@ class CpuBackend final : public Backend {
   BackendInfo describe() const override;
   int64_t available_bytes() const override { return available_memory_bytes(); }
   std::unique_ptr<Probes> probes() override { return make_probes(threads()); }
+  Stream& stream() override { return *team_; }
   std::string_view kv_layout() const override { return kKvLayout; }
   void upload(void* device, const void* host, int64_t bytes) override {
     if (bytes) std::memcpy(device, host, size_t(bytes));
@@ -69,7 +70,6 @@ class CpuBackend final : public Backend {
  protected:
   void* allocate_bytes(int64_t bytes) override { return memory_arena_.allocate(bytes); }
   void release_bytes(void* data, int64_t) override { memory_arena_.release(data); }
-  Stream& stream() override { return *team_; }
   Mark mark() override {
     return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
   }

@@ -81,7 +81,7 @@ OrderedJson ConfiguredModel::to_json() const {
   OrderedJson json = {{"configuration", without_home(opened_.configuration.text)},
                       {"model", model_name(o.model)},
                       {"dtype", name_of(weight_dtype(o, config()))},
-                      {"kv_dtype", o.kv_dtype},
+                      {"kv_dtype", kv_name(o, config())},
                       {"backend", loaded_.backend->name()},
                       {"threads", loaded_.backend->threads()},
                       {"prefill_chunk", opened_.session.prefill_chunk},

@@ -28,6 +28,7 @@ Plan make_plan(AccuracyOptions o) {
   if (o.candidates.empty()) o.candidates = {"default:"};
   std::vector<Configuration> configurations = {
       parse_configuration(o.reference, o.model, "--reference")};
+  want_exact_kv(configurations.front().model);
   for (const std::string& text : o.candidates)
     configurations.push_back(parse_configuration(text, o.model, "--candidate"));
   require_distinct_names(configurations);

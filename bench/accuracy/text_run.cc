@@ -88,6 +88,7 @@ Configuration same_weights_of(const Configuration& candidate) {
   Configuration own;
   own.name = candidate.name + " undamaged";
   own.model = candidate.model;
+  own.model.kv_dtype = std::string(name_of(kv_type(candidate.model).dtype));
   own.model.kernels = {"reference"}, own.model.plugins.clear();
   own.text = own.name + ":the weights of " + candidate.name + ",kernel=reference";
   return own;

@@ -85,9 +85,10 @@ void run_golden(const Plan& plan, Findings& findings) {
     for (Configuration c : plan.configurations) {
       if (interrupted()) break;
       c.model.model = folder;
+      want_exact_kv(c.model);
       const ConfiguredModel model(open_configured(c, 1, 1));
       GoldenOptions options;
-      options.kv = read_kv_dtype(c.model.kv_dtype);
+      options.kv = kv_type(model.configuration().model);
       options.prefill_chunk = c.model.prefill_chunk;
       const GoldenResult result = check_golden(folder, model.loaded().model, options);
       OrderedJson row = {{"configuration", c.name}};

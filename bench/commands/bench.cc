@@ -32,7 +32,7 @@ OrderedJson config_json(const BenchOptions& o, const Axes& axes, const ModelConf
                       {"dtype", name_of(weight_dtype(o.model, config))},
                       {"capacity", capacity_of(o, axes, axes.depth.back())},
                       {"kernel_policy", backend.policy().to_string()}};
-  json.update(options_json(o, axes));
+  json.update(options_json(o, axes, kv_name(o.model, config)));
   json.update(identity);
   if (o.energy.asked()) json["energy"] = true;
   return json;
@@ -142,7 +142,9 @@ void measure_session(Sweep& sweep, Bench& bench, const std::vector<CaseKey>& cas
     if (interrupted()) return;
     if (sweep.take_known(key)) continue;
     if (!session) {
-      session.emplace(bench.loaded.model, session_options(o.model, key.batch, capacity));
+      SessionOptions options = session_options(o.model, key.batch, capacity);
+      share_context(options, depth);
+      session.emplace(bench.loaded.model, options);
       fill_context(*session, bench.loaded.model, depth, o.model.seed);
     }
     measure(sweep, bench, *session, key);
@@ -167,8 +169,10 @@ Ceilings measure_ceilings(Sweep& sweep, Probes& probes) {
 void measure_threads(Sweep& sweep, const Checkpoint& checkpoint, std::unique_ptr<Backend> backend,
                      const std::vector<std::vector<CaseKey>>& sessions) {
   const BenchOptions& o = sweep.options;
-  const SessionOptions largest = session_options(
-      o.model, sweep.axes.batch.back(), capacity_of(o, sweep.axes, sweep.axes.depth.back()));
+  const int64_t depth = sweep.axes.depth.back();
+  SessionOptions largest =
+      session_options(o.model, sweep.axes.batch.back(), capacity_of(o, sweep.axes, depth));
+  share_context(largest, depth);
   const LoadedModel loaded = load_model(o.model, checkpoint, std::move(backend), largest);
   if (sweep.trace) loaded.backend->trace = &*sweep.trace;
   Bench bench{loaded, loaded.backend->probes(), {}, {}};
@@ -199,7 +203,7 @@ void describe(Sweep& sweep, const Checkpoint& checkpoint, Backend& backend) {
   const DType dtype = weight_dtype(o, checkpoint.config());
   BenchReport& report = sweep.report;
   report.model = model_name(o.model), report.dtype = std::string(name_of(dtype));
-  report.kv_dtype = o.kv_dtype, report.backend = std::string(backend.name());
+  report.kv_dtype = kv_name(o, checkpoint.config()), report.backend = std::string(backend.name());
   report.config =
       config_json(sweep.options, sweep.axes, checkpoint.config(), backend, sweep.identity);
   OpSizes sizes = sizes_of(o, checkpoint);

@@ -116,7 +116,8 @@ int run_inspect(InspectOptions o) {
                    {"memory_plan",
                     {{"capacity", capacity},
                      {"dtype", name_of(dtype)},
-                     {"kv_dtype", o.model.kv_dtype},
+                     {"kv_dtype", kv_name(o.model, config)},
+                     {"kv_dtypes", kv_dtypes(config, kv_type(o.model))},
                      {"weights_bytes", plan.weights},
                      {"kv_cache_bytes", plan.kv_cache},
                      {"activations_bytes", plan.activations},
@@ -135,10 +136,10 @@ int run_inspect(InspectOptions o) {
       "  weights {}{}, kv_cache {}, activations {}: {} of {} available{}\n",
       o.model.model, checkpoint->is_random() ? " (shape card: random weights)" : "",
       config_text(config_json(config)), config.parameters(), counted, checkpoint->tensors().size(),
-      tensors_text(*checkpoint, load), capacity, name_of(dtype), o.model.kv_dtype,
-      format_bytes(plan.weights), decoded.empty() ? "" : fmt::format(" ({})", decoded),
-      format_bytes(plan.kv_cache), format_bytes(plan.activations), format_bytes(plan.total()),
-      format_bytes(available),
+      tensors_text(*checkpoint, load), capacity, name_of(dtype),
+      kv_layers_text(config, kv_type(o.model)), format_bytes(plan.weights),
+      decoded.empty() ? "" : fmt::format(" ({})", decoded), format_bytes(plan.kv_cache),
+      format_bytes(plan.activations), format_bytes(plan.total()), format_bytes(available),
       plan.total() <= available ? "" : ": DOES NOT FIT, choose a smaller --ctx"));
   check_complete(*checkpoint);  // it can be looked at, but not run
   return kExitOk;

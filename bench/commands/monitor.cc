@@ -42,9 +42,9 @@ std::string configuration_text(const MonitorOptions& o, const QuickBenchmark& be
       "{} weights, {} keys and values, {}, {} threads, {}, kernels {}, {} prompt tokens, {} new, "
       "{} "
       "build",
-      name_of(weight_dtype(model, benchmark.config())), model.kv_dtype, backend.name(),
-      backend.threads(), isa_option(), backend.policy().to_string(), benchmark.prompt_tokens(),
-      o.quick.tokens, QWENCH_BUILD_TYPE);
+      name_of(weight_dtype(model, benchmark.config())), kv_name(model, benchmark.config()),
+      backend.name(), backend.threads(), isa_option(), backend.policy().to_string(),
+      benchmark.prompt_tokens(), o.quick.tokens, QWENCH_BUILD_TYPE);
 }
 
 OrderedJson config_json(const MonitorOptions& o, const QuickBenchmark& benchmark) {

@@ -175,6 +175,7 @@ OrderedJson result_json(const Generated& g, const TextModel& text, const AnswerT
 int run_prompt(RunOptions o) {
   if (wants_kernel_list(o.model)) return print_kernel_list(o.model);
   check_options(o);
+  if (!o.logits.empty()) want_exact_kv(o.model);
   check_output(o.trace);
   check_output(o.save_state);
   use_default_model(o.model);

@@ -81,6 +81,7 @@ Contender::Contender(std::unique_ptr<ConfiguredModel> model, const Workload& wor
     : workload_(workload),
       model_(std::move(model)),
       session_(without_watching(*model_).loaded().model, model_->session_options()),
+      delayed_(*model_->loaded().backend),
       prefill_(session_, model_->loaded().model, settings_of(Phase::kPrefill, workload)),
       decode_(session_, model_->loaded().model, settings_of(Phase::kDecode, workload)) {
   session_.add_layer_hook([this](Backend& backend, const LayerOutput& output) {
@@ -144,7 +145,7 @@ ArmOutputs Contender::outputs() {
   outputs.numerics.model =
       model_->checkpoint().is_random() ? fmt::format("{}, seed {}", o.model, o.seed) : o.model;
   outputs.numerics.dtype = name_of(weight_dtype(o, model_->config()));
-  outputs.numerics.kv_dtype = o.kv_dtype;
+  outputs.numerics.kv_dtype = kv_name(o, model_->config());
   outputs.numerics.precision = model_->precision();
   Profiler* const before = std::exchange(model_->loaded().backend->profiler, &profiler_);
   for (const Phase phase : {Phase::kPrefill, Phase::kDecode})
@@ -184,6 +185,7 @@ Contenders::Contenders(std::vector<Configuration> configurations, const Workload
     opened.push_back(open_configured(c, workload.capacity(), c.model.prefill_chunk, teams.of(c)));
     opened.back().session.n_seq = workload.batch;
     opened.back().session.logit_rows = 0;
+    share_context(opened.back().session, workload.depth);
   }
   require_memory_together(opened, bytes_of_rows(opened.front().checkpoint->config(), workload),
                           opened.front().backend->available_bytes());

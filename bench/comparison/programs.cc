@@ -106,7 +106,7 @@ std::vector<std::string> Programs::options(int64_t prefill_chunk) const {
   std::vector<std::string> options = {"-m",
                                       model_.model,
                                       "--kv-dtype",
-                                      model_.kv_dtype,
+                                      std::string(name_of(kv_type(model_).dtype)),
                                       "--backend",
                                       model_.backend,
                                       "--prefill-chunk",

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "bench/model/new_backend.h"
+
 namespace qwench::bench {
 
 std::unique_ptr<Backend> forced_backend(const std::string& choice, int threads,
@@ -11,7 +13,7 @@ std::unique_ptr<Backend> forced_backend(const std::string& choice, int threads,
   cpu::CpuOptions options;
   options.threads = threads, options.team = std::move(team), options.plugins = plugins;
   if (!choice.empty()) options.policy.add(choice);
-  return cpu::make_cpu_backend(options);
+  return new_backend(options);
 }
 
 }  // namespace qwench::bench

@@ -11,7 +11,7 @@
 #include "engine/base/format_bytes.h"
 #include "engine/base/host_memory.h"
 #include "engine/formats/format.h"
-#include "engine/model/kv_cache.h"
+#include "engine/model/kv_pool.h"
 
 namespace qwench::bench {
 

@@ -49,7 +49,7 @@ TokenCost token_cost(const Checkpoint& checkpoint, const LoadOptions& load, DTyp
 /// A conversation: `prompt` tokens before the first answer, `context` positions when it is full.
 struct ConversationSizes {
   int64_t prompt = 128, context = 2048;
-  std::string kv_dtype = "f32";
+  std::string kv_dtype = "auto";
 };
 
 struct Prediction {

@@ -10,6 +10,12 @@ KvDType read_kv_dtype(const std::string& name) {
   fail_usage("--kv-dtype: expected {}, got '{}'", kKvDTypes, name);
 }
 
+std::vector<std::string> kv_dtypes(const ModelConfig& config, KvDType type) {
+  std::vector<std::string> names;
+  for (const KvShape& layer : kv_shapes(config, type)) names.emplace_back(name_of(layer.k_type));
+  return names;
+}
+
 std::string kv_layers_text(const ModelConfig& config, KvDType type) {
   std::string text(name_of(type.dtype));
   if (type.widen && !config.wide_key_layers.empty())

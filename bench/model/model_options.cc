@@ -6,6 +6,7 @@
 #include <set>
 
 #include "bench/model/kv_choice.h"
+#include "bench/model/new_backend.h"
 #include "bench/support/interrupt.h"
 #include "bench/support/number_option.h"
 #include "bench/support/output.h"
@@ -118,7 +119,7 @@ std::unique_ptr<Backend> make_backend(const ModelOptions& options, int64_t threa
   cpu::CpuOptions cpu;
   cpu.threads = int(threads), cpu.team = std::move(team);
   cpu.policy = read_policy(options), cpu.plugins = options.plugins;
-  std::unique_ptr<Backend> backend = cpu::make_cpu_backend(cpu);
+  std::unique_ptr<Backend> backend = new_backend(cpu);
   if (options.check_finite) backend->observers.push_back(require_finite);
   return backend;
 }
@@ -156,6 +157,23 @@ std::unique_ptr<Checkpoint> open_model(const ModelOptions& options) {
   return checkpoint;
 }
 
+KvDType kv_type(const ModelOptions& options) {
+  const bool reference = std::find(options.kernels.begin(), options.kernels.end(), "reference") !=
+                         options.kernels.end();
+  if (options.kv_dtype == "auto" && reference) return {DType::kF32, false};
+  return read_kv_dtype(options.kv_dtype);
+}
+
+std::string kv_name(const ModelOptions& options, const ModelConfig& config) {
+  const KvDType type = kv_type(options);
+  if (type.widen && !config.wide_key_layers.empty()) return "auto";
+  return std::string(name_of(type.dtype));
+}
+
+void want_exact_kv(ModelOptions& options) {
+  if (options.kv_dtype == "auto") options.kv_dtype = "f32";
+}
+
 DType weight_dtype(const ModelOptions& options, const ModelConfig& config) {
   return options.dtype.empty() ? config.stored_dtype : parse_dtype(options.dtype);
 }
@@ -183,7 +201,7 @@ SessionOptions session_options(const ModelOptions& options, int64_t n_seq, int64
   SessionOptions session;
   session.n_seq = n_seq;
   session.capacity = capacity;
-  session.kv = read_kv_dtype(options.kv_dtype);
+  session.kv = kv_type(options);
   session.prefill_chunk = options.prefill_chunk;
   session.cancelled = interrupted;
   return session;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/model/kv_choice.h"
 #include "cpu/cpu_backend.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/model/session.h"
@@ -18,7 +19,7 @@ namespace qwench::bench {
 struct ModelOptions {
   std::string model;
   std::string dtype;  // "": as stored (shape cards: bf16)
-  std::string kv_dtype = "f32";
+  std::string kv_dtype = "auto";
   std::string backend = "cpu";
   std::vector<std::string> kernels, plugins;
   int64_t threads = 0;  // 0: physical cores
@@ -47,6 +48,14 @@ KernelPolicy read_policy(const ModelOptions& options);
 
 /// The backend that a name of a device means: auto is a GPU where there is one, mps is metal; any other name itself.
 std::string backend_named(const std::string& device);
+
+/// The type of keys and values. auto: f32 where every op is at its reference, else f16 and f32 in the layers
+/// whose keys that does not hold.
+KvDType kv_type(const ModelOptions& options);
+/// Its name in reports: "auto" where the layers of the model differ.
+std::string kv_name(const ModelOptions& options, const ModelConfig& config);
+/// auto becomes f32: what is computed is compared with other software, or stands for the truth.
+void want_exact_kv(ModelOptions& options);
 
 /// UsageError that says why, unless `name` is a backend of this build.
 void check_backend(const std::string& name);

@@ -128,7 +128,7 @@ def _rounded(case):
 
 
 def _kv_dtype(case):
-    return ["--kv-dtype", "f16"] if case.type.endswith("-kv16") else []
+    return ["--kv-dtype", "f16" if case.type.endswith("-kv16") else "f32"]
 
 
 def _settings(case):

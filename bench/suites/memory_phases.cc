@@ -133,7 +133,7 @@ MemoryMeasured measured_memory(SuiteContext& context, const SessionOptions& sess
   MemoryMeasured m;
   m.held = double(phases.total), m.available = double(phases.available);
   m.planned = plan(o, session), m.as_stored = plan(stored, plain);
-  m.reduces = !o.dtype.empty() || o.kv_dtype != "f32";
+  m.reduces = !o.dtype.empty() || kv_type(o).dtype != DType::kF32;
   return m;
 }
 

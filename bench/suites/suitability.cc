@@ -77,8 +77,8 @@ void check_prediction(SuiteContext& context, SuiteFindings& found, const Machine
   settings.runs = o.quick ? 1 : o.runs, settings.warmup = 1;
   const std::optional<CaseResult> result = measure_case(session, loaded.model, settings);
   if (!result) return found.missing(name, unit, "interrupted");
-  const Prediction p =
-      predict(context.checkpoint(), dtype, machine, {1, n_tokens, o.model.kv_dtype});
+  const Prediction p = predict(context.checkpoint(), dtype, machine,
+                               {1, n_tokens, std::string(name_of(kv_type(o.model).dtype))});
   std::vector<double> percent;
   for (double speed : result->tokens_per_second.values)
     percent.push_back(100 * p.tokens_per_second / speed);
@@ -114,7 +114,7 @@ SuiteResult suitability(SuiteContext& context) {
                                                context.roofline().dram_read.per_second, o.quick);
   machine_figures(found, machine);
   ConversationSizes conversation;
-  conversation.kv_dtype = o.model.kv_dtype;
+  conversation.kv_dtype = std::string(name_of(kv_type(o.model).dtype));
   OrderedJson rows = OrderedJson::array();
   for (const Prediction& p : predict_all(machine, conversation)) {
     OrderedJson row = to_json(p);

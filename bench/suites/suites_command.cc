@@ -44,7 +44,7 @@ OrderedJson model_config(const SuitesOptions& o, SuiteContext& context) {
           {"model_type", config.model_type},
           {"parameters", config.parameters()},
           {"dtype", name_of(weight_dtype(s.model, config))},
-          {"kv_dtype", s.model.kv_dtype},
+          {"kv_dtype", kv_name(s.model, config)},
           {"backend", s.model.backend},
           {"kernels", s.model.kernels},
           {"kernel_policy", read_policy(s.model).to_string()},

@@ -100,6 +100,11 @@ std::vector<int32_t> random_ids(int64_t n, int64_t vocab, uint64_t seed) {
   return ids;
 }
 
+void share_context(SessionOptions& options, int64_t depth) {
+  const int64_t shared = depth / kKvBlock;
+  options.n_pages = shared + options.n_seq * (kv_pages(options.capacity) - shared);
+}
+
 void fill_context(Session& session, const Model& model, int64_t depth, uint64_t seed) {
   if (depth == 0) return;
   const std::vector<int32_t> ids = random_ids(depth, model.config.vocab, seed);

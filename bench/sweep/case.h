@@ -88,6 +88,10 @@ struct CaseResult {
 /// Random ids in [0, vocab), the same for the same seed.
 std::vector<int32_t> random_ids(int64_t n, int64_t vocab, uint64_t seed);
 
+/// Pages for sequences that all begin with the same `depth` tokens, as fill_context() makes them: what is whole of
+/// those is there once.
+void share_context(SessionOptions& options, int64_t depth);
+
 /// Fills every sequence with `depth` random tokens.
 void fill_context(Session& session, const Model& model, int64_t depth, uint64_t seed);
 

@@ -233,12 +233,12 @@ void apply_config_file(const CLI::App& command, BenchOptions& o) {
   }
 }
 
-OrderedJson options_json(const BenchOptions& o, const Axes& axes) {
+OrderedJson options_json(const BenchOptions& o, const Axes& axes, const std::string& kv_dtype) {
   std::vector<std::string> plugins;
   for (const std::string& path : o.model.plugins) plugins.push_back(without_home(path));
   return {{"model_path", without_home(o.model.model)},
           {"weights", o.model.dtype},
-          {"kv_dtype", o.model.kv_dtype},
+          {"kv_dtype", kv_dtype},
           {"backend", o.model.backend},
           {"kernels", o.model.kernels},
           {"plugins", plugins},

@@ -38,6 +38,7 @@ void declare_bench_options(CLI::App& command, BenchOptions& options);
 void apply_config_file(const CLI::App& command, BenchOptions& options);
 
 /// The options with the axes resolved; apply_config_file reads it back.
-OrderedJson options_json(const BenchOptions& options, const Axes& axes);
+OrderedJson options_json(const BenchOptions& options, const Axes& axes,
+                         const std::string& kv_dtype);
 
 }  // namespace qwench::bench

@@ -79,8 +79,8 @@ BenchPlan plan_bench(const BenchOptions& o) {
   for (const CaseKey& key : cases_of(axes)) {
     if (!ceilings.count(key.threads))
       ceilings[key.threads] = measure_ceilings(o.model, key.threads, 0.5);
-    const SessionOptions session =
-        session_options(o.model, key.batch, capacity_of(o, axes, key.depth));
+    SessionOptions session = session_options(o.model, key.batch, capacity_of(o, axes, key.depth));
+    share_context(session, key.depth);
     plan.cases.push_back({key, plan_memory(checkpoint->config(), sizes.weights, session).total(),
                           seconds_of(o, key, sizes, ceilings.at(key.threads)),
                           samples && samples->find(key)});

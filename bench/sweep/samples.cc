@@ -185,7 +185,7 @@ OrderedJson sample_conditions(const BenchOptions& options, const Axes& axes,
                       {"program_hash", text_or_null(program_hash())},
                       {"cpu", host().device},
                       {"instruction_sets", isa_text()}};
-  with.update(options_json(options, axes));
+  with.update(options_json(options, axes, options.model.kv_dtype));
   for (const char* axis : {"prefill_tokens", "decode_tokens", "depth", "batch", "threads"})
     with.erase(axis);
   with.update(identity);

@@ -126,6 +126,8 @@ class Backend {
   Phase phase() const { return phase_; }
   /// Within a step: returns when what was queued so far has run, so that memory can be read.
   virtual void wait() {}
+  /// What its kernels run on.
+  virtual Stream& stream() = 0;
   /// A label for error messages: the layer that runs now, -1 outside the layers.
   void set_layer(int layer) { layer_ = layer; }
   template <class Args>
@@ -147,7 +149,6 @@ class Backend {
   void count_memory(MemoryKind kind, int64_t bytes) { memory_.add(kind, bytes); }
   virtual void* allocate_bytes(int64_t bytes) = 0;  // null when there is no room
   virtual void release_bytes(void* data, int64_t bytes) = 0;
-  virtual Stream& stream() = 0;
   /// Forgets what is queued and did not run.
   virtual void abandon() {}
   /// Notes the time at which the device comes to this point of the queue.
