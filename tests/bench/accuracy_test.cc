@@ -94,7 +94,8 @@ TEST_CASE("noise in layer k is found in layer k, for every k, from the layers' e
   for (int k = 0; k < 3; ++k) {
     const TextReport report =
         compare({"reference:kernel=reference",
-                 fmt::format("damaged:inject.layer={},inject.noise=0.05", k), "whole:"},
+                 fmt::format("damaged:kv_dtype=f32,inject.layer={},inject.noise=0.05", k),
+                 "whole:kv_dtype=f32"},
                 made_up(96, 32, 320));
     const CandidateResult& damaged = report.rows[0];
     const ErrorTrace found = trace_error(damaged.score.layers, 0.01);

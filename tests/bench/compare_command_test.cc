@@ -23,7 +23,7 @@ qwench::Json compare(const std::string& rest) {
 
 TEST_CASE("compare gives a pair for every other configuration and phase") {
   if (!available()) return;
-  const qwench::Json json = compare("a: b: c:kernel=reference");
+  const qwench::Json json = compare("--kv-dtype f32 a: b: c:kernel=reference");
   REQUIRE(json["pairs"].size() == 4);
   CHECK(json["configurations"].size() == 3);
   CHECK(json["rounds"] == 12);

@@ -243,9 +243,10 @@ TEST_CASE("every command with a model takes --plugin, and configurations have a 
   REQUIRE_MESSAGE(own.code == 0, own.err);
   const Outcome reference = run("run" + prompt + "--kernel reference");
   CHECK(parse_json(own.out, "own")["ids"] == parse_json(reference.out, "reference")["ids"]);
-  const Outcome compared = run(
-      "compare" + model + "-p 8 -n 4 --rounds 4 --json a:kernel=reference own:plugin=" + kExample +
-      ",kernel.linear=example_tiles");
+  const Outcome compared =
+      run("compare" + model +
+          "--kv-dtype f32 -p 8 -n 4 --rounds 4 --json a:kernel=reference own:plugin=" + kExample +
+          ",kernel.linear=example_tiles");
   REQUIRE_MESSAGE(compared.code == 0, compared.err);
   const Json json = parse_json(compared.out, "stdout");
   CHECK(json["configurations"][1]["logits"]["relative_l2"].get<double>() < 1e-5);
@@ -262,7 +263,8 @@ TEST_CASE("a result of bench names its plug-ins; only the command line loads the
   bench::BenchOptions made, again;
   made.model.plugins = {"one.so", "the second.so"};
   const ScratchFolder folder;
-  again.config = folder.write("result.json", bench::options_json(made, read_axes(made)).dump());
+  again.config =
+      folder.write("result.json", bench::options_json(made, read_axes(made), "f32").dump());
   CLI::App command;
   bench::declare_bench_options(command, again);
   CHECK_THROWS_WITH_AS(bench::apply_config_file(command, again),

@@ -86,7 +86,9 @@ TEST_CASE("log-likelihoods are those of a softmax over plain prompt logits, in a
   const Scene s;
   const TestModel plain(kChat);
   const auto items = read_hellaswag(kTasks + "/hellaswag.txt", 0);
-  LikelihoodScorer scorer(s.loaded.model, session_options(s.options, 1, 64), 64,
+  ModelOptions options = s.options;
+  want_exact_kv(options);
+  LikelihoodScorer scorer(s.loaded.model, session_options(options, 1, 64), 64,
                           s.loaded.model.config.vocab);
   for (int round = 0; round < 2; ++round)
     for (const LikelihoodItem& item : items)

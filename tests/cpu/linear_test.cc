@@ -85,7 +85,8 @@ bool same_bits(Poisoned a, Poisoned b) {
 
 template <class Args>
 bool has_kernel(std::string_view name) {
-  for (const Kernel<Args>& k : backend_with("")->kernels(Tag<Args>{}))
+  const auto all = backend_with("");
+  for (const Kernel<Args>& k : all->kernels(Tag<Args>{}))
     if (k.name == name) return true;
   return false;
 }
@@ -165,7 +166,8 @@ TEST_CASE("panel kernels give the same bits for any batch, thread count and toke
 
 TEST_CASE("every linear kernel adds its product to the residual, bit for bit") {
   int ran = 0;
-  for (const Kernel<LinearArgs>& kernel : backend_with("")->kernels(Tag<LinearArgs>{}))
+  const auto all = backend_with("");
+  for (const Kernel<LinearArgs>& kernel : all->kernels(Tag<LinearArgs>{}))
     for (DType dtype : kDTypes)
       for (bool with_bias : {false, true}) {
         const std::string name(kernel.name);
@@ -196,7 +198,8 @@ TEST_CASE(
   int ran = 0;
   for (DType dtype : kDTypes) {
     const Matrix q(dtype, 48, 70, 1), k(dtype, 16, 70, 2), v(dtype, 16, 70, 3);
-    for (const Kernel<LinearArgs>& kernel : backend_with("")->kernels(Tag<LinearArgs>{})) {
+    const auto all = backend_with("");
+    for (const Kernel<LinearArgs>& kernel : all->kernels(Tag<LinearArgs>{})) {
       if (!has_kernel<NormQkvArgs>(kernel.name)) continue;  // eigen, reference
       const std::string name(kernel.name);
       CAPTURE(name);

@@ -77,9 +77,9 @@ FaultTable sweeps() {
   prepare(sweep + kept);
   return {
       {"bench --plan: it fits",
-       "a context of 16 million tokens",
+       "16 million tokens of each of 4096 sequences",
        program(sweep + "--plan"),
-       program(sweep + "--plan -d 16777216 -b 4096"),
+       program(sweep + "--plan -n 16777216 -b 4096"),
        {0, "yes"},
        {1, "not every case fits"}},
       {"bench --config: a result",

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cpu/cpu_backend.h"
+#include "tests/support/backends.h"
 #include "tests/support/poisoned.h"
 
 namespace qwench::test {
@@ -17,7 +18,7 @@ inline std::unique_ptr<Backend> backend_with(const std::string& choice, int thre
   cpu::CpuOptions options;
   options.threads = threads;
   if (!choice.empty()) options.policy.add(choice);
-  return cpu::make_cpu_backend(options);
+  return make_test_backend(options);
 }
 
 /// True where kernels may use AVX2.
@@ -36,7 +37,8 @@ template <class Args>
 std::vector<std::string> choices_of() {
   const std::string op(Args::kName);
   std::vector<std::string> choices;
-  for (const Kernel<Args>& k : backend_with("", 1)->kernels(Tag<Args>{}))
+  const auto backend = backend_with("", 1);
+  for (const Kernel<Args>& k : backend->kernels(Tag<Args>{}))
     if (may_run(k.name)) choices.push_back(op + "=" + std::string(k.name));
   if (kHasParts<Args>) choices.push_back(op + "=composed");
   return choices;

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <sstream>
 
+#include "tests/support/backends.h"
+
 namespace qwench::test {
 
 std::vector<std::string> golden_text_folders() {
@@ -35,7 +37,7 @@ TestModel::TestModel(const std::string& path, const std::string& kernels, int th
   options.threads = threads;
   std::istringstream choices(kernels);
   for (std::string choice; choices >> choice;) options.policy.add(choice);
-  backend = cpu::make_cpu_backend(options);
+  backend = make_test_backend(options);
   model.config = checkpoint->config();
   model.weights = load_weights(*checkpoint, *backend, load);
   model.backend = backend.get();
