@@ -61,9 +61,13 @@ TEST_CASE("anything wrong with the command line exits with 2 and says what would
 TEST_CASE(
     "--device is --backend in every command, and what is not there is said with what there is") {
   if (!available()) return;
+  const ScratchFolder folder;
   const std::string model = " -m " + kTiny + " ";
-  for (const char* command : {"run --tokens 1", "chat", "bench", "accuracy --gradients", "inspect",
-                              "compare a: b:", "monitor --count 1"}) {
+  const std::string monitor = "monitor --count 1 --history " + folder.file("history.jsonl");
+  const std::vector<std::string> commands = {
+      "run --tokens 1", "chat",          "bench", "accuracy --gradients",
+      "inspect",        "compare a: b:", monitor};
+  for (const std::string& command : commands) {
     CAPTURE(command);
     const std::string words = command + model;
     check_usage_error(words + "--device tpu", "expected cpu, cuda, metal or auto, got 'tpu'");
@@ -73,7 +77,7 @@ TEST_CASE(
   }
   const Outcome automatic = run("run --tokens 1 -n 1 --json --device auto" + model);
   REQUIRE_MESSAGE(automatic.code == 0, automatic.err);
-  CHECK(qwench::parse_json(automatic.out, "stdout")["backend"] == "cpu");
+  CHECK(qwench::parse_json(automatic.out, "stdout")["stats"]["backend"] == "cpu");
 }
 
 TEST_CASE("run --json prints one document; greedy text is null without a tokenizer") {
