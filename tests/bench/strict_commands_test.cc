@@ -24,8 +24,9 @@ const char* const kCommands[] = {
     "run " TINY "-t 2 --load-state @/state -n 4",
     "bench " TINY "-t 2 -p 40 -n 3 -b 1,2 -d 0,70 --runs 2 --warmup 0 --trace @/bench_trace.json",
     "bench " TINY "-t 1 --quick --specific-tests latency --json",
-    "kernels --op attention --depth 600 --tokens 1,3 -t 1 --seconds 0.01",
-    "kernels --op linear --dtype q4_0 --shape 64x64 --tokens 1 -t 1 --seconds 0.01",
+    "kernels --op attention --heads 2 --kv-heads 1 --head-dim 16 --depth 70 --tokens 1,3 -t 1 "
+    "--cache hot --seconds 0.01",
+    "kernels --op linear --dtype q4_0 --shape 64x64 --tokens 1 -t 1 --cache hot --seconds 0.01",
     "compare " TINY "-t 1 -p 4 -n 2 --rounds 6 a: b:kernel.linear=eigen,inject.delay=0.1",
     "accuracy " TINY "-t 2 --max-tokens 64 --window 32 --generate 4 --generate-prompts 2",
     "accuracy --golden " QWENCH_SOURCE_DIR "/tests/data/text/qwen2-untied-f32",
