@@ -1,6 +1,6 @@
 // Attention by blocks with vectors of 256 bits: three queries x four vectors at a time.
-#include "cpu/attention_blocks.h"
 #include "cpu/attention_kernels.h"
+#include "cpu/attention_ranges.h"
 #include "cpu/ops.h"
 
 namespace qwench::cpu {
