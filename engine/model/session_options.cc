@@ -19,8 +19,9 @@ MemoryPlan plan_memory(const ModelConfig& config, int64_t weights, const Session
   const int64_t rope = checked_mul(round_up(o.capacity, kKvBlock), config.head_dim * 4, "RoPE");
   const int64_t tables = checked_mul(o.n_seq * 4, ceil_div(o.capacity, kKvBlock), "page tables");
   const int64_t host_logits = checked_mul(o.most_logits() * 4, config.vocab, "logits");
+  const int64_t host_tokens = checked_mul(o.n_seq * 4, o.capacity, "tokens");
   plan.activations = Activations::bytes(config, o.most_tokens(), o.most_logits());
-  for (const int64_t part : {rope, tables, host_logits})
+  for (const int64_t part : {rope, tables, host_logits, host_tokens})
     plan.activations = checked_add(plan.activations, part, what);
   return plan;
 }
