@@ -77,9 +77,9 @@ FaultTable sweeps() {
   prepare(sweep + kept);
   return {
       {"bench --plan: it fits",
-       "16 million tokens of each of 4096 sequences",
+       "room for 16 million tokens of each of 4096 sequences",
        program(sweep + "--plan"),
-       program(sweep + "--plan -n 16777216 -b 4096"),
+       program(sweep + "--plan --ctx 16777216 -b 4096"),
        {0, "yes"},
        {1, "not every case fits"}},
       {"bench --config: a result",

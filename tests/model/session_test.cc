@@ -144,7 +144,7 @@ TEST_CASE("token ids out of range and contexts that do not fit are refused") {
   CHECK_THROWS_AS(session.decode(five.data()), Error);
 }
 
-TEST_CASE("a memory plan is what a session allocates, the host's copy of the logits included") {
+TEST_CASE("a memory plan is what a session allocates, the host's logits and tokens included") {
   const TestModel m(data_folder(kFolder));
   SessionOptions options = with_capacity(100, 2);
   options.prefill_chunk = options.logit_rows = 17;
@@ -152,8 +152,9 @@ TEST_CASE("a memory plan is what a session allocates, the host's copy of the log
   const MemoryPlan plan = plan_memory(m.model.config, 0, options);
   const auto& now = m.backend->memory().now;
   CHECK(plan.kv_cache == now[size_t(MemoryKind::kKvCache)]);
-  CHECK(plan.activations ==
-        now[size_t(MemoryKind::kActivations)] + 17 * m.model.config.vocab * int64_t(sizeof(float)));
+  CHECK(plan.activations == now[size_t(MemoryKind::kActivations)] +
+                                17 * m.model.config.vocab * int64_t(sizeof(float)) +
+                                2 * 100 * int64_t(sizeof(int32_t)));
 }
 
 TEST_CASE("a memory plan over the limit names the largest context that fits, and that one fits") {
