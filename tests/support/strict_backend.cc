@@ -18,38 +18,16 @@ constexpr int64_t kAlignment = 64;
 }  // namespace
 
 StrictBackend::StrictBackend(std::unique_ptr<Backend> inner)
-    : Backend(inner->policy()), inner_(std::move(inner)) {
+    : Backend(inner->policy()), inner_(std::move(inner)), queued_(*inner_, *this) {
   void* const mapped =
       mmap(nullptr, size_t(kMemory), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   QWENCH_CHECK(mapped != MAP_FAILED);
   memory_ = static_cast<char*>(mapped);
   count_memory(MemoryKind::kScratch, inner_->memory().now[size_t(MemoryKind::kScratch)]);
-  wrap_kernels();
+  set_kernels(queued_.table());
 }
 
 StrictBackend::~StrictBackend() { munmap(memory_, size_t(kMemory)); }
-
-template <class Args>
-void StrictBackend::enqueue(const void* context, const Args& args, Stream& stream) {
-  const auto& queued = *static_cast<const Queued<Args>*>(context);
-  queued.backend->queue_.push_back(
-      [&kernel = queued.kernel, args, &stream] { kernel.run(args, stream); });
-}
-
-void StrictBackend::wrap_kernels() {
-  KernelTable table;
-  for_each_op([&](auto tag) {
-    using Args = typename decltype(tag)::type;
-    auto& rows = std::get<Rows<Args>>(rows_);
-    for (const Kernel<Args>& kernel : inner_->kernels(tag)) rows.queued.push_back({kernel, this});
-    for (const Queued<Args>& queued : rows.queued) {
-      rows.kernels.push_back(queued.kernel);
-      rows.kernels.back().run = {enqueue<Args>, &queued};
-    }
-    table.set(KernelList<Args>(rows.kernels));
-  });
-  set_kernels(table);
-}
 
 void StrictBackend::within(const std::function<void()>& f) {
   struct Open {

@@ -6,11 +6,11 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "engine/backend/backend.h"
 #include "engine/backend/probes.h"
+#include "engine/backend/wrapped_kernels.h"
 
 namespace qwench::test {
 
@@ -43,27 +43,18 @@ class StrictBackend final : public Backend {
   int64_t time_of(Mark mark) override;
 
  private:
-  /// A kernel of the inner backend, whose run() is put into the queue.
+  friend class WrappedKernels<StrictBackend>;
   template <class Args>
-  struct Queued {
-    Kernel<Args> kernel;
-    StrictBackend* backend;
-  };
-  template <class Args>
-  struct Rows {
-    std::vector<Queued<Args>> queued;
-    std::vector<Kernel<Args>> kernels;
-  };
-  template <class Args>
-  static void enqueue(const void* context, const Args& args, Stream& stream);
-  void wrap_kernels();
+  void run_wrapped(const Kernel<Args>& kernel, const Args& args, Stream& stream) {
+    queue_.push_back([&kernel, args, &stream] { kernel.run(args, stream); });
+  }
   /// Opens the memory for f.
   void within(const std::function<void()>& f);
   /// Now, or in a step when its turn comes.
   void in_turn(std::function<void()> f);
 
   std::unique_ptr<Backend> inner_;
-  Ops::Apply<std::tuple, Rows> rows_;
+  WrappedKernels<StrictBackend> queued_;
   char* memory_ = nullptr;  // one mapping, handed out from its start
   int64_t used_ = 0;
   std::vector<std::function<void()>> queue_;
