@@ -65,14 +65,12 @@ std::string Conversation::why_cut(const Generated& generated, int64_t room) cons
   return fmt::format("note: the answer was cut at {} tokens; -n allows more", args_.max_new);
 }
 
-/// Cuts the cache back to what it shares with the prompt. One token is always left to compute.
+/// Cuts the cache back to what it shares with the prompt.
 int64_t Conversation::reuse(const std::vector<int32_t>& prompt) {
-  size_t same = 0;
-  while (same < cached_ids_.size() && same + 1 < prompt.size() && cached_ids_[same] == prompt[same])
-    ++same;
-  args_.session.truncate(0, int64_t(same));
-  cached_ids_.resize(same);
-  return int64_t(same);
+  const int64_t same = reusable(cached_ids_, prompt);
+  args_.session.truncate(0, same);
+  cached_ids_.resize(size_t(same));
+  return same;
 }
 
 }  // namespace qwench::bench

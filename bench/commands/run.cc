@@ -140,16 +140,12 @@ LoadedState open_state(const RunOptions& o, std::vector<int32_t>& prompt) {
   if (o.load_state.empty()) return state;
   state.tokens = state_tokens(o.load_state);
   if (prompt.empty()) prompt = state.tokens;
-  const size_t most = std::min(prompt.size(), state.tokens.size());
-  while (state.n_same < int64_t(most) &&
-         prompt[size_t(state.n_same)] == state.tokens[size_t(state.n_same)])
-    ++state.n_same;
-  if (state.n_same == 0)
+  if (state.tokens.empty() || state.tokens[0] != prompt[0])
     fail_usage("--load-state: expected a state that begins as the prompt does, got {}",
                state.tokens.empty() ? "an empty one"
                                     : fmt::format("one whose first token is {}, not {}",
                                                   state.tokens[0], prompt[0]));
-  state.n_same = std::min(state.n_same, int64_t(prompt.size()) - 1);  // one is left to compute
+  state.n_same = reusable(state.tokens, prompt);
   return state;
 }
 

@@ -47,6 +47,12 @@ bool prefill(const GenerateArgs& args, Generated& g) {
 
 }  // namespace
 
+int64_t reusable(const std::vector<int32_t>& cached, const std::vector<int32_t>& prompt) {
+  size_t same = 0;
+  while (same < cached.size() && same + 1 < prompt.size() && cached[same] == prompt[same]) ++same;
+  return int64_t(same);
+}
+
 std::string_view name_of(End end) {
   constexpr std::string_view kNames[] = {"length", "eos", "stop", "interrupted"};
   return kNames[size_t(end)];

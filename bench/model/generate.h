@@ -21,6 +21,10 @@ struct GenerateArgs {
   std::function<bool(int32_t)> on_token;
 };
 
+/// How many of these tokens, whose keys and values are there, the prompt begins with; one of the prompt is always left
+/// to compute.
+int64_t reusable(const std::vector<int32_t>& cached, const std::vector<int32_t>& prompt);
+
 enum class End { kLength, kEos, kStop, kInterrupted };
 /// "length", "eos", "stop", "interrupted".
 std::string_view name_of(End end);
