@@ -16,17 +16,6 @@ namespace {
 
 const std::string kFolder = "text/qwen3-tied-bf16";
 
-std::vector<float> row(const Session& session, int64_t i, int64_t vocab) {
-  return {session.logits(i), session.logits(i) + vocab};
-}
-
-SessionOptions with_capacity(int64_t capacity, int64_t n_seq = 1) {
-  SessionOptions options;
-  options.capacity = capacity;
-  options.n_seq = n_seq;
-  return options;
-}
-
 /// Prompts of several lengths, then two steps together: each sequence's logits as if it were alone.
 void check_batch(const TestModel& m, int64_t batch) {
   const int64_t vocab = m.model.config.vocab;
@@ -43,7 +32,7 @@ void check_batch(const TestModel& m, int64_t batch) {
     alone.prefill(0, prompts[s % 3].data(), int64_t(prompts[s % 3].size()));
     alone.decode(next.data());
     alone.decode(next.data());
-    CHECK(row(together, s, vocab) == row(alone, 0, vocab));
+    CHECK(row_of(together, s, vocab) == row_of(alone, 0, vocab));
   }
 }
 
@@ -69,7 +58,7 @@ TEST_CASE("truncating and going on equals a fresh start") {
   std::vector<int32_t> joined(first.begin(), first.begin() + 3);
   joined.insert(joined.end(), other.begin(), other.end());
   fresh.prefill(0, joined.data(), 5);
-  CHECK(row(session, 0, m.model.config.vocab) == row(fresh, 0, m.model.config.vocab));
+  CHECK(row_of(session, 0, m.model.config.vocab) == row_of(fresh, 0, m.model.config.vocab));
 }
 
 TEST_CASE("a copied prefix serves another sequence") {
@@ -81,7 +70,7 @@ TEST_CASE("a copied prefix serves another sequence") {
   session.prefill(1, tail.data(), 1);
   fresh.prefill(0, prompt.data(), 5);
   fresh.prefill(0, tail.data(), 1);
-  CHECK(row(session, 0, m.model.config.vocab) == row(fresh, 0, m.model.config.vocab));
+  CHECK(row_of(session, 0, m.model.config.vocab) == row_of(fresh, 0, m.model.config.vocab));
 }
 
 TEST_CASE("a step counts each key in the cache once, in prefill and of every sequence in decode") {

@@ -16,16 +16,6 @@ namespace {
 
 const std::string kFolder = "text/qwen3-tied-bf16";
 
-std::vector<float> logits_of(const Session& session, int64_t row, int64_t vocab) {
-  return {session.logits(row), session.logits(row) + vocab};
-}
-
-SessionOptions with_capacity(int64_t capacity) {
-  SessionOptions options;
-  options.capacity = capacity;
-  return options;
-}
-
 /// A sequence of a schedule: its tokens, and the logits of each as it computes them alone.
 struct Story {
   std::vector<int32_t> tokens;
@@ -144,8 +134,8 @@ TEST_CASE("rows of x in the place of tokens give the same bits, alone and beside
   const StepItem items[] = {
       {0, tokens.data(), n}, {1, nullptr, n, WantLogits::kLast, x}, {2, tokens.data(), 2}};
   const std::vector<ItemResult> results = session.step(items, 3);
-  CHECK(logits_of(session, results[0].first_row, c.vocab) ==
-        logits_of(session, results[1].first_row, c.vocab));
+  CHECK(row_of(session, results[0].first_row, c.vocab) ==
+        row_of(session, results[1].first_row, c.vocab));
   CHECK(session.state(0).tokens() == tokens);
   CHECK(session.state(1).tokens() == std::vector<int32_t>(size_t(n), SequenceState::kNoToken));
 }
@@ -172,7 +162,7 @@ TEST_CASE("a shared prefix is held once, and who goes on from it does not change
     Session alone(m.model, with_capacity(256));
     alone.prefill(0, prefix.data(), n);
     alone.prefill(0, &next[size_t(seq)], 1);
-    CHECK(logits_of(session, seq, vocab) == logits_of(alone, 0, vocab));
+    CHECK(row_of(session, seq, vocab) == row_of(alone, 0, vocab));
   }
   for (int64_t seq = 0; seq < 8; ++seq) session.truncate(seq, 0);
   CHECK(session.pool().n_free() == session.pool().n_pages());
@@ -195,7 +185,7 @@ TEST_CASE("a snapshot is gone back to, whatever came after it") {
   session.prefill(0, tail.data(), 3);
   fresh.prefill(0, prompt.data(), 100);
   fresh.prefill(0, tail.data(), 3);
-  CHECK(logits_of(session, 0, vocab) == logits_of(fresh, 0, vocab));
+  CHECK(row_of(session, 0, vocab) == row_of(fresh, 0, vocab));
 }
 
 TEST_CASE("a sequence that finds no page ends alone, and the others of the step go on") {
@@ -216,7 +206,7 @@ TEST_CASE("a sequence that finds no page ends alone, and the others of the step 
   CHECK(session.length(2) == 1);
   CHECK(session.pool().n_free() == 1);
   alone.prefill(0, short_prompt.data(), 2);
-  CHECK(logits_of(session, results[0].first_row, vocab) == logits_of(alone, 0, vocab));
+  CHECK(row_of(session, results[0].first_row, vocab) == row_of(alone, 0, vocab));
   CHECK_THROWS_WITH_AS(session.prefill(1, long_prompt.data(), 130),
                        doctest::Contains("expected pages for 130 more tokens of sequence 1"),
                        Error);
@@ -245,7 +235,7 @@ TEST_CASE("a sequence with NaN in its logits ends alone, and is as it was before
   CHECK(session.length(0) == 3);
   CHECK(session.length(1) == 0);
   alone.prefill(0, prompt.data() + 2, 1);
-  CHECK(logits_of(session, results[1].first_row, c.vocab) == logits_of(alone, 0, c.vocab));
+  CHECK(row_of(session, results[1].first_row, c.vocab) == row_of(alone, 0, c.vocab));
 }
 
 TEST_CASE("an op that fails in the middle of a step leaves every sequence as it was") {
@@ -270,5 +260,5 @@ TEST_CASE("an op that fails in the middle of a step leaves every sequence as it 
   CHECK(session.length(1) == 0);
   CHECK(session.pool().n_free() == free);
   session.prefill(0, prompt.data() + 10, 90), fresh.prefill(0, prompt.data(), 100);
-  CHECK(logits_of(session, 0, vocab) == logits_of(fresh, 0, vocab));
+  CHECK(row_of(session, 0, vocab) == row_of(fresh, 0, vocab));
 }

@@ -39,6 +39,18 @@ struct TestModel {
                      const LoadOptions& load = {});
 };
 
+inline SessionOptions with_capacity(int64_t capacity, int64_t n_seq = 1) {
+  SessionOptions options;
+  options.capacity = capacity;
+  options.n_seq = n_seq;
+  return options;
+}
+
+/// Logits [vocab] of a row that the last step left.
+inline std::vector<float> row_of(const Session& session, int64_t row, int64_t vocab) {
+  return {session.logits(row), session.logits(row) + vocab};
+}
+
 /// Logits [tokens, vocab] of a whole prompt.
 std::vector<float> prompt_logits(const TestModel& m, const std::vector<int32_t>& tokens,
                                  int64_t prefill_chunk, DType kv_dtype = DType::kF32);
