@@ -137,7 +137,7 @@ int run_inspect(InspectOptions o) {
       o.model.model, checkpoint->is_random() ? " (shape card: random weights)" : "",
       config_text(config_json(config)), config.parameters(), counted, checkpoint->tensors().size(),
       tensors_text(*checkpoint, load), capacity, name_of(dtype),
-      kv_layers_text(config, kv_type(o.model)), format_bytes(plan.weights),
+      kv_text(kv_shapes(config, kv_type(o.model))), format_bytes(plan.weights),
       decoded.empty() ? "" : fmt::format(" ({})", decoded), format_bytes(plan.kv_cache),
       format_bytes(plan.activations), format_bytes(plan.total()), format_bytes(available),
       plan.total() <= available ? "" : ": DOES NOT FIT, choose a smaller --ctx"));

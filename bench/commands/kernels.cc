@@ -117,7 +117,7 @@ OpSizes read_sizes(const KernelsOptions& o, OpId op) {
   if (!o.model.model.empty()) {
     s = sizes_of(o.model, *open_model(o.model));
   }
-  s.kv_dtype = main_kv_dtype(o.kv_dtype);
+  s.kv_dtype = read_kv_dtype(o.kv_dtype).dtype;
   if (o.heads) s.n_heads = o.heads;
   if (o.kv_heads) s.n_kv_heads = o.kv_heads;
   if (o.head_dim) s.head_dim = o.head_dim;

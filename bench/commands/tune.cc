@@ -95,7 +95,7 @@ OrderedJson limits_json(const TuneOptions& o, int64_t memory) {
   json["memory_bytes"] = memory;
   json["prompt_tokens"] = o.conversation.prompt;
   json["context"] = o.conversation.context;
-  json["kv_dtype"] = name_of(main_kv_dtype(o.conversation.kv_dtype));
+  json["kv_dtype"] = name_of(read_kv_dtype(o.conversation.kv_dtype).dtype);
   return json;
 }
 

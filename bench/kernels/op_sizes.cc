@@ -53,7 +53,7 @@ OpSizes sizes_of(const ModelOptions& options, const Checkpoint& checkpoint) {
   s.out = c.ffn_dim, s.in = c.dim;
   s.dim = c.dim, s.n_heads = c.n_heads, s.n_kv_heads = c.n_kv_heads, s.head_dim = c.head_dim;
   s.ffn_dim = c.ffn_dim, s.vocab = c.vocab;
-  s.kv_dtype = main_kv_dtype(options.kv_dtype);
+  s.kv_dtype = kv_type(options).dtype;
   s.bias = c.qkv_bias, s.qk_norm = c.qk_norm, s.tied = c.tied_embeddings;
   s.eps = float(c.norm_eps);
   const LoadOptions load = load_options(options);

@@ -24,7 +24,7 @@ ModelFit fit_of(const ModelOptions& o, const Ceilings& roofline, int threads) {
   fit.available = available_memory_bytes();
   fit.plan = plan_memory(config, planned_weight_bytes(o, *checkpoint),
                          session_options(o, 1, fit.capacity));
-  fit.token = token_cost(*checkpoint, load, main_kv_dtype(o.kv_dtype), fit.capacity / 2);
+  fit.token = token_cost(*checkpoint, load, kv_type(o), fit.capacity / 2);
   fit.level = level_of(fit.plan.weights, threads);
   if (fit.level == "dram") fit.ceiling = roofline.dram_read.per_second / double(fit.token.total());
   return fit;

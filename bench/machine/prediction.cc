@@ -104,7 +104,7 @@ MachineSpeed measure_kernels(const ModelOptions& options, int threads, double re
   return machine;
 }
 
-TokenCost token_cost(const Checkpoint& checkpoint, const LoadOptions& load, DType kv_dtype,
+TokenCost token_cost(const Checkpoint& checkpoint, const LoadOptions& load, KvDType kv,
                      int64_t positions) {
   TokenCost cost;
   const ModelConfig& config = checkpoint.config();
@@ -117,7 +117,7 @@ TokenCost token_cost(const Checkpoint& checkpoint, const LoadOptions& load, DTyp
     if (embedding || head) continue;
     cost.layers += bytes, cost.flops += 2 * t.shape.count();
   }
-  cost.kv = KvPool::bytes(kv_shapes(config, {kv_dtype, false}), 1) / kKvBlock * positions;
+  cost.kv = KvPool::bytes(kv_shapes(config, kv), 1) / kKvBlock * positions;
   return cost;
 }
 
@@ -128,7 +128,7 @@ Prediction predict(const Checkpoint& checkpoint, DType dtype, const MachineSpeed
   ModelOptions options;
   options.kv_dtype = conversation.kv_dtype;
   const TokenCost token =
-      token_cost(checkpoint, load, main_kv_dtype(conversation.kv_dtype), conversation.context / 2);
+      token_cost(checkpoint, load, read_kv_dtype(conversation.kv_dtype), conversation.context / 2);
   const double kernel = machine.of(dtype).read.max;
   const double of_head = machine.of(embedding_dtype(dtype)).read.max;
   const double bandwidth = machine.bandwidth();

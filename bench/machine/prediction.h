@@ -43,7 +43,7 @@ struct TokenCost {
   int64_t flops = 0;  // of the layers' matrices
   int64_t total() const { return layers + head + kv; }
 };
-TokenCost token_cost(const Checkpoint& checkpoint, const LoadOptions& load, DType kv_dtype,
+TokenCost token_cost(const Checkpoint& checkpoint, const LoadOptions& load, KvDType kv,
                      int64_t positions);
 
 /// A conversation: `prompt` tokens before the first answer, `context` positions when it is full.

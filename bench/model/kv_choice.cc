@@ -16,11 +16,4 @@ std::vector<std::string> kv_dtypes(const ModelConfig& config, KvDType type) {
   return names;
 }
 
-std::string kv_layers_text(const ModelConfig& config, KvDType type) {
-  std::string text(name_of(type.dtype));
-  if (type.widen && !config.wide_key_layers.empty())
-    text += fmt::format(", f32 in layers {}", fmt::join(config.wide_key_layers, " "));
-  return text;
-}
-
 }  // namespace qwench::bench

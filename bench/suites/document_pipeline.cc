@@ -138,8 +138,7 @@ class Pipeline {
                   roofline.peak(InputPrecision::kBF16).per_second, roofline.fp32_fma.per_second});
     if (roofline.dram_read.per_second <= 0 || peak <= 0) return std::nullopt;
     const LoadOptions load = load_options(model);
-    const TokenCost token =
-        token_cost(context_.checkpoint(), load, main_kv_dtype(model.kv_dtype), prompt_tokens);
+    const TokenCost token = token_cost(context_.checkpoint(), load, kv_type(model), prompt_tokens);
     return double(token.flops * prompt_tokens) / peak +
            double(token.total() * generated) / roofline.dram_read.per_second;
   }

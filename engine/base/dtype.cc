@@ -50,12 +50,6 @@ DType parse_dtype(std::string_view name) {
   fail_usage("dtype: expected {}, got '{}'", weight_dtype_names(), name);
 }
 
-DType parse_float_dtype(std::string_view name, std::string_view option) {
-  for (DType t : {DType::kF32, DType::kF16, DType::kBF16})
-    if (name == name_of(t)) return t;
-  fail_usage("{}: expected f32, f16 or bf16, got '{}'", option, name);
-}
-
 float f16_to_f32(uint16_t h) {
   const uint32_t sign = uint32_t(h & 0x8000u) << 16;
   const uint32_t exponent = (h >> 10) & 0x1fu;

@@ -32,8 +32,6 @@ std::string weight_dtype_names();
 
 /// One of kWeightDTypes by its name; UsageError that lists them otherwise.
 DType parse_dtype(std::string_view name);
-/// The same for what only floats can be, such as keys and values; `option` starts the message.
-DType parse_float_dtype(std::string_view name, std::string_view option);
 
 inline float bf16_to_f32(uint16_t h) {
   const uint32_t bits = uint32_t(h) << 16;

@@ -1,7 +1,10 @@
 // Who has which page is counted here on the host; keys and values never leave the backend.
 #include "engine/model/kv_pool.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <map>
 
 #include "engine/base/checked.h"
 
@@ -16,10 +19,28 @@ std::vector<KvShape> kv_shapes(const ModelConfig& config, KvDType type) {
   return layers;
 }
 
+std::string kv_text(const std::vector<KvShape>& layers) {
+  std::map<std::string, std::vector<size_t>> of_type;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    std::string type(name_of(layers[i].k_type));
+    if (layers[i].v_type != layers[i].k_type)
+      type += fmt::format(" and {}", name_of(layers[i].v_type));
+    of_type[type].push_back(i);
+  }
+  using Entry = decltype(of_type)::value_type;
+  const auto most = std::max_element(
+      of_type.begin(), of_type.end(),
+      [](const Entry& a, const Entry& b) { return a.second.size() < b.second.size(); });
+  std::string text = most == of_type.end() ? "" : most->first;
+  for (const auto& [type, which] : of_type)
+    if (type != most->first) text += fmt::format(", {} in layers {}", type, fmt::join(which, " "));
+  return text;
+}
+
 int64_t KvPool::bytes(const std::vector<KvShape>& layers, int64_t n_pages) {
   int64_t of_page = 0;
   for (const KvShape& layer : layers)
-    of_page = checked_add(of_page, layer.k_bytes() + layer.v_bytes(), "KV cache bytes");
+    of_page = checked_add(of_page, layer.bytes(), "KV cache bytes");
   return checked_mul(n_pages, of_page, "KV cache bytes");
 }
 
@@ -52,11 +73,6 @@ void KvPool::release(int32_t page) {
 void KvPool::copy(int32_t from, int32_t to) {
   for (int64_t layer = 0; layer < int64_t(layers_.size()); ++layer)
     backend_.copy(page(layer, to), page(layer, from), page_bytes(layer));
-}
-
-int64_t KvPool::page_bytes(int64_t layer) const {
-  const KvShape& shape = layers_[size_t(layer)];
-  return shape.k_bytes() + shape.v_bytes();
 }
 
 void* KvPool::page(int64_t layer, int32_t page) const {

@@ -1,6 +1,7 @@
 // Keys and values of all layers in pages that sequences take, share and give back. Memory is [layer][page]; a page
 // has the same number in every layer. What lies where in a page is the backend's business.
 #pragma once
+#include <string>
 #include <vector>
 
 #include "engine/backend/backend.h"
@@ -17,6 +18,9 @@ struct KvDType {
 
 /// What a page of each layer holds.
 std::vector<KvShape> kv_shapes(const ModelConfig& config, KvDType type);
+
+/// Their types for people: "f16", or "f16, f32 in layers 0 3", the type of most layers first.
+std::string kv_text(const std::vector<KvShape>& layers);
 
 /// Pages that a sequence of so many slots takes.
 constexpr int64_t kv_pages(int64_t slots) { return (slots + kKvBlock - 1) / kKvBlock; }
@@ -45,7 +49,7 @@ class KvPool {
   KvView view(int64_t layer, const TensorView& page_table) const;
   /// Where a page of a layer lies, and its bytes.
   void* page(int64_t layer, int32_t page) const;
-  int64_t page_bytes(int64_t layer) const;
+  int64_t page_bytes(int64_t layer) const { return layers_[size_t(layer)].bytes(); }
 
  private:
   Backend& backend_;

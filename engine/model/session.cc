@@ -34,7 +34,7 @@ Session::Session(const Model& model, const SessionOptions& options)
 
 void Session::prefill(int64_t seq, const int32_t* tokens, int64_t n, const OnLogits* on_logits) {
   const StepItem whole{seq, tokens, n, on_logits ? WantLogits::kAll : WantLogits::kLast};
-  check(&whole, 1);
+  if (on_logits) check(&whole, 1);  // else its one step does
   const int64_t most = on_logits ? std::min(options_.prefill_chunk, options_.most_logits()) : n;
   for (int64_t first = 0; first < n; first += most) {
     own_items_.assign(1, {seq, tokens + first, std::min(most, n - first), whole.logits});

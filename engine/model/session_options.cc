@@ -8,7 +8,7 @@
 namespace qwench {
 
 int64_t SessionOptions::most_pages() const {
-  return n_pages ? n_pages : checked_mul(n_seq, ceil_div(capacity, kKvBlock), "KV cache pages");
+  return n_pages ? n_pages : checked_mul(n_seq, kv_pages(capacity), "KV cache pages");
 }
 
 MemoryPlan plan_memory(const ModelConfig& config, int64_t weights, const SessionOptions& o) {
@@ -17,7 +17,7 @@ MemoryPlan plan_memory(const ModelConfig& config, int64_t weights, const Session
   plan.weights = weights;
   plan.kv_cache = KvPool::bytes(kv_shapes(config, o.kv), o.most_pages());
   const int64_t rope = checked_mul(round_up(o.capacity, kKvBlock), config.head_dim * 4, "RoPE");
-  const int64_t tables = checked_mul(o.n_seq * 4, ceil_div(o.capacity, kKvBlock), "page tables");
+  const int64_t tables = checked_mul(o.n_seq * 4, kv_pages(o.capacity), "page tables");
   const int64_t host_logits = checked_mul(o.most_logits() * 4, config.vocab, "logits");
   const int64_t host_tokens = checked_mul(o.n_seq * 4, o.capacity, "tokens");
   plan.activations = Activations::bytes(config, o.most_tokens(), o.most_logits());

@@ -42,23 +42,6 @@ std::string weights_text(const Model& model) {
   return fmt::format("{} ({})", name_of(weights.dtype), hash_text(hash));
 }
 
-/// "f16", or "f16, f32 in layers 0 3".
-std::string kv_text(const KvPool& pool) {
-  std::string text;
-  std::map<std::string, std::vector<size_t>> layers;
-  for (size_t i = 0; i < pool.layers().size(); ++i) {
-    const KvShape& shape = pool.layers()[i];
-    layers[shape.k_type == shape.v_type
-               ? std::string(name_of(shape.k_type))
-               : fmt::format("{} and {}", name_of(shape.k_type), name_of(shape.v_type))]
-        .push_back(i);
-  }
-  if (layers.size() == 1) return layers.begin()->first;
-  for (const auto& [type, which] : layers)
-    text += fmt::format("{}{} in layers {}", text.empty() ? "" : ", ", type, fmt::join(which, " "));
-  return text;
-}
-
 /// A state file that is being read, its header believed.
 struct StateFile {
   File file;
@@ -125,7 +108,7 @@ StateFacts state_facts(const Model& model, const KvPool& pool) {
   return {{"configuration", hash_text(hash)},
           {"RoPE", rope.dump()},
           {"weights", weights_text(model)},
-          {"keys and values", kv_text(pool)},
+          {"keys and values", kv_text(pool.layers())},
           {"layout", fmt::format("{}, {}", model.backend->name(), model.backend->kv_layout())}};
 }
 

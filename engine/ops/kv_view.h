@@ -15,6 +15,7 @@ struct KvShape {
 
   int64_t k_bytes() const { return kKvBlock * n_kv_heads * row_bytes(k_type, head_dim); }
   int64_t v_bytes() const { return kKvBlock * n_kv_heads * row_bytes(v_type, head_dim); }
+  int64_t bytes() const { return k_bytes() + v_bytes(); }  // of a page
 };
 
 /// A token's slot is its index in its sequence; slot s lies in page page_table[sequence, s / kKvBlock].
@@ -30,7 +31,7 @@ struct KvView : KvShape {
       : KvShape(shape),
         k(first),
         v(static_cast<char*>(first) + shape.k_bytes()),
-        page_bytes(k_bytes() + v_bytes()),
+        page_bytes(shape.bytes()),
         n_pages(n),
         page_table(table) {}
 

@@ -71,7 +71,7 @@ TEST_CASE("a head of its own is read, its embedding is not") {
   const ModelConfig& c = card->config();
   LoadOptions load;
   load.as_stored = true;
-  const TokenCost cost = token_cost(*card, load, DType::kF16, 64);
+  const TokenCost cost = token_cost(*card, load, {DType::kF16}, 64);
   CHECK(cost.head == 2 * c.vocab * c.dim);
   CHECK(cost.layers + 2 * cost.head == doctest::Approx(2.0 * double(c.parameters())).epsilon(1e-3));
   CHECK(cost.kv == 64 * c.n_layers * c.kv_dim() * 2 * 2);
